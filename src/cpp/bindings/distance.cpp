@@ -1,0 +1,52 @@
+#include "pyicg/distance.hpp"
+
+#include <array>
+#include <span>
+
+#include "array.hpp"
+#include "rooms.hpp"
+
+namespace pyicg::bindings {
+namespace {
+
+// Contiguous by contract with distance.py, which checks what users pass.
+using Volume = py::array_t<std::uint8_t, py::array::c_style>;
+using Points = py::array_t<double, py::array::c_style>;
+
+}  // namespace
+
+void bind_distance(py::module_& m) {
+  using py::arg;
+  m.def(
+      "distance_transform",
+      [](const Volume& mask, std::array<double, 3> spacing, unsigned threads) {
+        if (mask.ndim() != 3) throw Error(ErrorKind::input, "mask must be 3-D here, " + describe(mask));
+        const auto size = [&](int axis) { return static_cast<std::size_t>(mask.shape(axis)); };
+        py::array_t<float> out({mask.shape(0), mask.shape(1), mask.shape(2)});
+        const std::span<const std::uint8_t> in(mask.data(), static_cast<std::size_t>(mask.size()));
+        const std::span<float> result(out.mutable_data(), static_cast<std::size_t>(out.size()));
+        const std::array<std::size_t, 3> shape{size(0), size(1), size(2)};
+        {
+          const py::gil_scoped_release release;
+          distance_transform(in, shape, spacing, result, threads);
+        }
+        return out;
+      },
+      arg("mask").noconvert(), py::kw_only(), arg("spacing"), arg("threads"));
+
+  m.def(
+      "plane_distances",
+      [](const Points& points, const Point& point, const Point& normal) {
+        if (points.ndim() != 2 || points.shape(1) != 3) {
+          throw Error(ErrorKind::input, "points must be (N, 3), " + describe(points));
+        }
+        py::array_t<double> out(points.shape(0));
+        const auto n = static_cast<std::size_t>(points.shape(0));
+        const auto* first = reinterpret_cast<const Point*>(points.data());
+        plane_distances({first, n}, point, normal, {out.mutable_data(), n});
+        return out;
+      },
+      arg("points").noconvert(), arg("point"), arg("normal"));
+}
+
+}  // namespace pyicg::bindings

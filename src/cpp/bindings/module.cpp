@@ -1,0 +1,53 @@
+#include <pybind11/pybind11.h>
+
+#include <exception>
+
+#include "pyicg/error.hpp"
+#include "pyicg/measurement.hpp"
+#include "pyicg/version.hpp"
+#include "rooms.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+const char* error_class(pyicg::ErrorKind kind) {
+  switch (kind) {
+    case pyicg::ErrorKind::profile:
+      return "ProfileError";
+    case pyicg::ErrorKind::unit:
+      return "UnitError";
+    case pyicg::ErrorKind::input:
+      break;
+  }
+  return "InputError";
+}
+
+void translate(std::exception_ptr pointer) {
+  try {
+    if (pointer) std::rethrow_exception(pointer);
+  } catch (const pyicg::Error& error) {
+    const py::object type = py::module_::import("pyicg.errors").attr(error_class(error.kind()));
+    PyErr_SetString(type.ptr(), error.what());
+  }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+  m.doc() = "The C++ core of pyicg. Use the functions of the package: they document units and errors.";
+  py::register_local_exception_translator(translate);
+  m.def("version", &pyicg::version);
+  m.def("reason_names", [] {
+    py::tuple names(pyicg::reason_count);
+    for (std::uint32_t r = 0; r < pyicg::reason_count; ++r) {
+      names[r] = py::str(pyicg::reason_name(static_cast<pyicg::Reason>(r)));
+    }
+    return names;
+  });
+  pyicg::bindings::bind_calibrate(m);
+  pyicg::bindings::bind_contrast(m);
+  pyicg::bindings::bind_distance(m);
+  pyicg::bindings::bind_rim(m);
+  pyicg::bindings::bind_scorer(m);
+}

@@ -1,0 +1,23 @@
+// One function per room; module.cpp only calls them.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "pyicg/contrast.hpp"
+#include "pyicg/rim.hpp"
+
+namespace pyicg::bindings {
+
+void bind_calibrate(pybind11::module_& m);
+void bind_contrast(pybind11::module_& m);
+void bind_distance(pybind11::module_& m);
+void bind_rim(pybind11::module_& m);
+void bind_scorer(pybind11::module_& m);
+
+// Shared by the rooms that return them.
+pybind11::dict background_dict(const Background& background);
+pybind11::dict contrast_dict(const Contrast& contrast);
+pybind11::dict lesion_dict(const Lesion& lesion);
+pybind11::list rejected_list(const std::vector<Rejected>& rejected);
+
+}  // namespace pyicg::bindings

@@ -1,0 +1,35 @@
+# pyicg_compile_options(target): the same rules for every target of the house.
+find_package(Threads REQUIRED)
+
+function(pyicg_compile_options target)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  if(MSVC)
+    target_compile_options(${target} PRIVATE /W4 /permissive- /fp:precise /utf-8)
+    if(PYICG_WARNINGS_AS_ERRORS)
+      target_compile_options(${target} PRIVATE /WX)
+    endif()
+    return()
+  endif()
+  # Same input, same bits: no contraction of a * b + c, never -ffast-math.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -ffp-contract=off)
+  if(PYICG_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(PYICG_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${PYICG_SANITIZE} -fno-sanitize-recover=all
+                                             -fno-omit-frame-pointer -g)
+    target_link_options(${target} PRIVATE -fsanitize=${PYICG_SANITIZE})
+  endif()
+  if(PYICG_COVERAGE)
+    target_compile_options(${target} PRIVATE --coverage -g)
+    target_link_options(${target} PRIVATE --coverage)
+  endif()
+endfunction()
+
+# Hidden visibility alone still exports weak std:: symbols: a shared object of ours shows only what it must.
+function(pyicg_hide_symbols target script)
+  if(UNIX AND NOT APPLE)
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${script}" "LINKER:--exclude-libs,ALL")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
+  endif()
+endfunction()

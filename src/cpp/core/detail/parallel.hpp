@@ -1,0 +1,40 @@
+// Splits independent work over threads. Each index is done exactly once and alone, so the bits do not depend on how many
+// threads there are.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace pyicg::detail {
+
+// Calls work(first, last) on disjoint ranges that cover [0, count). An exception of any worker is thrown again here.
+template <class Work>
+void parallel_ranges(std::size_t count, unsigned threads, const Work& work) {
+  const std::size_t workers = std::min<std::size_t>(std::max(threads, 1U), std::max<std::size_t>(count, 1));
+  if (workers <= 1) {
+    work(std::size_t{0}, count);
+    return;
+  }
+  std::vector<std::exception_ptr> failures(workers);
+  {
+    std::vector<std::jthread> pool;
+    pool.reserve(workers);
+    for (std::size_t k = 0; k < workers; ++k) {
+      pool.emplace_back([&, k] {
+        try {
+          work(count * k / workers, count * (k + 1) / workers);
+        } catch (...) {
+          failures[k] = std::current_exception();
+        }
+      });
+    }
+  }
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace pyicg::detail

@@ -1,0 +1,43 @@
+#include "pyicg/measurement.hpp"
+
+#include <array>
+
+namespace pyicg {
+
+const char* reason_name(Reason reason) noexcept {
+  static constexpr std::array<const char*, reason_count> names = {
+      "none",
+      "no_pixel_size",
+      "no_prevalence",
+      "background_not_resolved",
+      "saturated_lower_bound",
+      "uncalibrated",
+      "out_of_range",
+      "too_few_pixels",
+      "no_lesion",
+      "no_plane",
+      "slice_too_thick",
+      "extrapolated",
+      "not_star_shaped",
+      "clipped_by_border",
+      "no_signal",
+      "no_enclosed_core",
+      "below_min_area",
+      "no_exposure",
+      "straddles_threshold",
+      "no_photons",
+      "not_saturated",
+      "too_few_levels",
+      "no_spatial_series",
+      "no_exposures",
+      "plane_not_flat",
+      "plane_unverified",
+      "no_sign",
+      "no_distance",
+      "too_few_cases",
+  };
+  const auto index = static_cast<std::uint32_t>(reason);
+  return index < names.size() ? names[index] : nullptr;
+}
+
+}  // namespace pyicg

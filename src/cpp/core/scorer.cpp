@@ -1,0 +1,161 @@
+#include "pyicg/scorer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "pyicg/error.hpp"
+
+namespace pyicg {
+namespace {
+
+// Mean squared central difference over the background level squared: falls with blur, does not change with exposure.
+double focus_measure(ImageView<const float> data, ImageView<const std::uint8_t> mask, double level) {
+  double sum = 0;
+  std::size_t n = 0;
+  for (std::size_t y = 1; y + 1 < data.height; ++y) {
+    for (std::size_t x = 1; x + 1 < data.width; ++x) {
+      const int bits = mask(y - 1, x) | mask(y + 1, x) | mask(y, x - 1) | mask(y, x + 1);
+      if ((bits & mask_left_out) != 0) continue;
+      const double dy = static_cast<double>(data(y + 1, x)) - static_cast<double>(data(y - 1, x));
+      const double dx = static_cast<double>(data(y, x + 1)) - static_cast<double>(data(y, x - 1));
+      sum += dy * dy + dx * dx;
+      ++n;
+    }
+  }
+  return n > 0 && level > 0 ? sum / (4 * static_cast<double>(n)) / (level * level) : nan;
+}
+
+}  // namespace
+
+double default_min_area_px(double pixel_size_mm) {
+  return std::isnan(pixel_size_mm) ? 64.0 : std::max(1.0 / (pixel_size_mm * pixel_size_mm), 9.0);
+}
+
+Scorer::Scorer(std::shared_ptr<const Profile> profile, const ScorerOptions& options)
+    : profile_(std::move(profile)), options_(options) {
+  if (!profile_) throw Error(ErrorKind::profile, "a scorer needs a profile");
+  if (std::isnan(options_.min_area_px)) options_.min_area_px = default_min_area_px(options_.pixel_size_mm);
+  rim_options_.sbr_cut = options_.sbr_cut;
+  rim_options_.min_area_px = options_.min_area_px;
+  rim_options_.smooth_px = options_.smooth_px;
+  rim_options_.psf_sigma_px = options_.psf_sigma_px;
+  rim_options_.pixel_size_mm = options_.pixel_size_mm;
+  rim_options_.carried = profile_->data().calibrated ? Reason::none : Reason::uncalibrated;
+  check(rim_options_);
+  const std::size_t size = profile_->data().height * profile_->data().width;
+  data_.resize(size);
+  mask_.resize(size);
+  region_.resize(size);
+}
+
+ImageView<const float> Scorer::data() const { return {data_.data(), profile_->data().height, profile_->data().width}; }
+ImageView<const std::uint8_t> Scorer::mask() const {
+  return {mask_.data(), profile_->data().height, profile_->data().width};
+}
+ImageView<const std::int32_t> Scorer::labels() const {
+  return {ws_.labels.data(), profile_->data().height, profile_->data().width};
+}
+ImageView<const std::uint8_t> Scorer::signal_region() const {
+  return {region_.data(), profile_->data().height, profile_->data().width};
+}
+
+const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure) {
+  const std::size_t height = profile_->data().height;
+  const std::size_t width = profile_->data().width;
+  score_ = FrameScore{};
+  score_.calibration = calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width});
+  score_.background = estimate_background(data(), mask(), BackgroundPolicy::mode, {}, {}, ws_.scratch);
+  smooth_frame(data(), mask(), options_.smooth_px, ws_);
+
+  RimResult rims = segment_rim(data(), mask(), score_.background, rim_options_, ws_);
+  score_.lesions = std::move(rims.lesions);
+  score_.rejected = std::move(rims.rejected);
+
+  options_.view == View::bed ? score_bed() : score_section();
+  finish();
+  return score_;
+}
+
+void Scorer::score_bed() {
+  score_.residual_area_mm2 = Measurement::undefined(Reason::no_pixel_size);
+  std::fill(region_.begin(), region_.end(), std::uint8_t{0});
+  if (score_.background.reason != Reason::none) {
+    score_.residual_area_px = nan;
+    score_.residual_area_mm2 = Measurement::undefined(score_.background.reason);
+    return;
+  }
+  const auto sign_of = [](const Residual& r) {
+    if (r.sign) return Sign::positive;
+    return r.saturated ? Sign::unknown : Sign::negative;
+  };
+  const auto residual_at = [&](double cut) {
+    return residual_fluorescence(mask(), score_.background, cut, options_.min_area_px, options_.smooth_px, ws_);
+  };
+  for (std::size_t i = 0; i < standard_cuts.size(); ++i) score_.sign_at.at(i) = sign_of(residual_at(standard_cuts.at(i)));
+  Residual residual = residual_at(options_.sbr_cut);
+  score_.sign = sign_of(residual);
+  score_.residual_area_px = residual.area_px;
+  const double px = options_.pixel_size_mm;
+  if (!std::isnan(px)) score_.residual_area_mm2 = {residual.area_px * px * px, nan, nan, nan, Reason::none};
+  score_.hot_spots = std::move(residual.hot_spots);
+  // The signal of the frame: the brightest region's pixels over half its peak, and of those the deep half.
+  if (!score_.hot_spots.empty()) {
+    const HotSpot& top = score_.hot_spots.front();
+    const auto width = static_cast<std::size_t>(profile_->data().width);
+    const std::int32_t brightest =
+        ws_.components[static_cast<std::size_t>(top.peak_y) * width + static_cast<std::size_t>(top.peak_x)];
+    const double half = score_.background.level * (1 + 0.5 * (top.peak_sbr - 1));
+    for (std::size_t i = 0; i < region_.size(); ++i) {
+      region_[i] = ws_.components[i] == brightest && static_cast<double>(ws_.smooth[i]) > half ? 1 : 0;
+    }
+    keep_deep_half({region_.data(), profile_->data().height, width}, ws_);
+  }
+}
+
+void Scorer::score_section() {
+  score_.residual_area_px = nan;
+  score_.residual_area_mm2 = Measurement::undefined(Reason::no_signal);
+  // The signal of a section: the middle of its rims.
+  std::copy(ws_.rim_mask.begin(), ws_.rim_mask.end(), region_.begin());
+  keep_deep_half({region_.data(), profile_->data().height, profile_->data().width}, ws_);
+}
+
+void Scorer::finish() {
+  const CalibrationSummary& c = score_.calibration;
+  const bool calibrated = profile_->data().calibrated;
+  const RegionStats signal = region_stats(data(), mask(), signal_region());
+  score_.contrast = contrast(signal, score_.background, c.offset, calibrated ? Reason::none : Reason::uncalibrated);
+  if (signal.n == 0 && score_.background.reason == Reason::none) {
+    Contrast& k = score_.contrast;
+    for (Measurement* m : {&k.sbr, &k.sbr_raw, &k.weber, &k.michelson, &k.cnr, &k.cvr, &k.signal_level}) {
+      *m = Measurement::undefined(Reason::no_signal);
+    }
+  }
+  const auto size = static_cast<double>(data_.size());
+  score_.quality.saturated_fraction = static_cast<double>(c.saturated) / size;
+  score_.quality.underflow_fraction = static_cast<double>(c.underflow) / size;
+  score_.quality.bad_pixels = c.bad;
+  score_.quality.repaired_pixels = c.repaired;
+  score_.quality.focus = focus_measure(data(), mask(), score_.background.level);
+  score_.quality.calibrated = calibrated;
+
+  std::vector<bool> holds(reason_count, false);
+  const auto add = [&](Reason r) { holds.at(static_cast<std::size_t>(r)) = true; };
+  add(score_.background.reason);
+  add(score_.contrast.sbr.reason);
+  if (!calibrated) add(Reason::uncalibrated);
+  if (c.out_of_range) add(Reason::out_of_range);
+  if (std::isnan(c.exposure_ms)) add(Reason::no_exposure);
+  if (std::isnan(options_.pixel_size_mm)) add(Reason::no_pixel_size);
+  if (options_.view == View::section && score_.lesions.empty()) add(Reason::no_lesion);
+  if (options_.view == View::bed && score_.sign == Sign::unknown && score_.background.reason == Reason::none) {
+    add(Reason::saturated_lower_bound);
+  }
+  for (std::uint32_t r = 1; r < reason_count; ++r) {
+    if (holds[r]) score_.reasons.push_back(static_cast<Reason>(r));
+  }
+}
+
+}  // namespace pyicg

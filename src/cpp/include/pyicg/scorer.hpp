@@ -1,0 +1,95 @@
+// The corridor: one raw frame through calibrate, background, rim and contrast. A scorer owns its buffers and is used by
+// one thread at a time; profiles are shared. Scoring a frame has no memory of the frames before it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "pyicg/calibrate.hpp"
+#include "pyicg/contrast.hpp"
+#include "pyicg/image_view.hpp"
+#include "pyicg/measurement.hpp"
+#include "pyicg/rim.hpp"
+
+namespace pyicg {
+
+enum class View {
+  bed,      // the tumour bed after resection: is anything over the SBR cut left?
+  section,  // a cut face of the specimen: where is the tumour's edge?
+};
+
+struct ScorerOptions {
+  View view = View::bed;
+  double sbr_cut = 1.5;
+  double pixel_size_mm = nan;
+  double min_area_px = nan;  // NaN: default_min_area_px
+  double smooth_px = 1.0;
+  double psf_sigma_px = nan;
+};
+
+// 1 mm^2, or 64 px where no pixel size is known: an assumption of ours, larger than the bile flecks that are no lesion.
+double default_min_area_px(double pixel_size_mm);
+
+// Three answers: a sign that cannot be known is not a negative one.
+enum class Sign : std::int32_t { negative = 0, positive = 1, unknown = 2 };
+
+inline constexpr std::array<double, 3> standard_cuts{1.5, 1.75, 2.0};
+
+struct Quality {
+  double saturated_fraction = 0;
+  double underflow_fraction = 0;
+  std::size_t bad_pixels = 0;
+  std::size_t repaired_pixels = 0;
+  double focus = nan;  // mean squared gradient over squared background level
+  bool calibrated = false;
+};
+
+struct FrameScore {
+  CalibrationSummary calibration;
+  Background background;
+  Contrast contrast;
+  Sign sign = Sign::unknown;                // at the SBR cut asked for; section view: unknown
+  std::array<Sign, 3> sign_at{Sign::unknown, Sign::unknown, Sign::unknown};  // at standard_cuts
+  double residual_area_px = 0;
+  Measurement residual_area_mm2;
+  std::vector<HotSpot> hot_spots;
+  std::vector<Lesion> lesions;
+  std::vector<Rejected> rejected;
+  Quality quality;
+  std::vector<Reason> reasons;  // everything that limits this frame, in order of the enumeration
+};
+
+class Scorer {
+ public:
+  // Throws Error(input or unit) for options out of range.
+  Scorer(std::shared_ptr<const Profile> profile, const ScorerOptions& options);
+
+  // The reference stays valid until the next call.
+  const FrameScore& score(const RawFrame& frame, const Exposure& exposure);
+
+  const Profile& profile() const { return *profile_; }
+  const FrameScore& last() const { return score_; }
+  ImageView<const float> data() const;
+  ImageView<const std::uint8_t> mask() const;
+  ImageView<const std::int32_t> labels() const;
+  ImageView<const std::uint8_t> signal_region() const;
+
+ private:
+  void score_bed();
+  void score_section();
+  void finish();
+
+  std::shared_ptr<const Profile> profile_;
+  ScorerOptions options_;
+  RimOptions rim_options_;
+  std::vector<float> data_;
+  std::vector<std::uint8_t> mask_;
+  std::vector<std::uint8_t> region_;
+  RimWorkspace ws_;
+  FrameScore score_;
+};
+
+}  // namespace pyicg

@@ -1,0 +1,89 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+class Profile:
+    def __init__(
+        self,
+        *,
+        height: int,
+        width: int,
+        dark: npt.NDArray[np.float32] | None = None,
+        flat: npt.NDArray[np.float32] | None = None,
+        bad: npt.NDArray[np.uint8] | None = None,
+        linearity: tuple[float, float, float] = (1.0, 0.0, 0.0),
+        saturation_dn: float = ...,
+        exposure_ms: float = ...,
+        exposure_min_ms: float = ...,
+        exposure_max_ms: float = ...,
+        gain_db: float = ...,
+        gain_dn_per_e: float = ...,
+        read_noise_dn: float = ...,
+        calibrated: bool = False,
+    ) -> None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def has_variance(self) -> bool: ...
+
+class Scorer:
+    def __init__(self, profile: Profile, *, view: str, sbr_cut: float, pixel_size_mm: float) -> None: ...
+    def score(
+        self, frame: npt.NDArray[Any], *, exposure_ms: float, gain_db: float, maps: bool
+    ) -> dict[str, Any]: ...
+
+def version() -> str: ...
+def reason_names() -> tuple[str, ...]: ...
+def default_min_area_px(pixel_size_mm: float) -> float: ...
+def calibrate(
+    frame: npt.NDArray[Any],
+    profile: Profile,
+    *,
+    exposure_ms: float,
+    gain_db: float,
+    out: npt.NDArray[np.float32] | None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, float, float]: ...
+def estimate_background(
+    data: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], *, policy: str, use: Any, exclude: Any
+) -> dict[str, Any]: ...
+def contrast(
+    data: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint8],
+    *,
+    signal: npt.NDArray[np.uint8],
+    level: float,
+    sigma: float,
+    sem: float,
+    n_pixels: int,
+    reason: str,
+    offset: float,
+    calibrated: bool,
+) -> dict[str, tuple[float, float, tuple[float, float], str | None]]: ...
+def segment_rim(
+    data: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint8],
+    *,
+    level: float,
+    sigma: float,
+    sem: float,
+    n_pixels: int,
+    sbr_cut: float,
+    psf_sigma_px: float,
+    min_area_px: float,
+    smooth_px: float,
+    pixel_size_mm: float,
+    calibrated: bool,
+) -> tuple[
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.int32],
+    list[dict[str, Any]],
+    list[tuple[str, tuple[float, float], float]],
+]: ...
+def distance_transform(
+    mask: npt.NDArray[np.uint8], *, spacing: tuple[float, float, float], threads: int
+) -> npt.NDArray[np.float32]: ...
+def plane_distances(
+    points: npt.NDArray[np.float64], point: tuple[float, float, float], normal: tuple[float, float, float]
+) -> npt.NDArray[np.float64]: ...

@@ -1,0 +1,320 @@
+"""The command line. Exit codes: 0 done, 2 usage, 3 bad input, 4 done with refused results, 130 interrupted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from pyicg import _core
+from pyicg.distance import Plane, fit_plane
+from pyicg.errors import InputError, PyicgError
+from pyicg.io import read_stack
+from pyicg.io._results_folder import check_writable
+from pyicg.profile import CameraProfile, build_profile
+from pyicg.score import StackScore, score_stack
+
+__all__ = ["main"]
+
+RESEARCH_USE = "Research software, not a medical device."
+_INTERRUPTED = 130
+_BAD_INPUT = 3
+_REFUSED = 4
+# A result that was asked for and could not be given. No pixel size, profile or prevalence is the user's choice.
+_REFUSALS = frozenset({"out_of_range", "background_not_resolved", "saturated_lower_bound", "too_few_pixels"})
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the contract's code."""
+    try:
+        code = commands.main(args=arguments, prog_name="pyicg", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing half written was left behind", err=True)
+        code = _INTERRUPTED
+    except PyicgError as error:
+        click.echo(f"pyicg: {error}", err=True)
+        code = _BAD_INPUT
+    except OSError as error:
+        click.echo(f"pyicg: {error.filename or ''}: {error.strerror or error}", err=True)
+        code = _BAD_INPUT
+    sys.exit(code or 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=RESEARCH_USE)
+@click.version_option(_core.version(), prog_name="pyicg")
+def commands() -> None:
+    """Calibrated numbers from indocyanine-green fluorescence: SBR, rim, millimetres, R0/R1."""
+
+
+_folder = click.option("-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), required=True)
+
+
+@commands.command()
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("pyicg-demo"),
+    show_default=True,
+)
+def demo(folder: Path) -> int:
+    """Score simulated scenes with known truth; print measured beside true; write the reports."""
+    from pyicg.demo import run_demo
+
+    check_writable(folder)
+    rows = run_demo(folder, progress=True)
+    click.echo("SIMULATED data: measured beside true\n")
+    table = [("quantity", "measured", "true", "")]
+    for row in rows:
+        unit = f" {row['unit']}" if row["unit"] else ""
+        table.append((row["quantity"], _text(row["measured"]) + unit, _text(row["true"]) + unit, _verdict(row["ok"])))
+    click.echo(_aligned(table))
+    click.echo(f"\nSpecimen: {folder / 'report.html'}\nTumour bed: {folder / 'bed' / 'report.html'}\n{RESEARCH_USE}")
+    return 0 if all(row["ok"] for row in rows) else _REFUSED
+
+
+def _verdict(ok: bool) -> str:
+    return "recovered" if ok else "MISSED"
+
+
+def _text(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+@commands.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--profile", "profile_folder", type=click.Path(path_type=Path), help="Camera profile folder.")
+@click.option("--view", type=click.Choice(["bed", "section"]), required=True)
+@click.option("--plane", "plane_file", type=click.Path(path_type=Path), help='JSON: {"point_mm": [z, y, x], "normal": [z, y, x]}.')
+@click.option("--plane-points", help='At least three points in mm: "z,y,x; z,y,x; z,y,x". Needs --tumour-side.')
+@click.option("--tumour-side", help='A point in mm on the tumour side of the plane: "z,y,x".')
+@click.option("--axes", help="Axes of the file where it does not say: TYX, ZYX, CZYX ...")
+@click.option("--channel", type=int, help="Channel of a multi-channel image, from 0.")
+@click.option("--bit-depth", type=int, help="Significant bits, for example 12 in a 16-bit file.")
+@click.option("--exposure-ms", type=float)
+@click.option("--pixel-size", "pixel_size_mm", type=float, help="Pixel size in mm.")
+@click.option("--slice-spacing", "slice_spacing_mm", type=float, help="Distance between slices in mm.")
+@click.option("--transfer", type=click.Choice(["linear", "srgb", "unknown"]), default="linear", show_default=True)
+@click.option("--prevalence", help="Share of R1: a number in (0, 1), mimic-overall or mimic-accuracy.")
+@click.option("--threads", type=click.IntRange(min=1))
+@_folder
+def score(
+    inputs: tuple[Path, ...],
+    profile_folder: Path | None,
+    view: str,
+    plane_file: Path | None,
+    plane_points: str | None,
+    tumour_side: str | None,
+    axes: str | None,
+    channel: int | None,
+    bit_depth: int | None,
+    exposure_ms: float | None,
+    pixel_size_mm: float | None,
+    slice_spacing_mm: float | None,
+    transfer: str,
+    prevalence: str | None,
+    threads: int | None,
+    folder: Path,
+) -> int:
+    """Score image stacks and write frames.csv, lesions.csv, summary.json, overlay.png and report.html.
+
+    Several inputs get a subfolder each. Without --profile the numbers are uncalibrated, and say so.
+    """
+    plane = _plane(plane_file, plane_points, tumour_side)
+    chosen = None if profile_folder is None else CameraProfile.load(profile_folder)
+    names = [path.name.split(".")[0] or path.name for path in inputs]
+    if len(set(names)) != len(names):
+        raise InputError("two inputs have the same name, so their results would share a folder; score them one by one")
+    check_writable(folder)
+    code = 0
+    for path, name in zip(inputs, names, strict=True):
+        with read_stack(
+            path,
+            axes=axes,
+            channel=channel,
+            pixel_size_mm=pixel_size_mm,
+            slice_spacing_mm=slice_spacing_mm,
+            exposure_ms=exposure_ms,
+            bit_depth=bit_depth,
+            transfer=None if transfer == "unknown" else transfer,
+        ) as stack:
+            profile = chosen or CameraProfile.identity(stack.frame_shape, bit_depth=stack.bit_depth)
+            result = score_stack(
+                stack,
+                profile=profile,
+                view=view,
+                plane=plane,
+                prevalence=_prevalence(prevalence),
+                threads=threads,
+                progress=True,
+            )
+        target = result.write(folder if len(inputs) == 1 else folder / name)
+        click.echo(_answer(path, result, target))
+        code = max(code, _REFUSED if _refused(result) else 0)
+    click.echo(RESEARCH_USE)
+    return code
+
+
+def _prevalence(text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _plane(file: Path | None, points: str | None, tumour_side: str | None) -> Plane | None:
+    if file is not None and points is not None:
+        raise click.UsageError("--plane and --plane-points are two ways to say one thing: give one of them")
+    if points is not None:
+        if tumour_side is None:
+            raise click.UsageError("--plane-points needs --tumour-side, a point in mm on the side of the tumour")
+        fitted = fit_plane([_point(text, "--plane-points") for text in points.split(";") if text.strip()])
+        return fitted.facing(_point(tumour_side, "--tumour-side"))
+    if tumour_side is not None:
+        raise click.UsageError("--tumour-side belongs to --plane-points")
+    if file is None:
+        return None
+    try:
+        content = json.loads(file.read_text())
+        return Plane(point_mm=content["point_mm"], normal=content["normal"])
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; expected a JSON file with point_mm and normal") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{file}: {error}; expected {{"point_mm": [z, y, x], "normal": [z, y, x]}}') from error
+
+
+def _point(text: str, option: str) -> tuple[float, float, float]:
+    try:
+        z, y, x = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.UsageError(f'{option} takes points as "z,y,x" in mm, found "{text}"') from error
+    return z, y, x
+
+
+def _refused(result: StackScore) -> bool:
+    no_distance = result.plane is not None and (result.distance is None or result.distance.min_mm != result.distance.min_mm)
+    return no_distance or any(_REFUSALS.intersection(frame.reasons) for frame in result.frames)
+
+
+def _answer(path: Path, result: StackScore, folder: Path) -> str:
+    summary = result.summary
+    rows = [("file", str(path)), ("frames", str(len(result.frames)))]
+    best = result.frames[result.key_index].contrast.sbr
+    rows.append((f"SBR, frame {result.key_index}", str(best)))
+    if result.view == "bed":
+        rows.append(("fluorescent", f"{summary['n_fluorescent']} of {summary['n_frames']} frames at SBR {summary['sbr_cut']:g}"))
+    rows.append(("lesions", str(len(result.lesions))))
+    if result.distance is not None:
+        d = result.distance
+        rows.append(("distance", f"{d.min_mm:.2f} mm [{d.ci_mm[0]:.2f}, {d.ci_mm[1]:.2f}] {' '.join(d.warnings)}".rstrip()))
+    if result.margin is not None:
+        m = result.margin
+        chance = "" if m.p_r1 != m.p_r1 else f", P(R1) {m.p_r1:.2f} [{m.ci[0]:.2f}, {m.ci[1]:.2f}]"
+        rows.append(("margin", f"{m.label}{chance} {' '.join(m.reasons)}".rstrip()))
+    if not summary["calibrated"]:
+        rows.append(("calibration", "UNCALIBRATED: no camera profile, or data that are not linear"))
+    rows.append(("report", str(folder / "report.html")))
+    return _aligned(rows) + "\n"
+
+
+@commands.group()
+def profile() -> None:
+    """Build and look at camera profiles."""
+
+
+@profile.command()
+@click.option("--dark", type=click.Path(path_type=Path), required=True, help="Stack of dark frames.")
+@click.option("--flat", type=click.Path(path_type=Path), help="Stack of frames of an even, bright field.")
+@click.option("--camera", required=True, help="Name of the camera, kept in the profile.")
+@click.option("--exposure-ms", type=float, required=True)
+@click.option("--flat-exposure-ms", type=float)
+@click.option("--bit-depth", type=int, required=True)
+@click.option("--gain-db", type=float)
+@_folder
+def build(
+    dark: Path,
+    flat: Path | None,
+    camera: str,
+    exposure_ms: float,
+    flat_exposure_ms: float | None,
+    bit_depth: int,
+    gain_db: float | None,
+    folder: Path,
+) -> None:
+    """Build a profile from a dark and a flat series."""
+    from contextlib import ExitStack
+
+    with ExitStack() as files:
+        stacks = [None if p is None else files.enter_context(read_stack(p, bit_depth=bit_depth)) for p in (dark, flat)]
+        if stacks[0] is None:
+            raise InputError("a profile needs a dark series")
+        built = build_profile(
+            stacks[0],
+            stacks[1],
+            camera=camera,
+            exposure_ms=exposure_ms,
+            bit_depth=bit_depth,
+            flat_exposure_ms=flat_exposure_ms,
+            gain_db=gain_db,
+        )
+    built.save(folder)
+    click.echo(_profile_text(built) + f"\nwritten to {folder}")
+
+
+@profile.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def show(folder: Path) -> None:
+    """Print what a profile holds."""
+    click.echo(_profile_text(CameraProfile.load(folder)))
+
+
+def _profile_text(found: CameraProfile) -> str:
+    bad = 0 if found.bad is None else int(found.bad.sum())
+    rows = [
+        ("camera", found.camera),
+        ("shape", f"{found.shape[0]} x {found.shape[1]}"),
+        ("bit depth", str(found.bit_depth)),
+        ("exposure", f"{found.exposure_ms} ms"),
+        ("gain K", f"{found.gain_dn_per_e:.4g} DN/e"),
+        ("read noise", f"{found.read_noise_dn:.4g} DN"),
+        ("saturation", f"{found.saturation_dn:g} DN"),
+        ("bad pixels", str(bad)),
+        ("maps", ", ".join(n for n in ("dark", "flat", "bad") if getattr(found, n) is not None) or "none"),
+        ("digest", found.digest),
+    ]
+    return _aligned(rows)
+
+
+@commands.command()
+def info() -> None:
+    """Print versions of pyicg and of the libraries it uses."""
+    import platform
+    from importlib import metadata
+
+    from pyicg import _capi
+
+    rows = [
+        ("pyicg", _core.version()),
+        ("C interface", f"ABI {_capi.abi_version()}"),
+        ("machine", f"{platform.machine()}, baseline instruction set"),
+        ("Python", platform.python_version()),
+    ]
+    for name in ("numpy", "scipy", "tifffile", "pillow", "matplotlib", "jinja2", "click", "imagecodecs"):
+        try:
+            rows.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            rows.append((name, "not installed"))
+    click.echo(_aligned(rows) + f"\n{RESEARCH_USE}")

@@ -1,0 +1,85 @@
+"""Flat records of frames and lesions, as rows of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyicg.results import FrameScore, Measurement, SpecimenLesion
+
+__all__ = ["frame_record", "lesion_records"]
+
+
+def _columns(name: str, found: Measurement) -> dict[str, Any]:
+    return {
+        name: found.value,
+        f"{name}_sigma": found.sigma,
+        f"{name}_lo": found.ci[0],
+        f"{name}_hi": found.ci[1],
+        f"{name}_reason": found.reason or "",
+    }
+
+
+def frame_record(frame: FrameScore) -> dict[str, Any]:
+    """Return one frame as a flat dictionary."""
+    record: dict[str, Any] = {
+        "index": frame.index,
+        "unit": frame.unit,
+        "calibrated": frame.quality.calibrated,
+        "background_sigma": frame.background.sigma,
+        "background_n_pixels": frame.background.n_pixels,
+    }
+    contrast = frame.contrast
+    for name in ("background_level", "signal_level", "sbr", "sbr_raw", "weber", "michelson", "cnr", "cvr"):
+        record |= _columns(name, getattr(contrast, name))
+    record["fluorescent"] = frame.fluorescent
+    record["sbr_cut"] = frame.sbr_cut
+    for cut, sign in frame.sign_at.items():
+        record[f"fluorescent_at_{cut:g}"] = sign
+    record["residual_area_px"] = frame.residual_area_px
+    record["residual_area_mm2"] = frame.residual_area_mm2.value
+    record["n_hot_spots"] = len(frame.hot_spots)
+    record["peak_sbr"] = frame.hot_spots[0].peak_sbr if frame.hot_spots else None
+    record["n_lesions"] = len(frame.lesions)
+    quality = frame.quality
+    for name in ("saturated_fraction", "underflow_fraction", "bad_pixels", "repaired_pixels", "focus"):
+        record[name] = getattr(quality, name)
+    if frame.margin is not None:
+        status = frame.margin
+        record |= {"margin": status.label, "p_r1": status.p_r1, "p_r1_lo": status.ci[0], "p_r1_hi": status.ci[1]}
+        record["margin_reasons"] = " ".join(status.reasons)
+    record["reasons"] = " ".join(frame.reasons)
+    record["frame_digest"] = frame.frame_digest
+    return record
+
+
+def lesion_records(lesion: SpecimenLesion) -> list[dict[str, Any]]:
+    """Return one row per frame or slice in which the lesion is seen."""
+    rows = []
+    for index, seen in lesion.members:
+        row: dict[str, Any] = {
+            "lesion": lesion.label,
+            "index": index,
+            "centroid_y_px": seen.centroid[0],
+            "centroid_x_px": seen.centroid[1],
+            "area_px": seen.area_px,
+            "area_mm2": seen.area_mm2.value,
+            "completeness": seen.completeness,
+            "pattern": seen.pattern,
+            "confidence": seen.confidence,
+            "edge_sigma_px": seen.edge_sigma_px,
+        }
+        row |= _columns("thickness_px", seen.thickness)
+        row |= _columns("thickness_mm", seen.thickness_mm)
+        row |= _columns("sbr", seen.sbr)
+        row["reasons"] = " ".join(seen.reasons)
+        distance, status = lesion.distance, lesion.margin
+        row["lesion_distance_mm"] = distance.min_mm if distance else None
+        row["lesion_distance_sigma_mm"] = distance.sigma_mm if distance else None
+        row["lesion_distance_lo_mm"] = distance.ci_mm[0] if distance else None
+        row["lesion_distance_hi_mm"] = distance.ci_mm[1] if distance else None
+        row["lesion_distance_warnings"] = " ".join(distance.warnings) if distance else ""
+        row["lesion_margin"] = status.label if status else ""
+        row["lesion_p_r1"] = status.p_r1 if status else None
+        rows.append(row)
+    return rows

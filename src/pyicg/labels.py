@@ -1,0 +1,88 @@
+"""The label rule: R0, R1 or indeterminate, from a probability's interval or a distance's."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pyicg.errors import InputError
+
+__all__ = ["Label", "check_risk_threshold", "label_from_distance", "label_from_probability"]
+
+Label = Literal["R0", "R1", "indeterminate"]
+
+
+def check_risk_threshold(risk_threshold: float) -> None:
+    """Raise InputError unless `risk_threshold` lies in (0, 1)."""
+    if not 0 < risk_threshold < 1:
+        raise InputError(
+            f"risk_threshold is {risk_threshold}, expected a number in (0, 1): the risk of R1 at which you would cut "
+            "again"
+        )
+
+
+def label_from_probability(ci: tuple[float, float], *, risk_threshold: float) -> Label:
+    """Return R1 when the interval of P(R1) lies above the threshold, R0 when below, else indeterminate.
+
+    Parameters
+    ----------
+    ci : tuple of float
+        95 % interval ``(lo, hi)`` of P(R1); NaN bounds give indeterminate.
+    risk_threshold : float
+        Risk of R1 at which the user would cut again, in (0, 1).
+
+    Raises
+    ------
+    InputError
+        `risk_threshold` lies outside (0, 1).
+
+    Examples
+    --------
+    >>> from pyicg.labels import label_from_probability
+    >>> [label_from_probability(ci, risk_threshold=0.2) for ci in ((0.03, 0.09), (0.1, 0.3), (0.32, 0.61))]
+    ['R0', 'indeterminate', 'R1']
+    """
+    check_risk_threshold(risk_threshold)
+    if ci[0] > risk_threshold:
+        return "R1"
+    if ci[1] < risk_threshold:
+        return "R0"
+    return "indeterminate"
+
+
+def label_from_distance(ci_mm: tuple[float, float], *, threshold_mm: float, tie: str) -> Label:
+    """Return R1 when the interval of the margin lies below the threshold, R0 when at or above it, else indeterminate.
+
+    Parameters
+    ----------
+    ci_mm : tuple of float
+        95 % interval ``(lo, hi)`` of the margin in mm; NaN bounds give indeterminate.
+    threshold_mm : float
+        Width below which a margin is R1, mm.
+    tie : {"R0", "R1"}
+        What a bound exactly at the threshold counts as.
+
+    Raises
+    ------
+    InputError
+        `threshold_mm` is negative or not finite, or `tie` is neither R0 nor R1.
+
+    Examples
+    --------
+    >>> from pyicg.labels import label_from_distance
+    >>> [label_from_distance((1.0, 1.0), threshold_mm=1.0, tie=tie) for tie in ("R0", "R1")]
+    ['R0', 'R1']
+    """
+    if not 0 <= threshold_mm < math.inf:
+        raise InputError(f"threshold_mm is {threshold_mm}, expected a finite width >= 0 in mm")
+    if tie not in ("R0", "R1"):
+        raise InputError(
+            f'tie is {tie!r}, expected "R0" (a margin at the threshold is R0: MIMIC) or "R1" (Achterberg 2020)'
+        )
+    low, high = ci_mm
+    at_threshold_is_r1 = tie == "R1"
+    if high < threshold_mm or (at_threshold_is_r1 and high == threshold_mm):
+        return "R1"
+    if low > threshold_mm or (not at_threshold_is_r1 and low == threshold_mm):
+        return "R0"
+    return "indeterminate"

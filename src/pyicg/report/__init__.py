@@ -1,0 +1,80 @@
+"""The report: pictures and one self-contained HTML page for a scored stack.
+
+Importing this package loads neither matplotlib nor jinja2; `build` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyicg.errors import InputError
+
+if TYPE_CHECKING:
+    from pyicg.report.source import Scored
+
+__all__ = ["build"]
+
+
+def build(score: Scored) -> tuple[bytes, str]:
+    """Return the overlay of the key frame (PNG) and the report (HTML) of a scored stack.
+
+    Parameters
+    ----------
+    score : Scored
+        What `pyicg.score_stack` returns, or any object with the same attributes.
+
+    Returns
+    -------
+    overlay_png : bytes
+        The key frame with its boundaries.
+    report_html : str
+        One self-contained page: pictures and styles are inside it.
+
+    Raises
+    ------
+    InputError
+        `score` holds no frames, or `key_index` is none of them.
+    """
+    from pyicg.report import figures, geometry, html
+
+    if not 0 <= score.key_index < len(score.frames):
+        raise InputError(f"key_index is {score.key_index} with {len(score.frames)} frames; expected one of the frames")
+    key = score.frames[score.key_index]
+    height, width = score.key_image.shape
+    z_mm, y_mm, x_mm = score.spacing_mm
+    pixel_size = None if y_mm is None or x_mm is None else (y_mm, x_mm)
+    line = foot = window = per_slice = None
+    if z_mm is not None and y_mm is not None and x_mm is not None:
+        spacing = (z_mm, y_mm, x_mm)
+        if score.plane is not None:
+            point, normal = score.plane.point_mm, score.plane.normal
+            line = geometry.line_of_plane(
+                point, normal, z_mm=key.index * z_mm, spacing_yx_mm=(y_mm, x_mm), shape=(height, width)
+            )
+            per_slice = geometry.distance_per_slice(score.frames, score.plane, spacing_mm=spacing)
+        if score.distance is not None:
+            foot = geometry.closest_in_slice(score.distance, index=key.index, spacing_mm=spacing)
+        if foot is not None:
+            window = geometry.window_around(foot, line, spacing_yx_mm=(y_mm, x_mm), shape=(height, width))
+    name = "slice" if score.view == "section" else "frame"
+    drawn: dict[str, Any] = {
+        "mask": score.key_mask,
+        "score": key,
+        "pixel_size_mm": pixel_size,
+        "foot_yx": foot,
+        "plane_line": line,
+        "distance_mm": None if score.distance is None else score.distance.min_mm,
+        "unit": key.unit,
+    }
+    title = f"{name.capitalize()} {key.index}"
+    overlay = figures.overlay(score.key_image, **drawn, title=f"{title} (key {name})")
+    pictures = [html.Picture(f"{title}, the key {name}", html.overlay_caption(score, line, foot), overlay)]
+    if window is not None:
+        close = figures.overlay(score.key_image, **drawn, window=window, title=f"{title}: closest point, enlarged")
+        pictures.append(html.Picture("Closest point, enlarged", "The same picture, cropped.", close))
+    series = figures.chart(
+        score.frames, axis_label=name.capitalize(), sbr_cut=key.sbr_cut, distance_per_slice=per_slice
+    )
+    caption = f"Signal-to-background ratio with its 95 % interval in each {name}; below it, what limits the {name}."
+    pictures.append(html.Picture(f"All {name}s", caption, series))
+    return overlay, html.render(score, pictures=pictures)

@@ -1,0 +1,157 @@
+"""What the report says in words: reason codes as sentences, numbers as text."""
+
+from __future__ import annotations
+
+import math
+
+from pyicg.results import Measurement
+
+__all__ = [
+    "RESEARCH_ONLY",
+    "SENTENCES",
+    "SHOWN_HOT_SPOTS",
+    "interval",
+    "measurement",
+    "number",
+    "percent",
+    "sentence",
+    "unit_in_words",
+    "value",
+]
+
+RESEARCH_ONLY = "Research software, not a medical device. Not for diagnosis or treatment decisions."
+SHOWN_HOT_SPOTS = 12  # numbered in the picture and listed in the table alike
+
+SENTENCES = {
+    "no_pixel_size": "The pixel size is unknown, so nothing can be given in millimetres.",
+    "no_prevalence": "No prevalence of R1 was given, so the fluorescent sign cannot be turned into a probability.",
+    "background_not_resolved": "The background level could not be separated from zero or from the signal.",
+    "saturated_lower_bound": "Saturated pixels: the true value is at least as large as the one shown.",
+    "uncalibrated": "No camera calibration stands behind these numbers.",
+    "out_of_range": "The frame lies outside the range in which the camera profile was measured.",
+    "too_few_pixels": "Too few usable pixels for this number.",
+    "no_lesion": "No lesion was found.",
+    "no_signal": "There is no signal region to compare with the background.",
+    "no_sign": "It is not known whether the resection bed fluoresces.",
+    "no_distance": "The distance or its uncertainty is unknown.",
+    "no_plane": "No resection plane was given, so no distance was measured.",
+    "slice_too_thick": "The slices are thick, or only one shows the lesion: between slices the tumour may come closer.",
+    "extrapolated": "The closest point lies outside the area in which the plane was measured.",
+    "not_star_shaped": "The outline cannot be followed from a single centre, so the boundary is approximate.",
+    "clipped_by_border": "The region is cut off by the border of the image.",
+    "no_enclosed_core": "A bright region encloses no dark core, so it is not a rim.",
+    "below_min_area": "The region is smaller than the smallest area that counts.",
+    "straddles_threshold": "The 95 % interval lies on both sides of the decision threshold.",
+    "saturated": "Pixels in the region that decides are saturated.",
+    "no_exposure": "The exposure time is unknown, so signals are in counts and not per millisecond.",
+    "not_finite": "The data contain values that are not finite numbers.",
+    "plane_unverified": "The error of the plane itself is unknown, so the interval does not contain it.",
+    "plane_not_flat": "The points of the resection plane do not lie on one flat plane.",
+    "no_photons": "The number of photons was not given.",
+    "no_exposures": "The exposure times were not given.",
+    "no_spatial_series": "No series of frames for the spatial figures was given.",
+    "not_saturated": "The brightest light level does not reach saturation.",
+    "too_few_levels": "Too few light levels for this number.",
+}
+
+
+def sentence(code: str | None) -> str:
+    """Return the sentence for a reason code; an unknown code comes back as it is.
+
+    Examples
+    --------
+    >>> sentence("no_lesion")
+    'No lesion was found.'
+    >>> sentence("a_new_code")
+    'a_new_code'
+    """
+    return "No reason was recorded." if code is None else SENTENCES.get(code, code)
+
+
+def number(figure: float) -> str:
+    """Return `figure` with three significant figures; NaN reads "undefined".
+
+    Examples
+    --------
+    >>> number(1.23456), number(1234.5), number(0.0000123), number(float("nan"))
+    ('1.23', '1234', '1.23e-05', 'undefined')
+    """
+    if math.isnan(figure):
+        return "undefined"
+    if math.isinf(figure):
+        return "∞" if figure > 0 else "-∞"
+    if figure == 0 or 1e-3 <= abs(figure) < 1e6:
+        decimals = 2 - math.floor(math.log10(abs(figure))) if figure else 0
+        return f"{figure:.{max(0, decimals)}f}"
+    return f"{figure:.2e}"
+
+
+def percent(share: float) -> str:
+    """Return a share between 0 and 1 in per cent, never rounded to certainty.
+
+    Examples
+    --------
+    >>> percent(0.537), percent(0.062), percent(1e-9), percent(0.99999)
+    ('54 %', '6.2 %', '< 0.1 %', '> 99.9 %')
+    """
+    if math.isnan(share):
+        return "undefined"
+    if share < 0.001:
+        return "< 0.1 %"
+    if share > 0.999:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %" if not 0.0995 <= share < 0.9 else f"{100 * share:.0f} %"
+
+
+def measurement(item: Measurement, unit: str = "") -> str:
+    """Return a measurement with unit and 95 % interval, or "undefined" and why.
+
+    Examples
+    --------
+    >>> measurement(Measurement(2.0, 0.1, (1.8, 2.2)), "mm")
+    '2.00 mm (95 % CI 1.80 to 2.20)'
+    >>> measurement(Measurement.undefined("no_pixel_size"))
+    'undefined: The pixel size is unknown, so nothing can be given in millimetres.'
+    """
+    if math.isnan(item.value):
+        return f"undefined: {sentence(item.reason)}"
+    return f"{value(item, unit)} ({interval(item)})"
+
+
+def value(item: Measurement, unit: str = "") -> str:
+    """Return the value alone; a lower bound reads "at least".
+
+    Examples
+    --------
+    >>> value(Measurement(2.0, reason="saturated_lower_bound"), "mm")
+    'at least 2.00 mm'
+    """
+    if math.isnan(item.value):
+        return "undefined"
+    bound = "at least " if item.reason == "saturated_lower_bound" else ""
+    return f"{bound}{number(item.value)} {unit}".rstrip()
+
+
+def interval(item: Measurement, unit: str = "") -> str:
+    """Return the 95 % interval alone.
+
+    Examples
+    --------
+    >>> interval(Measurement(2.0, 0.1, (1.8, 2.2)), "mm"), interval(Measurement(2.0))
+    ('95 % CI 1.80 to 2.20 mm', 'interval unknown')
+    """
+    lo, hi = item.ci
+    if math.isnan(lo) and math.isnan(hi):
+        return "interval unknown"
+    return f"95 % CI {number(lo)} to {number(hi)} {unit}".rstrip()
+
+
+def unit_in_words(unit: str, *, calibrated: bool) -> str:
+    """Return the label of a signal axis.
+
+    Examples
+    --------
+    >>> unit_in_words("DN/ms", calibrated=True)
+    'calibrated signal, DN/ms'
+    """
+    return f"{'calibrated' if calibrated else 'uncalibrated'} signal, {unit}"

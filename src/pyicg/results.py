@@ -1,0 +1,367 @@
+"""Frozen result objects: value, uncertainty, unit, reason and provenance travel together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Background",
+    "CalibratedFrame",
+    "Contrast",
+    "Distance",
+    "FrameScore",
+    "HotSpot",
+    "Lesion",
+    "MarginStatus",
+    "Measurement",
+    "Quality",
+    "RejectedRegion",
+    "RimSegmentation",
+    "SpecimenLesion",
+    "to_plain",
+]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number with its uncertainty, or the reason why there is none.
+
+    Attributes
+    ----------
+    value : float
+        The estimate; NaN when undefined, and then `reason` says why.
+    sigma : float
+        Standard uncertainty in the unit of `value`; NaN when unknown.
+    ci : tuple of float
+        95 % interval ``(lo, hi)``; a bound may be infinite.
+    reason : str or None
+        Code from the reason list, or None when nothing is amiss. A finite value may carry one:
+        ``saturated_lower_bound`` says that the value is a lower bound.
+
+    Examples
+    --------
+    >>> from pyicg import Measurement
+    >>> m = Measurement(3.0, 0.1, (2.8, 3.2))
+    >>> float(m)
+    3.0
+    >>> str(m)
+    '3 [2.8, 3.2]'
+    >>> str(Measurement.undefined("no_pixel_size"))
+    'undefined (no_pixel_size)'
+    """
+
+    value: float
+    sigma: float = math.nan
+    ci: tuple[float, float] = (math.nan, math.nan)
+    reason: str | None = None
+
+    @classmethod
+    def undefined(cls, reason: str) -> Measurement:
+        """Return NaN with its reason."""
+        return cls(math.nan, reason=reason)
+
+    def scaled(self, factor: float) -> Measurement:
+        """Return the measurement in another unit: everything times a positive `factor`."""
+        lo, hi = self.ci
+        return Measurement(self.value * factor, self.sigma * factor, (lo * factor, hi * factor), self.reason)
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return f"undefined ({self.reason})"
+        text = f"{self.value:.4g}"
+        if not all(math.isnan(bound) for bound in self.ci):
+            text += f" [{self.ci[0]:.4g}, {self.ci[1]:.4g}]"
+        return text if self.reason is None else f"{text} ({self.reason})"
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedFrame:
+    """A frame in calibrated units with its validity mask.
+
+    Attributes
+    ----------
+    data : ndarray of float32, shape (H, W)
+        Signal in `unit`.
+    mask : ndarray of uint8, shape (H, W)
+        Validity bits: 1 saturated, 2 underflow, 4 bad, 8 excluded, 16 out of calibrated range, 32 repaired,
+        64 not finite.
+    variance : ndarray of float32, shape (H, W), or None
+        Pixel variance in `unit` squared, when the profile knows gain and read noise.
+    unit : str
+        ``"DN/ms"``, or ``"DN"`` when no exposure is known.
+    offset : float
+        Mean dark offset that was taken off, in `unit`; 0 without a dark map.
+    calibrated : bool
+        False when nothing but counts stands behind the numbers.
+    profile_digest : str
+        Digest of the profile used.
+    exposure_ms : float or None
+        Exposure the data were divided by.
+    """
+
+    data: npt.NDArray[np.float32]
+    mask: npt.NDArray[np.uint8]
+    variance: npt.NDArray[np.float32] | None
+    unit: str
+    offset: float = 0.0
+    calibrated: bool = False
+    profile_digest: str = ""
+    exposure_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Background level of one frame and how it was found.
+
+    `level` and `sigma` (spatial standard deviation of one pixel) and `sem` (standard error of the level) are in
+    the unit of the frame. `reason` is None or a code.
+    """
+
+    level: float
+    sigma: float
+    sem: float
+    n_pixels: int
+    policy: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Every contrast definition of the field between one signal and one background, each with its interval.
+
+    With T the signal level, B the background level and s the spatial standard deviation: ``sbr`` T/B on
+    calibrated data, ``sbr_raw`` the same with the camera offset left in, ``weber`` (T - B)/B, ``michelson``
+    (T - B)/(T + B), ``cnr`` (T - B)/s_B, ``cvr`` (T - B)/sqrt(s_T^2 + s_B^2).
+    """
+
+    sbr: Measurement
+    sbr_raw: Measurement
+    weber: Measurement
+    michelson: Measurement
+    cnr: Measurement
+    cvr: Measurement
+    signal_level: Measurement
+    background_level: Measurement
+
+
+@dataclass(frozen=True, eq=False)
+class Lesion:
+    """One lesion: a rim that glows around a dark core.
+
+    Contours are (N, 2) float64 (y, x) in pixels, integer coordinate = pixel centre, one vertex per ray from the
+    core's centroid, in order of angle (0 = +x, towards +y). `inner_contour` is the tumour's edge.
+
+    Attributes
+    ----------
+    label : int
+        Value of this lesion in `RimSegmentation.labels`.
+    inner_contour, outer_contour : ndarray (N, 2)
+        Boundaries of the rim.
+    inner_sigma : ndarray (N,)
+        Standard uncertainty of each inner vertex along its ray, pixels.
+    correlation_px : float
+        Length along the contour over which vertex errors are correlated.
+    edge_sigma_px : float
+        Width of the inner edge: the sigma of a blurred step of the same slope.
+    thickness, thickness_mm : Measurement
+        Mean rim thickness over the angles that carry a rim.
+    thickness_profile : ndarray (N,)
+        Thickness per angle in pixels; NaN in gaps.
+    completeness : float
+        Share of angles (0-1) at which the rim exceeds the SBR cut.
+    gaps_deg : ndarray (K, 2)
+        Start and end angle of each gap, degrees in [0, 720): an end over 360 runs through the +x axis.
+    area_px, area_mm2 : float, Measurement
+        Area inside the inner contour.
+    centroid : tuple of float
+        (y, x) of the core, pixels.
+    sbr : Measurement
+        Rim over background.
+    pattern : str
+        ``"rim"`` or ``"partial"`` (Ishizawa).
+    confidence : float
+        Heuristic score between 0 and 1; not a probability.
+    reasons : tuple of str
+        Codes of everything that limits this lesion.
+    """
+
+    label: int
+    inner_contour: FloatArray
+    outer_contour: FloatArray
+    inner_sigma: FloatArray
+    correlation_px: float
+    edge_sigma_px: float
+    thickness: Measurement
+    thickness_mm: Measurement
+    thickness_profile: FloatArray
+    completeness: float
+    gaps_deg: FloatArray
+    area_px: float
+    area_mm2: Measurement
+    centroid: tuple[float, float]
+    sbr: Measurement
+    pattern: str
+    confidence: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRegion:
+    """A bright region that is no rim, and the reason."""
+
+    reason: str
+    centroid: tuple[float, float]
+    area_px: float
+
+
+@dataclass(frozen=True, eq=False)
+class RimSegmentation:
+    """All rims of one frame.
+
+    `rim_mask` and `core_mask` are bool (H, W); `labels` is int32 (H, W), 0 outside, k on rim and core of the lesion
+    with ``label == k``; `rejected` lists the bright regions that are no rim.
+    """
+
+    rim_mask: BoolArray
+    core_mask: BoolArray
+    labels: npt.NDArray[np.int32]
+    lesions: tuple[Lesion, ...]
+    rejected: tuple[RejectedRegion, ...]
+    background: Background
+    sbr_cut: float
+    pixel_size_mm: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Distance:
+    """Smallest distance from the tumour's surface to the resection plane or surface; negative beyond it.
+
+    `min_mm` with `sigma_mm` and `ci_mm` (95 %), `p05_mm` the 5th percentile over the surface, `foot_mm` the (z, y, x)
+    point of the surface that is closest, `warnings` the codes that limit the figure.
+    """
+
+    min_mm: float
+    sigma_mm: float
+    ci_mm: tuple[float, float]
+    p05_mm: float
+    foot_mm: tuple[float, float, float]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MarginStatus:
+    """R0, R1 or indeterminate, never without its probability, interval and provenance.
+
+    `label` is "R0", "R1" or "indeterminate"; `p_r1` the probability of R1 with `ci` (95 %); `sign` the fluorescent
+    sign where one was used; `reasons` the codes that limit the status; `provenance` where every number came from.
+    """
+
+    p_r1: float
+    ci: tuple[float, float]
+    label: str
+    sign: bool | None = None
+    reasons: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HotSpot:
+    """A region over the SBR cut; the brightest peak comes first (`rank` 1)."""
+
+    rank: int
+    peak_sbr: float
+    peak_position: tuple[float, float]
+    area_px: float
+    area_mm2: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What limits a frame: shares of saturated and underflown pixels, bad pixels, focus, calibration."""
+
+    saturated_fraction: float
+    underflow_fraction: float
+    bad_pixels: int
+    repaired_pixels: int
+    focus: float
+    calibrated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FrameScore:
+    """The full score of one frame.
+
+    `fluorescent` is the sign at the SBR cut asked for, `sign_at` the sign at 1.5, 1.75 and 2.0 beside it.
+    `residual_area_px` counts the pixels of the regions over the cut; `hot_spots` ranks those regions. `margin` is None
+    unless a margin model was asked for.
+    """
+
+    index: int
+    unit: str
+    background: Background
+    contrast: Contrast
+    fluorescent: bool | None
+    sbr_cut: float
+    sign_at: Mapping[float, bool | None]
+    residual_area_px: float
+    residual_area_mm2: Measurement
+    hot_spots: tuple[HotSpot, ...]
+    lesions: tuple[Lesion, ...]
+    rejected: tuple[RejectedRegion, ...]
+    quality: Quality
+    reasons: tuple[str, ...]
+    profile_digest: str
+    frame_digest: str
+    margin: MarginStatus | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SpecimenLesion:
+    """One lesion followed through the slices of a specimen.
+
+    `members` holds (slice index, lesion of that slice) in order of slices; `distance` and `margin` are None where no
+    plane was given.
+    """
+
+    label: int
+    members: tuple[tuple[int, Lesion], ...]
+    distance: Distance | None
+    margin: MarginStatus | None
+
+
+def to_plain(value: Any) -> Any:
+    """Turn a result object into dictionaries, lists and numbers that JSON can hold; NaN and infinity become None.
+
+    Arrays become lists; a `Measurement` keeps value, sigma, ci and reason.
+
+    Examples
+    --------
+    >>> from pyicg.results import Measurement, to_plain
+    >>> to_plain(Measurement.undefined("no_lesion"))
+    {'value': None, 'sigma': None, 'ci': [None, None], 'reason': 'no_lesion'}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, np.ndarray):
+        return to_plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return to_plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

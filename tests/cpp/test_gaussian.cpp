@@ -1,0 +1,101 @@
+#include "kernels/gaussian.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "check.hpp"
+#include "scene.hpp"
+
+using pyicg::kernels::gaussian;
+using scene::Image;
+
+namespace {
+
+Image blurred(pyicg::ImageView<const float> in, double sigma) {
+  Image out(in.height, in.width);
+  std::vector<float> scratch;
+  gaussian(in, sigma, out.view(), scratch);
+  return out;
+}
+
+Image noise_image(std::size_t height, std::size_t width, std::uint32_t seed) {
+  scene::Normal noise(seed);
+  Image image(height, width);
+  for (float& v : image.pixels) v = static_cast<float>(10 + noise());
+  return image;
+}
+
+// The definition, in double: a 2-D sum of products with repeated borders.
+double definition(const Image& in, double sigma, std::size_t y, std::size_t x) {
+  const auto reach = static_cast<long>(std::max(1.0, std::ceil(4 * sigma)));
+  const auto at = [](long i, std::size_t n) {
+    return static_cast<std::size_t>(std::clamp(i, 0L, static_cast<long>(n) - 1));
+  };
+  double sum = 0;
+  double total = 0;
+  for (long dy = -reach; dy <= reach; ++dy) {
+    for (long dx = -reach; dx <= reach; ++dx) {
+      const double weight = std::exp(-0.5 * static_cast<double>(dy * dy + dx * dx) / (sigma * sigma));
+      const auto yy = at(static_cast<long>(y) + dy, in.height);
+      const auto xx = at(static_cast<long>(x) + dx, in.width);
+      sum += weight * static_cast<double>(in(yy, xx));
+      total += weight;
+    }
+  }
+  return sum / total;
+}
+
+void against_definition() {
+  for (const auto& [height, width, sigma] : {std::tuple<std::size_t, std::size_t, double>{24, 31, 1.0},
+                                             {24, 31, 2.7},
+                                             {5, 3, 4.0},
+                                             {1, 1, 1.0},
+                                             {1, 40, 0.5},
+                                             {40, 1, 3.0}}) {
+    const Image in = noise_image(height, width, 7);
+    const Image out = blurred(in.view(), sigma);
+    for (std::size_t y = 0; y < height; ++y) {
+      for (std::size_t x = 0; x < width; ++x) {
+        check::near(static_cast<double>(out(y, x)), definition(in, sigma, y, x), 1e-5);
+      }
+    }
+  }
+}
+
+// White noise of width 1 keeps 1/(2 sqrt(pi) s) of it.
+void noise_left() {
+  const Image out = blurred(noise_image(300, 300, 8).view(), 2);
+  double mean = 0;
+  double squares = 0;
+  for (const float v : out.pixels) mean += static_cast<double>(v) / 90000;
+  for (const float v : out.pixels) squares += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean) / 90000;
+  check::near(std::sqrt(squares), 1 / (4 * std::sqrt(std::numbers::pi)), 0.005);
+}
+
+void same_bits() {
+  const Image in = noise_image(19, 23, 9);
+  const Image out = blurred(in.view(), 1.5);
+  Image mirrored(19, 23);
+  for (std::size_t y = 0; y < 19; ++y) {
+    for (std::size_t x = 0; x < 23; ++x) mirrored(18 - y, 22 - x) = in(y, x);
+  }
+  const Image back = blurred(mirrored.view(), 1.5);
+  for (std::size_t y = 0; y < 19; ++y) {
+    for (std::size_t x = 0; x < 23; ++x) check::equal(back(18 - y, 22 - x), out(y, x));
+  }
+  const scene::BottomUp<float> stored(in);
+  check::is_true(blurred(stored.view(), 1.5) == out, "the same bits from a negative row stride");
+  Image place = in;
+  std::vector<float> scratch(3, -1.0F);
+  gaussian(place.view(), 1.5, place.view(), scratch);
+  check::is_true(place == out, "the same bits in place");
+}
+
+}  // namespace
+
+int main() {
+  against_definition();
+  noise_left();
+  same_bits();
+  return check::result();
+}
