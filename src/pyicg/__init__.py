@@ -29,7 +29,8 @@ from pyicg.results import (
     SpecimenLesion,
 )
 from pyicg.rim import segment_rim
-from pyicg.score import Scorer, StackScore, score_frame, score_stack
+from pyicg.score import StackScore, score_stack
+from pyicg.scorer import Scorer, score_frame
 
 __all__ = [
     "Background",

@@ -29,9 +29,7 @@ class Profile:
 
 class Scorer:
     def __init__(self, profile: Profile, *, view: str, sbr_cut: float, pixel_size_mm: float) -> None: ...
-    def score(
-        self, frame: npt.NDArray[Any], *, exposure_ms: float, gain_db: float, maps: bool
-    ) -> dict[str, Any]: ...
+    def score(self, frame: npt.NDArray[Any], *, exposure_ms: float, gain_db: float, maps: bool) -> dict[str, Any]: ...
 
 def version() -> str: ...
 def reason_names() -> tuple[str, ...]: ...
@@ -43,9 +41,9 @@ def calibrate(
     exposure_ms: float,
     gain_db: float,
     out: npt.NDArray[np.float32] | None,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, float, float]: ...
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, float, float, float]: ...
 def estimate_background(
-    data: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], *, policy: str, use: Any, exclude: Any
+    data: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], *, policy: str, use: Any, exclude: Any, step: float
 ) -> dict[str, Any]: ...
 def contrast(
     data: npt.NDArray[np.float32],
@@ -68,6 +66,7 @@ def segment_rim(
     sigma: float,
     sem: float,
     n_pixels: int,
+    reason: str,
     sbr_cut: float,
     psf_sigma_px: float,
     min_area_px: float,

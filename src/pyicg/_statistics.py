@@ -83,7 +83,7 @@ def fit_logistic(
     solution = root(gradient, start, jac=hessian, method="lm", options={"xtol": 1e-12, "ftol": 1e-14})
     if np.abs(gradient(solution.x)).max() > 1e-6:
         raise PyicgError(f"the logistic fit did not converge ({solution.message}): raise the penalty or drop a feature")
-    inverse = np.linalg.inv(hessian(solution.x))
+    inverse = np.asarray(np.linalg.inv(hessian(solution.x)), dtype=np.float64)
     if clusters is None:
         return solution.x, inverse
     n_clusters = int(clusters.max()) + 1

@@ -57,7 +57,7 @@ def calibrate(
     With x = raw - dark the signal is ``(c1 x + c2 x^2 + c3 x^3) / flat / exposure / gain``, in float32. Bad pixels take
     the median of their valid neighbours (bit 32) or stay NaN (bit 4). An exposure outside the profile's calibrated
     range sets bit 16 on every pixel, and statistics then leave them out. The variance, where gain K and read noise are
-    known, is ``(K x + read noise^2) (d signal / d raw)^2`` (EMVA 1288 Release 4.0 Linear, the photon transfer relation).
+    known, is ``(K x + read noise^2) (d signal / d raw)^2`` (the photon transfer relation of EMVA 1288 Release 4.0).
 
     Examples
     --------
@@ -69,7 +69,7 @@ def calibrate(
     >>> cal.mask.tolist()
     [[0, 0], [0, 1]]
     """
-    data, mask, variance, used_ms, offset = _core.calibrate(
+    data, mask, variance, used_ms, offset, step = _core.calibrate(
         frame,
         profile.core,
         exposure_ms=math.nan if exposure_ms is None else exposure_ms,
@@ -83,6 +83,7 @@ def calibrate(
         variance=variance,
         unit="DN/ms" if known else "DN",
         offset=offset,
+        step=step,
         calibrated=profile.calibrated,
         profile_digest=profile.digest,
         exposure_ms=used_ms if known else None,

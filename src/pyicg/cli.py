@@ -91,14 +91,18 @@ def _text(value: Any) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 @commands.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--profile", "profile_folder", type=click.Path(path_type=Path), help="Camera profile folder.")
 @click.option("--view", type=click.Choice(["bed", "section"]), required=True)
-@click.option("--plane", "plane_file", type=click.Path(path_type=Path), help='JSON: {"point_mm": [z, y, x], "normal": [z, y, x]}.')
+@click.option(
+    "--plane", "plane_file", type=click.Path(path_type=Path), help='JSON: {"point_mm": [z, y, x], "normal": [z, y, x]}.'
+)
 @click.option("--plane-points", help='At least three points in mm: "z,y,x; z,y,x; z,y,x". Needs --tumour-side.')
 @click.option("--tumour-side", help='A point in mm on the tumour side of the plane: "z,y,x".')
 @click.option("--axes", help="Axes of the file where it does not say: TYX, ZYX, CZYX ...")
@@ -205,7 +209,9 @@ def _point(text: str, option: str) -> tuple[float, float, float]:
 
 
 def _refused(result: StackScore) -> bool:
-    no_distance = result.plane is not None and (result.distance is None or result.distance.min_mm != result.distance.min_mm)
+    no_distance = result.plane is not None and (
+        result.distance is None or result.distance.min_mm != result.distance.min_mm
+    )
     return no_distance or any(_REFUSALS.intersection(frame.reasons) for frame in result.frames)
 
 
@@ -215,11 +221,15 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
     best = result.frames[result.key_index].contrast.sbr
     rows.append((f"SBR, frame {result.key_index}", str(best)))
     if result.view == "bed":
-        rows.append(("fluorescent", f"{summary['n_fluorescent']} of {summary['n_frames']} frames at SBR {summary['sbr_cut']:g}"))
+        rows.append(
+            ("fluorescent", f"{summary['n_fluorescent']} of {summary['n_frames']} frames at SBR {summary['sbr_cut']:g}")
+        )
     rows.append(("lesions", str(len(result.lesions))))
     if result.distance is not None:
         d = result.distance
-        rows.append(("distance", f"{d.min_mm:.2f} mm [{d.ci_mm[0]:.2f}, {d.ci_mm[1]:.2f}] {' '.join(d.warnings)}".rstrip()))
+        rows.append(
+            ("distance", f"{d.min_mm:.2f} mm [{d.ci_mm[0]:.2f}, {d.ci_mm[1]:.2f}] {' '.join(d.warnings)}".rstrip())
+        )
     if result.margin is not None:
         m = result.margin
         chance = "" if m.p_r1 != m.p_r1 else f", P(R1) {m.p_r1:.2f} [{m.ci[0]:.2f}, {m.ci[1]:.2f}]"

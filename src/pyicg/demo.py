@@ -46,9 +46,7 @@ def run_demo(folder: Path, *, progress: bool = False) -> list[dict[str, Any]]:
     slices = score_stack(
         specimen.stack, profile=specimen.profile, view="section", plane=specimen.plane, progress=progress
     )
-    section_rows = [
-        _within("SBR of the rims", "", slices.summary["median_sbr"], specimen.truth.sbr, SBR_TOLERANCE)
-    ]
+    section_rows = [_within("SBR of the rims", "", slices.summary["median_sbr"], specimen.truth.sbr, SBR_TOLERANCE)]
     for true in sorted(specimen.truth.lesions, key=lambda lesion: lesion.margin_mm):
         # The measured lesion whose closest point lies nearest to this one's centre, across the plane.
         near = min(

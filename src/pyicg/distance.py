@@ -322,7 +322,7 @@ def distance_transform(
     [0.0, 0.5, 1.0, 1.5]
     """
     mask = np.asarray(mask)
-    if mask.dtype != np.bool_ and mask.dtype != np.uint8:
+    if mask.dtype not in (np.bool_, np.uint8):
         raise InputError(f"mask must be bool or uint8, found {mask.dtype}; write mask.astype(bool)")
     if not 1 <= mask.ndim <= 3 or mask.size == 0:
         raise InputError(f"mask must have one to three dimensions and at least one pixel, found shape {mask.shape}")

@@ -103,6 +103,8 @@ class CalibratedFrame:
         ``"DN/ms"``, or ``"DN"`` when no exposure is known.
     offset : float
         Mean dark offset that was taken off, in `unit`; 0 without a dark map.
+    step : float
+        Size of one count in `unit`; 0 for float32 frames, which have no whole counts.
     calibrated : bool
         False when nothing but counts stands behind the numbers.
     profile_digest : str
@@ -116,6 +118,7 @@ class CalibratedFrame:
     variance: npt.NDArray[np.float32] | None
     unit: str
     offset: float = 0.0
+    step: float = 0.0
     calibrated: bool = False
     profile_digest: str = ""
     exposure_ms: float | None = None

@@ -87,6 +87,7 @@ def segment_rim(
         sigma=background.sigma,
         sem=background.sem,
         n_pixels=background.n_pixels,
+        reason=background.reason or "none",
         sbr_cut=sbr_cut,
         psf_sigma_px=math.nan if psf_sigma_px is None else psf_sigma_px,
         min_area_px=_core.default_min_area_px(size) if min_area_px is None else min_area_px,

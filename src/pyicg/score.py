@@ -18,256 +18,25 @@ import numpy.typing as npt
 
 from pyicg import _core, margin
 from pyicg.calibrate import calibrate
-from pyicg.contrast import _background, _contrast
-from pyicg.distance import Plane, distance_of_lesions
+from pyicg.distance import Plane
 from pyicg.errors import InputError, ProfileError, UnitError
 from pyicg.results import (
     Distance,
     FrameScore,
-    HotSpot,
-    Lesion,
     MarginStatus,
-    Measurement,
-    Quality,
-    RejectedRegion,
     SpecimenLesion,
     to_plain,
 )
-from pyicg.rim import check_pixel_size, lesion_of
+from pyicg.scorer import Scorer, margin_of_sign
+from pyicg.specimen import key_slice, link_slices, section_answer
 
 if TYPE_CHECKING:
     from pyicg.frame import Stack
     from pyicg.profile import CameraProfile
 
-__all__ = ["Scorer", "StackScore", "score_frame", "score_stack"]
+__all__ = ["StackScore", "score_stack"]
 
-_OUTPUTS = ("metrics", "data", "mask", "labels")
 _IN_FLIGHT = 4  # frames held per thread while a stack is scored
-
-
-class Scorer:
-    """Scores frames of one camera, one after the other; owns its buffers and remembers nothing between frames.
-
-    Parameters
-    ----------
-    profile : CameraProfile
-        The camera's profile.
-    shape : tuple of int
-        (H, W) of every frame.
-    dtype : str
-        ``"uint8"``, ``"uint16"`` or ``"float32"``.
-    view : {"bed", "section"}
-        Tumour bed after resection, or a cut face of the specimen.
-    pixel_size_mm : float, optional
-        Without it every ``_mm`` figure is undefined.
-    outputs : tuple of str
-        ``"metrics"`` always; ``"data"``, ``"mask"`` and ``"labels"`` put those maps of the last frame into `maps`.
-    sbr_cut : float
-        Cut of the fluorescent sign and of the rim.
-
-    Raises
-    ------
-    InputError, ProfileError, UnitError
-        Options out of range, or a profile of another shape.
-
-    Notes
-    -----
-    A scorer serves one thread at a time; a second thread that calls it meanwhile waits.
-
-    Examples
-    --------
-    >>> import numpy as np, pyicg
-    >>> profile = pyicg.CameraProfile.identity((64, 64))
-    >>> scorer = pyicg.Scorer(profile, shape=(64, 64))
-    >>> frame = np.random.default_rng(0).poisson(400, (64, 64)).astype(np.uint16)
-    >>> score = scorer.score(frame, exposure_ms=20)
-    >>> score.fluorescent, score.unit
-    (False, 'DN/ms')
-    """
-
-    def __init__(
-        self,
-        profile: CameraProfile,
-        *,
-        shape: tuple[int, int],
-        dtype: str = "uint16",
-        view: str = "bed",
-        pixel_size_mm: float | None = None,
-        outputs: Sequence[str] = ("metrics",),
-        sbr_cut: float = 1.5,
-    ) -> None:
-        if tuple(shape) != tuple(profile.shape):
-            raise ProfileError(f"frames are {tuple(shape)}, the profile {tuple(profile.shape)}; use the camera's own")
-        if str(dtype) not in ("uint8", "uint16", "float32"):
-            raise InputError(f"dtype must be uint8, uint16 or float32, found {dtype}")
-        unknown = [name for name in outputs if name not in _OUTPUTS]
-        if isinstance(outputs, str) or unknown:
-            raise InputError(f"outputs must be a tuple of names out of {_OUTPUTS}, found {outputs!r}")
-        check_pixel_size(pixel_size_mm)
-        self.profile = profile
-        self.sbr_cut = sbr_cut
-        self.maps: Mapping[str, npt.NDArray[Any]] = {}
-        self._shape = tuple(shape)
-        self._dtype = np.dtype(dtype)
-        self._outputs = tuple(name for name in outputs if name != "metrics")
-        self._core = _core.Scorer(
-            profile.core,
-            view=view,
-            sbr_cut=sbr_cut,
-            pixel_size_mm=math.nan if pixel_size_mm is None else float(pixel_size_mm),
-        )
-        self._pixel_size_mm = pixel_size_mm
-
-    def score(
-        self,
-        frame: npt.NDArray[Any],
-        *,
-        exposure_ms: float | None = None,
-        gain_db: float | None = None,
-        index: int = 0,
-    ) -> FrameScore:
-        """Score one frame.
-
-        Parameters
-        ----------
-        frame : ndarray, shape and dtype of the scorer
-            Raw counts. Never written to or copied.
-        exposure_ms, gain_db : float, optional
-            As in `calibrate`.
-        index : int
-            Carried to the score.
-
-        Returns
-        -------
-        FrameScore
-            Without a margin: that is `score_frame`'s and `score_stack`'s.
-
-        Raises
-        ------
-        InputError, UnitError
-            A frame of another shape or dtype; an exposure that is not positive.
-        """
-        if not isinstance(frame, np.ndarray) or frame.shape != self._shape or frame.dtype != self._dtype:
-            found = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
-            raise InputError(f"this scorer takes {self._dtype} frames of {self._shape}, found {found}")
-        found = self._core.score(
-            frame,
-            exposure_ms=math.nan if exposure_ms is None else exposure_ms,
-            gain_db=math.nan if gain_db is None else gain_db,
-            maps=bool(self._outputs),
-        )
-        self.maps = {name: found[name] for name in self._outputs}
-        return self._frame_score(found, index, frame_digest(frame))
-
-    def _frame_score(self, found: Mapping[str, Any], index: int, digest: str) -> FrameScore:
-        area = self._pixel_size_mm**2 if self._pixel_size_mm is not None else None
-        spots = tuple(
-            HotSpot(
-                rank=rank,
-                peak_sbr=peak,
-                peak_position=position,
-                area_px=px,
-                area_mm2=Measurement(px * area) if area is not None else Measurement.undefined("no_pixel_size"),
-            )
-            for rank, (peak, position, px) in enumerate(found["hot_spots"], start=1)
-        )
-        return FrameScore(
-            index=index,
-            unit="DN" if math.isnan(found["exposure_ms"]) else "DN/ms",
-            background=_background(found["background"], "mode"),
-            contrast=_contrast(found["contrast"]),
-            fluorescent=found["fluorescent"],
-            sbr_cut=self.sbr_cut,
-            sign_at=found["sign_at"],
-            residual_area_px=found["residual_area_px"],
-            residual_area_mm2=Measurement(*found["residual_area_mm2"]),
-            hot_spots=spots,
-            lesions=tuple(lesion_of(lesion) for lesion in found["lesions"]),
-            rejected=tuple(RejectedRegion(*region) for region in found["rejected"]),
-            quality=Quality(**found["quality"]),
-            reasons=found["reasons"],
-            profile_digest=self.profile.digest,
-            frame_digest=digest,
-        )
-
-
-def frame_digest(frame: npt.NDArray[Any]) -> str:
-    """Return the BLAKE2b digest of a frame's dtype, shape and pixels, whatever its stride."""
-    digest = hashlib.blake2b(f"{frame.dtype.str}{frame.shape}".encode(), digest_size=16)
-    if frame.flags.c_contiguous:
-        digest.update(frame)
-    else:
-        for row in frame:
-            digest.update(np.ascontiguousarray(row))
-    return digest.hexdigest()
-
-
-def score_frame(
-    frame: npt.NDArray[Any],
-    *,
-    profile: CameraProfile,
-    view: str = "bed",
-    pixel_size_mm: float | None = None,
-    exposure_ms: float | None = None,
-    prevalence: float | str | None = None,
-    sbr_cut: float = 1.5,
-) -> FrameScore:
-    """Score one frame: background, contrasts, fluorescent sign, hot spots, rims, quality and (bed) margin.
-
-    Parameters
-    ----------
-    frame : ndarray of uint8, uint16 or float32, shape (H, W)
-        Raw counts.
-    profile : CameraProfile
-        The camera's profile; `CameraProfile.identity` where there is none.
-    view : {"bed", "section"}
-        The sign and the residual area exist in bed view only.
-    pixel_size_mm, exposure_ms : float, optional
-        Without a pixel size every ``_mm`` figure is undefined.
-    prevalence : float or str, optional
-        Share of R1 for the margin; without it the label is indeterminate, reason ``no_prevalence``.
-    sbr_cut : float
-        Cut of the sign; the answers at 1.5, 1.75 and 2.0 stand beside it.
-
-    Returns
-    -------
-    FrameScore
-        The contrast's signal is the deep half of the brightest region over the cut (bed) or of the rims (section).
-
-    Raises
-    ------
-    InputError, ProfileError, UnitError
-        See `calibrate` and `segment_rim`.
-
-    Examples
-    --------
-    >>> import numpy as np, pyicg
-    >>> frame = np.random.default_rng(0).normal(500, 5, (100, 100)).astype(np.float32)
-    >>> frame[40:60, 30:70] *= 3
-    >>> profile = pyicg.CameraProfile.identity(frame.shape, bit_depth=None)
-    >>> score = pyicg.score_frame(frame, profile=profile, prevalence="mimic-overall")
-    >>> score.fluorescent, round(score.contrast.sbr.value, 1), score.margin.label
-    (True, 3.0, 'indeterminate')
-    >>> score.margin.reasons
-    ('uncalibrated',)
-    """
-    if not isinstance(frame, np.ndarray) or frame.ndim != 2:
-        found = f"shape {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise InputError(f"frame must be a 2-D array, found {found}; score_stack takes stacks")
-    scorer = Scorer(
-        profile, shape=frame.shape, dtype=str(frame.dtype), view=view, pixel_size_mm=pixel_size_mm, sbr_cut=sbr_cut
-    )
-    score = scorer.score(frame, exposure_ms=exposure_ms)
-    if view == "section":
-        return score
-    model = margin.PublishedAnchorModel(prevalence=prevalence)
-    return replace(score, margin=_margin_of_sign(model, score))
-
-
-def _margin_of_sign(model: margin.PublishedAnchorModel, score: FrameScore) -> MarginStatus:
-    # What limits the sign limits the margin; a missing pixel size or exposure does not touch a ratio.
-    limits = [r for r in score.reasons if r not in ("no_pixel_size", "no_exposure", "no_signal")]
-    return model.predict(fluorescent=score.fluorescent, reasons=tuple(limits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -418,12 +187,12 @@ def score_stack(
     pixel_size = _one_pixel_size(spacing)
     frames = []
     for score in _score_frames(stack, profile, view, pixel_size, sbr_cut, threads or os.cpu_count() or 1, progress):
-        frames.append(score if view == "section" else replace(score, margin=_margin_of_sign(model, score)))
+        frames.append(score if view == "section" else replace(score, margin=margin_of_sign(model, score)))
 
     if view == "section":
-        lesions = _link_slices(frames, plane, spacing)
-        distance, status = _section_answer(lesions, plane, frames)
-        key = _key_slice(frames, distance, spacing)
+        lesions = link_slices(frames, plane, spacing)
+        distance, status = section_answer(lesions, plane, frames)
+        key = key_slice(frames, distance, spacing)
     else:
         members = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]
         lesions = tuple(SpecimenLesion(n, (member,), None, None) for n, member in enumerate(members, start=1))
@@ -497,66 +266,6 @@ def _score_frames(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _link_slices(
-    frames: Sequence[FrameScore], plane: Plane | None, spacing: tuple[float | None, float | None, float | None]
-) -> tuple[SpecimenLesion, ...]:
-    """Join lesions of neighbouring slices whose centres lie within each other's radius, nearest pairs first."""
-    chains: list[list[tuple[int, Lesion]]] = []
-    for frame in frames:
-        open_chains = [chain for chain in chains if chain[-1][0] == frame.index - 1]
-        pairs = []
-        for c, chain in enumerate(open_chains):
-            last = chain[-1][1]
-            for k, lesion in enumerate(frame.lesions):
-                apart = math.dist(last.centroid, lesion.centroid)
-                if apart < math.sqrt(max(last.area_px, lesion.area_px) / math.pi):
-                    pairs.append((apart, c, k))
-        taken_chains: set[int] = set()
-        taken: set[int] = set()
-        for _, c, k in sorted(pairs):
-            if c not in taken_chains and k not in taken:
-                open_chains[c].append((frame.index, frame.lesions[k]))
-                taken_chains.add(c)
-                taken.add(k)
-        chains += [[(frame.index, lesion)] for k, lesion in enumerate(frame.lesions) if k not in taken]
-    lesions = []
-    for label, chain in enumerate(chains, start=1):
-        distance = status = None
-        if plane is not None:
-            distance = distance_of_lesions(chain, plane, spacing_mm=_known(spacing))
-            status = margin.from_distance(distance)
-        lesions.append(SpecimenLesion(label, tuple(chain), distance, status))
-    return tuple(lesions)
-
-
-def _known(spacing: tuple[float | None, float | None, float | None]) -> tuple[float, float, float]:
-    z, y, x = spacing
-    if z is None or y is None or x is None:
-        raise UnitError(
-            f"a distance in millimetres needs the spacing of slices and pixels, found {spacing} (z, y, x); "
-            "pass slice_spacing_mm and pixel_size_mm when reading"
-        )
-    return z, y, x
-
-
-def _section_answer(
-    lesions: Sequence[SpecimenLesion], plane: Plane | None, frames: Sequence[FrameScore]
-) -> tuple[Distance | None, MarginStatus]:
-    if plane is None:
-        reason = "no_plane" if lesions else "no_lesion"
-        return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
-    distances = [lesion.distance for lesion in lesions if lesion.distance is not None]
-    if not distances:
-        missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0))
-        return missing, margin.from_distance(missing)
-    nearest = min(distances, key=lambda d: d.min_mm)
-    status = margin.from_distance(nearest)
-    limits = {r for f in frames for r in f.reasons if r in ("out_of_range", "background_not_resolved")}
-    if limits:
-        status = replace(status, label="indeterminate", reasons=(*status.reasons, *sorted(limits)))
-    return nearest, status
-
-
 def _bed_answer(frames: Sequence[FrameScore], model: margin.PublishedAnchorModel) -> MarginStatus:
     """Take the sign most frames agree on; a tie, or no frame with a sign, leaves it unknown."""
     votes = Counter(frame.fluorescent for frame in frames if frame.fluorescent is not None)
@@ -567,16 +276,6 @@ def _bed_answer(frames: Sequence[FrameScore], model: margin.PublishedAnchorModel
     carried = [reason for reason, n in limits.items() if 2 * n >= len(agreeing)]
     carried = [reason for reason in carried if reason not in ("no_pixel_size", "no_exposure", "no_signal")]
     return model.predict(fluorescent=sign, reasons=tuple(carried))
-
-
-def _key_slice(
-    frames: Sequence[FrameScore],
-    distance: Distance | None,
-    spacing: tuple[float | None, float | None, float | None],
-) -> int:
-    if distance is not None and spacing[0] is not None and not math.isnan(distance.foot_mm[0]):
-        return round(distance.foot_mm[0] / spacing[0])
-    return max(frames, key=lambda f: (sum(lesion.area_px for lesion in f.lesions), -f.index)).index
 
 
 def _summary(

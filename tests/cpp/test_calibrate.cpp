@@ -15,6 +15,8 @@ using scene::Plane;
 
 namespace {
 
+using pyicg::nan;  // not the C library's
+
 constexpr float nan_f = std::numeric_limits<float>::quiet_NaN();
 constexpr float inf_f = std::numeric_limits<float>::infinity();
 
@@ -72,6 +74,7 @@ void formula() {
   }
   check::equal(r.summary.exposure_ms, 40.0);
   check::near(r.summary.offset, 12.5 * scale, 1e-12);
+  check::near(r.summary.step, std::is_floating_point_v<Pixel> ? 0.0 : 1.02 * scale, 1e-12);  // one count
   check::is_true(!r.summary.out_of_range, "within range");
 }
 

@@ -1,7 +1,9 @@
 #include "pyicg/contrast.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "check.hpp"
@@ -14,10 +16,22 @@ using scene::Mask;
 
 namespace {
 
+using pyicg::nan;  // not the C library's
+
 Background background(const Image& image, BackgroundPolicy policy, const Mask& mask, ImageView<const std::uint8_t> use = {},
                       ImageView<const std::uint8_t> exclude = {}) {
   std::vector<float> scratch;
   return estimate_background(image.view(), mask.view(), policy, use, exclude, scratch);
+}
+
+// Mode of noise rounded to whole counts.
+Background counts_background(double level, double sigma) {
+  scene::Normal noise(3);
+  Image image(150, 150);
+  for (float& v : image.pixels) v = static_cast<float>(std::round(level + sigma * noise()));
+  const Mask mask(150, 150);
+  std::vector<float> scratch;
+  return estimate_background(image.view(), mask.view(), BackgroundPolicy::mode, {}, {}, scratch, 1.0);
 }
 
 Background background(const Image& image, BackgroundPolicy policy) {
@@ -179,13 +193,28 @@ void mode_error() {
   check::near(std::sqrt(squares) / told, 1, 0.25);
 }
 
-void mode_of_whole_levels() {
-  // sigma 0.8 DN in whole DN: a handful of grey levels. Rounding adds 1/12 DN^2.
-  Image image = normal_noise(150, 150, 40.3, 0.8, 3);
-  for (float& v : image.pixels) v = std::round(v);
+void mode_of_whole_counts() {
+  // Rounding adds 1/12 DN^2. The narrow ones put a quarter of the pixels on one count; the wide one has a densest interval
+  // of its own, but counts in and out of any window come whole.
+  for (const auto& [level, sigma] : {std::pair{40.3, 0.8}, {6.0, 0.5}, {200.0, 4.0}, {60.7, 1.5}}) {
+    const Background b = counts_background(level, sigma);
+    check::near(b.level, level, 0.05 * sigma);
+    check::near(b.sigma, std::hypot(sigma, std::sqrt(1.0 / 12)), 0.1 * sigma);
+    check::near(static_cast<double>(b.n_pixels), 22500, 500);
+  }
+  // Too little noise to tell where within a count the level lies.
+  check::near(counts_background(40.3, 0.01).level, 40, 0);
+  check::near(counts_background(40.3, 0.01).sem, std::sqrt(1.0 / 12), 1e-9);
+}
+
+void mode_without_noise() {
+  Image image(20, 20, 500);
+  std::fill_n(image.pixels.begin(), 40, 400.0F);
+  std::fill_n(image.pixels.begin() + 40, 100, 1500.0F);
   const Background b = background(image, BackgroundPolicy::mode);
-  check::near(b.level, 40.3, 0.1);
-  check::near(b.sigma, std::sqrt(0.64 + 1.0 / 12), 0.15);
+  check::near(b.level, 500, 1e-3);
+  check::near(b.sigma, 0, 1e-3);
+  check::equal(b.n_pixels, 260U);
 
   const Background constant = background(Image(20, 20, 7), BackgroundPolicy::mode);
   check::equal(constant.level, 7.0);
@@ -265,7 +294,8 @@ int main() {
   plateau();
   mode_is_robust();
   mode_error();
-  mode_of_whole_levels();
+  mode_of_whole_counts();
+  mode_without_noise();
   policies();
   undefined();
   return check::result();

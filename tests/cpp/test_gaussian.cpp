@@ -1,6 +1,9 @@
 #include "kernels/gaussian.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
+#include <tuple>
 #include <vector>
 
 #include "check.hpp"

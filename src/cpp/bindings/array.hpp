@@ -88,6 +88,13 @@ inline py::tuple to_python(const Measurement& m) {
   return py::make_tuple(m.value, m.sigma, py::make_tuple(m.lo, m.hi), reason);
 }
 
+inline Reason reason_of(const std::string& name) {
+  for (std::uint32_t r = 0; r < reason_count; ++r) {
+    if (name == reason_name(static_cast<Reason>(r))) return static_cast<Reason>(r);
+  }
+  throw Error(ErrorKind::input, "unknown reason code \"" + name + "\"");
+}
+
 inline py::object reason_or_none(Reason reason) {
   return reason == Reason::none ? py::object(py::none()) : py::object(py::str(reason_name(reason)));
 }

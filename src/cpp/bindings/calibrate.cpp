@@ -84,7 +84,7 @@ void bind_calibrate(py::module_& m) {
           const py::gil_scoped_release release;
           s = calibrate(raw, profile, {exposure_ms, gain_db}, data_view, mask_view, variance_view);
         }
-        return py::make_tuple(data, mask, variance, s.exposure_ms, s.offset);
+        return py::make_tuple(data, mask, variance, s.exposure_ms, s.offset, s.step);
       },
       arg("frame"), arg("profile"), py::kw_only(), arg("exposure_ms"), arg("gain_db"), arg("out"));
 }

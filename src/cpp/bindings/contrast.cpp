@@ -47,7 +47,7 @@ void bind_contrast(py::module_& m) {
   m.def(
       "estimate_background",
       [](const py::array& data, const py::array& mask, const std::string& policy, const py::object& use,
-         const py::object& exclude) {
+         const py::object& exclude, double step) {
         const auto data_view = view_2d<float>(data, "data");
         const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
         const auto use_view = optional_view_2d<std::uint8_t>(use, "mask");
@@ -57,11 +57,12 @@ void bind_contrast(py::module_& m) {
         {
           const py::gil_scoped_release release;
           std::vector<float> scratch;
-          background = estimate_background(data_view, mask_view, chosen, use_view, exclude_view, scratch);
+          background = estimate_background(data_view, mask_view, chosen, use_view, exclude_view, scratch, step);
         }
         return background_dict(background);
       },
-      arg("data"), arg("mask"), py::kw_only(), arg("policy"), arg("use"), arg("exclude"));
+      arg("data"), arg("mask"), py::kw_only(), arg("policy"), arg("use"), arg("exclude"),
+      arg("step"));
 
   m.def(
       "contrast",
@@ -70,10 +71,7 @@ void bind_contrast(py::module_& m) {
         const auto data_view = view_2d<float>(data, "data");
         const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
         const auto signal_view = view_2d<std::uint8_t>(signal, "signal");
-        Background background{level, sigma, sem, n_pixels, Reason::none};
-        for (std::uint32_t r = 0; r < reason_count; ++r) {
-          if (reason == reason_name(static_cast<Reason>(r))) background.reason = static_cast<Reason>(r);
-        }
+        const Background background{level, sigma, sem, n_pixels, reason_of(reason)};
         Contrast result;
         {
           const py::gil_scoped_release release;

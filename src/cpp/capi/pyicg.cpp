@@ -62,7 +62,11 @@ static_assert(same(PYICG_REASON_TOO_FEW_LEVELS, Reason::too_few_levels));
 static_assert(same(PYICG_REASON_NO_SPATIAL_SERIES, Reason::no_spatial_series));
 static_assert(same(PYICG_REASON_NO_EXPOSURES, Reason::no_exposures));
 static_assert(same(PYICG_REASON_PLANE_NOT_FLAT, Reason::plane_not_flat));
-static_assert(PYICG_REASON_PLANE_NOT_FLAT + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_PLANE_UNVERIFIED, Reason::plane_unverified));
+static_assert(same(PYICG_REASON_NO_SIGN, Reason::no_sign));
+static_assert(same(PYICG_REASON_NO_DISTANCE, Reason::no_distance));
+static_assert(same(PYICG_REASON_TOO_FEW_CASES, Reason::too_few_cases));
+static_assert(PYICG_REASON_TOO_FEW_CASES + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

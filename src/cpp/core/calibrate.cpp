@@ -79,12 +79,10 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
       const float above = dark != nullptr ? count - dark[x] : count;
       const float factor = inverse != nullptr ? inverse[x] * f.scale : f.scale;
       out[x] = linear(above, f) * factor;
-      if constexpr (std::is_floating_point_v<Pixel>) {
-        if (!std::isfinite(count)) {
-          bit = static_cast<std::uint8_t>((bit & ~mask_underflow & ~mask_saturated) | mask_not_finite);
-          out[x] = std::numeric_limits<float>::quiet_NaN();
-          ++summary.not_finite;
-        }
+      if (!std::isfinite(out[x])) {
+        bit = static_cast<std::uint8_t>((bit & ~mask_underflow & ~mask_saturated) | mask_not_finite);
+        out[x] = std::numeric_limits<float>::quiet_NaN();
+        ++summary.not_finite;
       }
       bits[x] = bit;
       summary.saturated += (bit & mask_saturated) != 0;
@@ -121,6 +119,7 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
     require(std::isnan(exposure) || (exposure > 0 && std::isfinite(exposure)),
             "exposures must be positive, found " + number(exposure) + " ms");
   }
+  require(!std::isinf(data_.gain_db), "gain_db must be finite, found " + number(data_.gain_db));
   data_.bad.resize(size, 0);
   if (!data_.dark.empty()) {
     double sum = 0;
@@ -134,7 +133,7 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
     inverse_flat_.resize(size);
     for (std::size_t i = 0; i < size; ++i) {
       const float response = data_.flat[i];
-      const bool usable = std::isfinite(response) && response > 0.0F;
+      const bool usable = response > 0.0F && std::isnormal(1.0F / response);
       require(usable || data_.bad[i] != 0, "the flat map is not positive at index " + std::to_string(i) +
                                                ": mark such pixels as bad or measure the flat again");
       inverse_flat_[i] = usable ? 1.0F / response : 1.0F;
@@ -168,6 +167,9 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
   if (given(exposure.exposure_ms) && !(exposure.exposure_ms > 0 && std::isfinite(exposure.exposure_ms))) {
     throw Error(ErrorKind::unit, "exposure_ms must be positive, found " + number(exposure.exposure_ms));
   }
+  if (std::isinf(exposure.gain_db)) {
+    throw Error(ErrorKind::unit, "gain_db must be finite, found " + number(exposure.gain_db));
+  }
 
   CalibrationSummary summary;
   summary.exposure_ms = given(exposure.exposure_ms) ? exposure.exposure_ms : p.exposure_ms;
@@ -184,6 +186,7 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
         return std::is_floating_point_v<Pixel> ? infinity : static_cast<double>(std::numeric_limits<Pixel>::max());
       },
       frame);
+  summary.step = std::isfinite(word_max) ? scale * p.linearity[0] : 0.0;
   Factors f{};
   f.c1 = static_cast<float>(p.linearity[0]);
   f.c2 = static_cast<float>(p.linearity[1]);

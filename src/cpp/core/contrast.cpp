@@ -13,6 +13,7 @@ namespace pyicg {
 namespace {
 
 constexpr std::size_t min_background_pixels = 16;
+constexpr double clipped_share = 0.05;  // more exact zeros than this in a background near zero: clipped there
 
 // Shortest interval that holds a quarter of the values, found on a histogram that zooms in until it is finely resolved.
 struct Densest {
@@ -60,57 +61,64 @@ Densest densest_interval(std::span<const float> values) {
   return found;
 }
 
-// Distance from `level` to the nearest other value: the grey-level step where the data are coarsely quantised.
-double nearest_step(std::span<const float> values, double level) {
-  double step = infinity;
-  for (const float v : values) {
-    const double gap = std::fabs(static_cast<double>(v) - level);
-    if (gap > 1e-6 * std::max(std::fabs(level), 1e-30)) step = std::min(step, gap);
-  }
-  return std::isfinite(step) ? step : 0.0;
-}
-
-// Mode: the fixed point of the mean within 1.5 sigma, with sigma from the same window. For a normal distribution cut at
-// k = 1.5 sigma the standard deviation is sqrt(1 - 2 k phi(k)/(2 Phi(k) - 1)) = 0.7426 sigma, the window holds
-// 86.64 % of the pixels, and the fixed point has variance sigma^2 / (0.4778 n) (an M-estimator with a cut-off psi).
-Background mode_background(std::span<const float> values) {
-  constexpr double k = 1.5;
-  constexpr double cut_sd = 0.7426;
-  constexpr double held_share = 0.8664;
-  constexpr double efficiency = 0.4778;
+// Mode: the fixed point of the mean under Gaussian weights of width h = sigma, with sigma from the same weights. For a
+// normal distribution the weighted variance is 1/(1/sigma^2 + 1/h^2), the mean weight 1/sqrt(1 + r^2) with r = sigma/h,
+// and the fixed point has variance sigma^2/n (1 + r^2)^3/(1 + 2 r^2)^1.5 (an M-estimator with psi = d exp(-d^2/2h^2)).
+// Weights without an edge: a window with one holds now more, now fewer whole grey levels and settles where it should not.
+Background mode_background(std::span<const float> values, double step) {
   const Densest start = densest_interval(values);
-  double level = start.centre;
-  double sigma = std::max(start.width, 0.0);
-  // Whole grey levels: a window narrower than a level would only ever see one of them.
-  const double step = start.width < 1e-3 * std::fabs(level) || start.width == 0 ? nearest_step(values, level) : 0.0;
-  std::size_t n = 0;
+  const double unit = std::max(start.width, step);
+
+  // Within 8 widths, binned once: sums per bin, so that nothing is lost to the bins' own width.
+  constexpr std::size_t bins = 4096;
+  std::array<double, bins> count{};
+  std::array<double, bins> sum{};
+  for (const float v : values) {
+    const double d = static_cast<double>(v) - start.centre;
+    if (!(std::fabs(d) <= 8 * unit)) continue;
+    const double position = unit > 0 ? (d / unit + 8) * (bins / 16) : 0.0;
+    const std::size_t bin = std::min(static_cast<std::size_t>(position), bins - 1);
+    count[bin] += 1;
+    sum[bin] += d;
+  }
+  double level = 0;  // from the centre
+  double sigma = unit;
+  double held = 0;
+  double r = 1;
   for (int iteration = 0; iteration < 60; ++iteration) {
-    const double reach = std::max(k * sigma, 1.5 * step);
-    double sum = 0;
+    // Whole grey levels: weights narrower than one would only ever see one of them.
+    const double h = std::max(sigma, step);
+    double sum_w = 0;
+    double sum_d = 0;
     double sum_sq = 0;
-    n = 0;
-    for (const float v : values) {
-      const double d = static_cast<double>(v) - level;
-      if (std::fabs(d) > reach) continue;
-      sum += d;
-      sum_sq += d * d;
-      ++n;
+    for (std::size_t bin = 0; bin < bins; ++bin) {
+      if (count[bin] == 0) continue;
+      const double d = sum[bin] / count[bin] - level;
+      const double w = count[bin] * (h > 0 ? std::exp(-0.5 * (d / h) * (d / h)) : 1.0);
+      sum_w += w;
+      sum_d += w * d;
+      sum_sq += w * d * d;
     }
-    if (n == 0) break;
-    const double shift = sum / static_cast<double>(n);
-    const double sd = std::sqrt(std::max(sum_sq / static_cast<double>(n) - shift * shift, 0.0));
-    const double next = reach > k * sigma ? sd : sd / cut_sd;
-    const bool settled = std::fabs(shift) <= 1e-4 * sigma && std::fabs(next - sigma) <= 1e-3 * sigma;
+    if (!(sum_w > 0)) break;
+    const double shift = sum_d / sum_w;
+    const double variance = std::max(sum_sq / sum_w - shift * shift, 0.0);
+    // As wide as the weights or wider: no peak at this scale, look at a larger one.
+    const double next = variance < 0.8 * h * h ? std::sqrt(variance / (1 - variance / (h * h))) : 2 * h;
+    r = h > 0 ? next / h : 0.0;
+    held = sum_w * std::sqrt(1 + r * r);
+    const bool settled = std::fabs(shift) <= 1e-4 * h && std::fabs(next - sigma) <= 1e-4 * h;
     level += shift;
     sigma = next;
     if (settled) break;
   }
   Background b;
-  b.level = level;
+  b.level = start.centre + level;
   b.sigma = sigma;
-  b.n_pixels = static_cast<std::size_t>(static_cast<double>(n) / held_share);
-  b.n_pixels = std::min(b.n_pixels, values.size());
-  b.sem = sigma / std::sqrt(efficiency * static_cast<double>(std::max<std::size_t>(b.n_pixels, 1)));
+  b.n_pixels = std::min(static_cast<std::size_t>(std::lround(held)), values.size());
+  const double scatter = sigma * std::sqrt(std::pow(1 + r * r, 3) / std::pow(1 + 2 * r * r, 1.5) /
+                                           static_cast<double>(std::max<std::size_t>(b.n_pixels, 1)));
+  // Noise too small to dither the grey levels leaves the level unknown within one of them: step / sqrt(12).
+  b.sem = std::hypot(scatter, sigma < step ? step / std::sqrt(12.0) : 0.0);
   return b;
 }
 
@@ -186,7 +194,7 @@ RegionStats region_stats(ImageView<const float> data, ImageView<const std::uint8
 
 Background estimate_background(ImageView<const float> data, ImageView<const std::uint8_t> mask, BackgroundPolicy policy,
                                ImageView<const std::uint8_t> use, ImageView<const std::uint8_t> exclude,
-                               std::vector<float>& scratch) {
+                               std::vector<float>& scratch, double step) {
   check_shape(mask, data, "mask");
   if (use.data != nullptr) check_shape(use, data, "the background mask");
   if (exclude.data != nullptr) check_shape(exclude, data, "exclude");
@@ -195,14 +203,18 @@ Background estimate_background(ImageView<const float> data, ImageView<const std:
   }
   scratch.clear();
   std::uint8_t seen = 0;
+  std::size_t zeros = 0;
   for (std::size_t y = 0; y < data.height; ++y) {
     for (std::size_t x = 0; x < data.width; ++x) {
       if (use.data != nullptr && use(y, x) == 0) continue;
       if (exclude.data != nullptr && exclude(y, x) != 0) continue;
       seen |= mask(y, x);
-      if ((mask(y, x) & mask_left_out) == 0) scratch.push_back(data(y, x));
+      if ((mask(y, x) & mask_left_out) != 0) continue;
+      scratch.push_back(data(y, x));
+      zeros += data(y, x) == 0.0F;
     }
   }
+  const bool piled_up = static_cast<double>(zeros) > clipped_share * static_cast<double>(scratch.size());
   Background b;
   if (scratch.size() < min_background_pixels) {
     b.n_pixels = scratch.size();
@@ -211,7 +223,7 @@ Background estimate_background(ImageView<const float> data, ImageView<const std:
   }
   switch (policy) {
     case BackgroundPolicy::mode:
-      b = mode_background(scratch);
+      b = mode_background(scratch, step);
       break;
     case BackgroundPolicy::median:
       b = median_background(scratch);
@@ -228,7 +240,9 @@ Background estimate_background(ImageView<const float> data, ImageView<const std:
       break;
     }
   }
-  if (!(b.level > z95 * b.sem)) b.reason = Reason::background_not_resolved;
+  // A background whose lower tail is cut off at zero is not known, however many pixels say so.
+  const bool clipped = piled_up && b.level < 2 * b.sigma;
+  if (clipped || !(b.level > z95 * b.sem)) b.reason = Reason::background_not_resolved;
   return b;
 }
 
@@ -241,6 +255,11 @@ Measurement fieller_ratio(double a, double sa, double b, double sb) {
   const double ratio = a / b;
   return {ratio, std::sqrt(sa * sa + ratio * ratio * sb * sb) / b, (a * b - root) / qa, (a * b + root) / qa,
           Reason::none};
+}
+
+Measurement signal_ratio(double level, double sem, const Background& background) {
+  if (background.reason != Reason::none) return {nan, nan, -infinity, infinity, background.reason};
+  return fieller_ratio(level, sem, background.level, background.sem);
 }
 
 Contrast contrast(const RegionStats& signal, const Background& background, double offset, Reason why) {
@@ -266,7 +285,7 @@ Contrast contrast(const RegionStats& signal, const Background& background, doubl
     if (m.reason == Reason::none) m.reason = why;
     return m;
   };
-  const Measurement ratio = fieller_ratio(t, st, b, sb);
+  const Measurement ratio = signal_ratio(t, st, background);
   c.sbr = with_reason(ratio);
   c.sbr_raw = with_reason(fieller_ratio(t + offset, st, b + offset, sb));
   // Weber = r - 1 and Michelson = (r - 1)/(r + 1) rise with the ratio r, so its bounds carry over.

@@ -55,7 +55,7 @@ double otsu(std::span<const float> values) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   const double lo = static_cast<double>(*least);
   const double span = static_cast<double>(*most) - lo;
-  if (!(span > 0)) return lo;
+  if (!(span > 0) || std::isinf(span)) return lo;
   std::array<double, bins> count{};
   double total = 0;
   for (const float v : values) {
@@ -82,24 +82,26 @@ double otsu(std::span<const float> values) {
   return lo + span * static_cast<double>(cut + 1) / bins;
 }
 
-// The holes of ws.bright at least min_area large; `owner_has_hole[k - 1]` tells of bright component k.
-std::vector<detail::Component> enclosed_cores(ImageView<const std::uint8_t> bright, double min_area,
-                                              ImageView<const std::int32_t> components, std::vector<bool>& owner_has_hole,
-                                              RimWorkspace& ws) {
+struct Core {
+  detail::Component hole;
+  std::size_t owner;  // index of the bright component around it
+};
+
+// The holes of ws.bright at least min_area large.
+std::vector<Core> enclosed_cores(ImageView<const std::uint8_t> bright, double min_area,
+                                 ImageView<const std::int32_t> components, RimWorkspace& ws) {
   const auto labels = plane(ws.holes, bright.height, bright.width);
-  std::vector<detail::Component> holes;
+  std::vector<Core> cores;
   const auto dark = detail::label_components(bright, 0, detail::Connectivity::four, labels);
   for (std::size_t k = 0; k < dark.size(); ++k) {
     const detail::Component& c = dark[k];
     if (c.touches_border || static_cast<double>(c.area) < min_area) continue;
-    holes.push_back(c);
     // The pixel above a hole's first pixel belongs to the component around it.
     std::size_t x = c.x0;
     while (labels(c.y0, x) != static_cast<std::int32_t>(k + 1)) ++x;
-    const std::int32_t owner = components(c.y0 - 1, x);
-    if (owner > 0) owner_has_hole[static_cast<std::size_t>(owner - 1)] = true;
+    cores.push_back({c, static_cast<std::size_t>(components(c.y0 - 1, x) - 1)});
   }
-  return holes;
+  return cores;
 }
 
 // Candidates at the SBR cut, and for bright regions without a hole at a cut of their own: a core may glow above the SBR
@@ -116,7 +118,10 @@ std::vector<Candidate> find_candidates(const Frame& f, double level, const RimOp
   const auto regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
   std::vector<bool> has_hole(regions.size(), false);
   std::vector<Candidate> found;
-  for (const auto& hole : enclosed_cores(bright, o.min_area_px, components, has_hole, ws)) found.push_back({hole, level});
+  for (const Core& core : enclosed_cores(bright, o.min_area_px, components, ws)) {
+    has_hole[core.owner] = true;
+    found.push_back({core.hole, level});
+  }
 
   std::vector<double> own_level(regions.size(), infinity);
   std::vector<float> values;
@@ -142,12 +147,9 @@ std::vector<Candidate> find_candidates(const Frame& f, double level, const RimOp
     }
   }
   std::vector<bool> has_own_hole(regions.size(), false);
-  for (const auto& hole : enclosed_cores(bright, o.min_area_px, components, has_own_hole, ws)) {
-    const auto y = static_cast<std::size_t>(hole.centroid_y());
-    std::size_t x = hole.x0;  // any pixel of the bright region around the hole tells whose it is
-    while (x < width && components(y, x) == 0) ++x;
-    if (x == width) continue;
-    found.push_back({hole, own_level[static_cast<std::size_t>(components(y, x) - 1)]});
+  for (const Core& core : enclosed_cores(bright, o.min_area_px, components, ws)) {
+    has_own_hole[core.owner] = true;
+    found.push_back({core.hole, own_level[core.owner]});
   }
   for (std::size_t k = 0; k < regions.size(); ++k) {
     if (has_hole[k] || has_own_hole[k] || std::isinf(own_level[k])) continue;
@@ -276,7 +278,7 @@ PixelStats paint(const Frame& f, const Lesion& lesion, const std::vector<detail:
 Measurement lesion_sbr(const PixelStats& s, const Background& background, const RimOptions& o) {
   const detail::Moments m = detail::moments(s.rim);
   if (m.n < 2) return Measurement::undefined(Reason::too_few_pixels);
-  Measurement sbr = fieller_ratio(m.mean, m.sd / std::sqrt(static_cast<double>(m.n)), background.level, background.sem);
+  Measurement sbr = signal_ratio(m.mean, m.sd / std::sqrt(static_cast<double>(m.n)), background);
   if (sbr.reason == Reason::none) sbr.reason = o.carried;
   if (s.saturated > 0 && !std::isnan(sbr.value)) {
     sbr.hi = infinity;
@@ -482,6 +484,21 @@ Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Backgro
   const auto bright = plane(ws.bright, height, width);
   const auto components = plane(ws.components, height, width);
   const double level = bright_level(background, sbr_cut, smooth_px);
+  Residual residual;
+  // Saturated pixels under the cut may truly lie over it: a region of them is no negative.
+  std::size_t clipped = 0;
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      const bool under = !(static_cast<double>(ws.smooth[y * width + x]) > level);
+      bright(y, x) = under && (mask(y, x) & mask_saturated) != 0 ? 1 : 0;
+      clipped += bright(y, x);
+    }
+  }
+  if (static_cast<double>(clipped) >= min_area_px) {
+    for (const auto& region : detail::label_components(bright, 1, detail::Connectivity::eight, components)) {
+      residual.saturated |= static_cast<double>(region.area) >= min_area_px;
+    }
+  }
   for (std::size_t i = 0; i < ws.smooth.size(); ++i) ws.bright[i] = static_cast<double>(ws.smooth[i]) > level ? 1 : 0;
   const auto regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
   std::vector<std::size_t> saturated(regions.size(), 0);
@@ -498,7 +515,6 @@ Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Backgro
       }
     }
   }
-  Residual residual;
   for (std::size_t k = 0; k < regions.size(); ++k) {
     const auto area = static_cast<double>(regions[k].area);
     if (area < min_area_px) continue;

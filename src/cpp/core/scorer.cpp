@@ -66,7 +66,8 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   const std::size_t width = profile_->data().width;
   score_ = FrameScore{};
   score_.calibration = calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width});
-  score_.background = estimate_background(data(), mask(), BackgroundPolicy::mode, {}, {}, ws_.scratch);
+  score_.background =
+      estimate_background(data(), mask(), BackgroundPolicy::mode, {}, {}, ws_.scratch, score_.calibration.step);
   smooth_frame(data(), mask(), options_.smooth_px, ws_);
 
   RimResult rims = segment_rim(data(), mask(), score_.background, rim_options_, ws_);
@@ -127,10 +128,11 @@ void Scorer::finish() {
   const bool calibrated = profile_->data().calibrated;
   const RegionStats signal = region_stats(data(), mask(), signal_region());
   score_.contrast = contrast(signal, score_.background, c.offset, calibrated ? Reason::none : Reason::uncalibrated);
-  if (signal.n == 0 && score_.background.reason == Reason::none) {
+  if (signal.n == 0 && !std::isnan(score_.background.level)) {
+    const Reason why = score_.background.reason == Reason::none ? Reason::no_signal : score_.background.reason;
     Contrast& k = score_.contrast;
     for (Measurement* m : {&k.sbr, &k.sbr_raw, &k.weber, &k.michelson, &k.cnr, &k.cvr, &k.signal_level}) {
-      *m = Measurement::undefined(Reason::no_signal);
+      *m = Measurement::undefined(why);
     }
   }
   const auto size = static_cast<double>(data_.size());

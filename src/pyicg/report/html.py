@@ -170,9 +170,11 @@ def _flags(score: Scored, name: str) -> list[tuple[str, str, str]]:
         note(Counter(dict.fromkeys(score.margin.reasons, 1)), "margin status")
     if score.distance is not None:
         note(Counter(dict.fromkeys(score.distance.warnings, 1)), "distance")
-    frames = Counter(code for frame in score.frames for code in set(frame.reasons))
+    frames = Counter(code for frame in score.frames for code in dict.fromkeys(frame.reasons))
     note(frames, f"{{}} of {len(score.frames)} {name}s")
-    lesions = Counter(code for frame in score.frames for lesion in frame.lesions for code in set(lesion.reasons))
+    lesions = Counter(
+        code for frame in score.frames for lesion in frame.lesions for code in dict.fromkeys(lesion.reasons)
+    )
     note(lesions, "outlines: {}")
     rejected = Counter(region.reason for frame in score.frames for region in frame.rejected)
     note(rejected, "bright regions not taken as a rim: {}")

@@ -51,6 +51,7 @@ SENTENCES = {
     "no_exposures": "The exposure times were not given.",
     "no_spatial_series": "No series of frames for the spatial figures was given.",
     "not_saturated": "The brightest light level does not reach saturation.",
+    "too_few_cases": "Too few cases for this number.",
     "too_few_levels": "Too few light levels for this number.",
 }
 

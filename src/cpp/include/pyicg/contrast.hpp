@@ -33,14 +33,15 @@ struct Background {
 };
 
 // Background of a frame. `use` (non-zero = use) and `exclude` (non-zero = leave out) may have a null data pointer;
-// BackgroundPolicy::mask needs `use`. `scratch` is reused between calls.
+// BackgroundPolicy::mask needs `use`. `scratch` is reused between calls;
+// `step` is the size of one count in the unit of the data, 0 where there are no whole counts.
 //   mode        centre of the densest part of the histogram: robust to a bright lesion and to a dark drape
 //   median      median after clipping at 3 sigma until nothing changes
 //   percentile  25th percentile
 //   mask        mean and standard deviation of `use`
 Background estimate_background(ImageView<const float> data, ImageView<const std::uint8_t> mask, BackgroundPolicy policy,
                                ImageView<const std::uint8_t> use, ImageView<const std::uint8_t> exclude,
-                               std::vector<float>& scratch);
+                               std::vector<float>& scratch, double step = 0);
 
 struct Contrast {
   Measurement sbr;               // T / B on calibrated data
@@ -59,5 +60,8 @@ Contrast contrast(const RegionStats& signal, const Background& background, doubl
 // a / b with its 95 % interval by Fieller's theorem for independent means with standard errors sa, sb. The interval is
 // unbounded, and the ratio NaN with `background_not_resolved`, where b is not larger than 1.96 sb.
 Measurement fieller_ratio(double a, double sa, double b, double sb);
+
+// SBR of a level with standard error `sem`; undefined where the background is.
+Measurement signal_ratio(double level, double sem, const Background& background);
 
 }  // namespace pyicg

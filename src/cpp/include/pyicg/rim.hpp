@@ -100,7 +100,7 @@ struct Residual {
   std::vector<HotSpot> hot_spots;  // brightest peak first
   double area_px = 0;
   bool sign = false;      // a region over the cut, of at least the minimum area without its saturated pixels
-  bool saturated = false;  // a region over the cut holds saturated pixels
+  bool saturated = false;  // a region over the cut holds saturated pixels, or is one of them that was clipped below it
 };
 
 // Regions over `sbr_cut` x background at the resection plane. Needs smooth_frame (with smooth_px); fills workspace.bright.

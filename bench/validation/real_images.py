@@ -1,0 +1,259 @@
+"""Score real images that nobody on this project made, and print what comes out beside what is known of them.
+
+Run ``python bench/validation/real_images.py``; the Markdown it prints is the evidence of docs/real_images.md. The
+images lie in the folder that PYICG_DATA names, or in ``../shared/data`` beside the repository. Nothing is random here.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import pyicg
+
+Frame = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+Point = tuple[float, float]
+
+SPHEROID_PX_PER_UM = 0.8045
+SPHEROID_MM_PER_PX = 1e-3 / SPHEROID_PX_PER_UM
+SPHEROID_MIN_CORE_PX = 5000.0  # chosen by hand: a tenth of the cores' area
+LIMIT_OF_DETECTION_CNR = 3.0
+
+
+def main() -> None:
+    """Print every table."""
+    told = os.environ.get("PYICG_DATA")
+    data = Path(told) if told else Path(__file__).resolve().parents[2].parent / "shared" / "data"
+    if not data.is_dir():
+        sys.exit(f"no real images at {data}: set PYICG_DATA to the folder that holds them")
+    every_image(data)
+    spheroids(data / "spheroids")
+    depth_target(data / "quel")
+    concentration_target(data / "quel")
+    lung_phantom(data / "quel")
+    dark_frame(data / "plantcv")
+
+
+def every_image(data: Path) -> None:
+    """Print `score_frame` on each image as it is."""
+    rows = []
+    for name, frame, profile, view, pixel_size_mm in _images(data):
+        score = pyicg.score_frame(frame, profile=profile, view=view, pixel_size_mm=pixel_size_mm)
+        best = max(score.lesions, key=lambda lesion: lesion.confidence, default=None)
+        rows.append(
+            (
+                name,
+                view,
+                f"{score.background.level:.3g} ± {score.background.sem:.1g} {score.unit}",
+                _text(score.contrast.sbr),
+                _sign(score.sign_at[1.5]) if view == "bed" else "–",
+                len(score.lesions),
+                "–" if best is None else f"{best.confidence:.2f}",
+                " ".join(score.reasons),
+            )
+        )
+    header = ("file", "view", "background level", "SBR (95 % CI)", "sign at 1.5", "lesions", "confidence", "reasons")
+    _table("score_frame, as it is", header, rows)
+
+
+def _images(data: Path) -> Iterator[tuple[str, Frame, pyicg.CameraProfile, str, float | None]]:
+    for path in sorted((data / "quel").glob("*_u8.tif")):
+        if "overlaymask" not in path.name and "labels" not in path.name:
+            frame = pyicg.read_stack(path, transfer=None)[0]
+            yield path.name, frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8), "bed", None
+    for row in _csv(data / "spheroids" / "truth.csv"):
+        shell = _shell(data / "spheroids" / row["file"])
+        identity = pyicg.CameraProfile.identity(shell.shape, bit_depth=8)
+        yield row["file"], shell, identity, "section", SPHEROID_MM_PER_PX
+        yield f"{row['file']}, no pixel size", shell, identity, "section", None
+    for path in sorted((data / "nir_mouse").glob("*.png"), key=lambda path: int(path.stem)):
+        frame = pyicg.read_stack(path)[0]
+        yield f"nir_mouse/{path.name}", frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8), "bed", None
+    profile = _plant_profile(data / "plantcv")
+    for name in ("FLUO_TV_max.png", "FLUO_TV_min.png"):
+        yield f"{name} with dark", pyicg.read_stack(data / "plantcv" / name)[0], profile, "bed", None
+
+
+def spheroids(folder: Path) -> None:
+    """Print radius and rim of the spheroids beside the published ones, for three widths of smoothing."""
+    rows = []
+    for row in _csv(folder / "truth.csv"):
+        radius_um, rim_um = float(row["radius_um"]), float(row["rim_um"])
+        shell = _shell(folder / row["file"])
+        cal = pyicg.calibrate(shell, pyicg.CameraProfile.identity(shell.shape, bit_depth=8))
+        for smooth_px in (1.0, 6.0, 10.0, 15.0):
+            found = pyicg.segment_rim(
+                cal, pixel_size_mm=SPHEROID_MM_PER_PX, min_area_px=SPHEROID_MIN_CORE_PX, smooth_px=smooth_px
+            )
+            lesion = max(found.lesions, key=lambda one: one.area_px, default=None)
+            settings = (row["file"], f"{smooth_px:g}")
+            if lesion is None:
+                reasons = sorted({region.reason for region in found.rejected})
+                rows.append((*settings, f"{radius_um:.0f}", "none", "", f"{rim_um:.0f}", "none", "", " ".join(reasons)))
+                continue
+            outer_um = _equivalent_radius(lesion.outer_contour) / SPHEROID_PX_PER_UM
+            thickness_um = lesion.thickness_mm.value * 1e3
+            rows.append(
+                (
+                    *settings,
+                    f"{radius_um:.0f}",
+                    f"{outer_um:.0f}",
+                    f"{outer_um / radius_um - 1:+.1%}",
+                    f"{rim_um:.0f}",
+                    f"{thickness_um:.0f}",
+                    f"{thickness_um / rim_um - 1:+.1%}",
+                    " ".join(lesion.reasons),
+                )
+            )
+    header = ("file", "smooth_px", "true radius, um", "radius, um", "", "true rim, um", "rim, um", "", "reasons")
+    _table("spheroids: segment_rim", header, rows)
+
+
+def depth_target(folder: Path) -> None:
+    """Print intensity and CNR of the depth target, its decay and its limit of detection."""
+    wells = _target(folder, "rds_depth_ex1", "depth, mm")
+    del wells["control"]
+    z, intensity = np.array([float(name) for name in wells]), np.array([value for value, _ in wells.values()])
+    seen = intensity > 0.01
+    slope, intercept = np.polyfit(z[seen], np.log(intensity[seen]), 1)
+    print(f"Line through ln(intensity) down to {z[seen].max():g} mm: {math.exp(intercept):.3f} exp({slope:.3f} z/mm)")
+    limit = _crossing(z, [cnr for _, cnr in wells.values()])
+    print(f"CNR falls to {LIMIT_OF_DETECTION_CNR:g} at {limit:.2f} mm (linear between wells)\n")
+
+
+def concentration_target(folder: Path) -> None:
+    """Print intensity and CNR of the concentration target."""
+    _target(folder, "rcs_conc_ex1", "concentration, nM")
+
+
+def _target(folder: Path, name: str, quantity: str) -> dict[str, tuple[float, float]]:
+    """Print and return normalised intensity and CNR of every well; rings drawn into the image are left out."""
+    frame = pyicg.read_stack(folder / f"{name}_u8.tif", transfer=None)[0]
+    drawn = pyicg.read_stack(folder / f"{name}_overlaymask_u8.tif")[0] != 0
+    cal = pyicg.calibrate(frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8))
+    wells = {row["well"]: row for row in _csv(folder / f"{name}_wells.csv")}
+    regions = {
+        well: _disc(frame.shape, (float(row["row"]), float(row["col"])), float(row["roi_radius_px"])) & ~drawn
+        for well, row in wells.items()
+    }
+    background = pyicg.estimate_background(cal, policy="mask", mask=regions["control"])
+    contrasts = {well: pyicg.contrast(cal, signal=region, background=background) for well, region in regions.items()}
+    top = next(iter(contrasts.values())).signal_level.value - background.level
+    found, rows = {}, []
+    for well, contrast in contrasts.items():
+        intensity = (contrast.signal_level.value - background.level) / top
+        published = float(wells[well]["published_normalised"])
+        difference = f"{intensity - published:+.4f}"
+        rows.append((well, f"{published:.4f}", f"{intensity:.4f}", difference, _text(contrast.cnr)))
+        found[well] = (intensity, contrast.cnr.value)
+    _table(name, (quantity, "published intensity", "found", "difference", "CNR (95 % CI)"), rows)
+    return found
+
+
+def lung_phantom(folder: Path) -> None:
+    """Print the contrasts of the lung phantom's inclusions beside the published ones."""
+    frame = pyicg.read_stack(folder / "lung_phantom_reference_u8.tif", transfer=None)[0]
+    labels = pyicg.read_stack(folder / "lung_phantom_reference_labels_u8.tif")[0]
+    cal = pyicg.calibrate(frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8))
+    background = pyicg.estimate_background(cal, policy="mask", mask=labels == 1)
+    rows = []
+    for row in _csv(folder / "lung_phantom_reference_inclusions.csv"):
+        inside = _disc(frame.shape, (float(row["row"]), float(row["col"])), float(row["mask_diam_px"]) / 2)
+        found = pyicg.contrast(cal, signal=inside, background=background)
+        cells = [row["inclusion_diam_mm"], row["depth_mm"]]
+        for name, measured in (("pub_TBR", found.sbr), ("pub_CNR", found.cnr), ("pub_CVR", found.cvr)):
+            published = float(row[name])
+            cells += [f"{published:.3f}", _text(measured), f"{measured.value / published - 1:+.1%}"]
+        rows.append(cells)
+    header = ("diameter, mm", "depth, mm", "TBR", "sbr", "", "CNR", "cnr", "", "CVR", "cvr", "")
+    _table("lung phantom: published TBR, CNR and CVR beside ours", header, rows)
+
+
+def dark_frame(folder: Path) -> None:
+    """Print what the dark frame of the plant images does to their mean."""
+    dark = pyicg.read_stack(folder / "FLUO_TV_dark.png")[0]
+    profile = _plant_profile(folder)
+    rows = []
+    for name in ("FLUO_TV_max.png", "FLUO_TV_min.png"):
+        frame = pyicg.read_stack(folder / name)[0]
+        cal = pyicg.calibrate(frame, profile)
+        rows.append(
+            (
+                name,
+                f"{np.mean(frame < dark):.1%}",
+                f"{np.mean(frame - dark, dtype=np.float64):.1f}",
+                f"{np.mean(cal.data, dtype=np.float64):.1f}",
+                f"{np.mean((cal.mask & 2) != 0):.1%}",
+            )
+        )
+    header = ("file", "pixels under the dark frame", "mean, unsigned", "mean, pyicg", "pixels of count 0")
+    _table("plants: mean after the dark frame", header, rows)
+
+
+def _plant_profile(folder: Path) -> pyicg.CameraProfile:
+    dark = pyicg.read_stack(folder / "FLUO_TV_dark.png")[0]
+    return pyicg.CameraProfile(
+        camera="PlantCV fluorescence, one dark frame",
+        shape=dark.shape,
+        bit_depth=16,
+        dark=dark.astype(np.float32),
+        saturation_dn=65535.0,
+    )
+
+
+def _shell(path: Path) -> Frame:
+    return pyicg.read_stack(path, axes="CYX", channel=2)[0]
+
+
+def _disc(shape: tuple[int, ...], centre: Point, radius: float) -> Mask:
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    inside: Mask = np.hypot(y - centre[0], x - centre[1]) <= radius
+    return inside
+
+
+def _equivalent_radius(contour: npt.NDArray[np.float64]) -> float:
+    """Radius of the circle whose area the contour encloses, px."""
+    y, x = contour.T
+    return math.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2 / math.pi)
+
+
+def _crossing(x: npt.NDArray[np.float64], y: Sequence[float]) -> float:
+    last = max(i for i, value in enumerate(y) if value >= LIMIT_OF_DETECTION_CNR)
+    share = (y[last] - LIMIT_OF_DETECTION_CNR) / (y[last] - y[last + 1])
+    return float(x[last] + share * (x[last + 1] - x[last]))
+
+
+def _csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _text(measurement: pyicg.Measurement) -> str:
+    """Value and interval without the reason that every uncalibrated figure carries."""
+    return str(measurement).replace(" (uncalibrated)", "")
+
+
+def _sign(sign: bool | None) -> str:
+    return "unknown" if sign is None else "positive" if sign else "negative"
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    print(f"### {title}\n")
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+    print()
+
+
+if __name__ == "__main__":
+    main()

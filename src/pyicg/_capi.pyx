@@ -1,0 +1,237 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The C interface as Python sees it: what `pyicg.capi` declares, called as any other extension would call it."""
+
+import math
+import threading
+
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from pyicg cimport capi
+
+from pyicg.errors import InputError, ProfileError, UnitError
+
+
+def abi_version():
+    """Return the version of the C interface that is running."""
+    return capi.pyicg_abi_version()
+
+
+def version_string():
+    """Return the release of the library, as "0.1.0"."""
+    return capi.pyicg_version_string().decode()
+
+
+cdef tuple _words(const char* (*word)(uint32_t) noexcept nogil):
+    words = []
+    while word(len(words)) != NULL:
+        words.append(word(len(words)).decode())
+    return tuple(words)
+
+
+def status_strings():
+    """Return the words of every status, in order of their values."""
+    return _words(capi.pyicg_status_string)
+
+
+def reason_strings():
+    """Return the words of every reason, in order of their values."""
+    return _words(capi.pyicg_reason_string)
+
+
+cdef int _raise_for(capi.pyicg_status status, const capi.pyicg_error* error) except -1:
+    if status == capi.PYICG_OK:
+        return 0
+    message = error.message.decode()
+    if status == capi.PYICG_ERROR_PROFILE:
+        raise ProfileError(message)
+    if status == capi.PYICG_ERROR_UNIT:
+        raise UnitError(message)
+    if status == capi.PYICG_ERROR_MEMORY:
+        raise MemoryError(message)
+    if status == capi.PYICG_ERROR_INTERNAL:
+        raise RuntimeError(message)
+    raise InputError(message)
+
+
+cdef uint64_t _expect(shape, uint64_t height, uint64_t width, name) except 0:
+    if shape != (height, width):
+        raise ProfileError(f"{name} map: found shape {shape}, expected {(height, width)}")
+    return height * width
+
+
+cdef class Scorer:
+    """One camera mode and one set of options; scores frames of (height, width) through the C interface.
+
+    A second thread that calls while a frame is scored waits.
+
+    Parameters
+    ----------
+    height, width : int
+        Shape of every frame.
+    dark, flat : ndarray of float32, shape (height, width), or None
+        Dark map in DN; relative response, mean 1. C-contiguous.
+    bad : ndarray of uint8, shape (height, width), or None
+        Non-zero: bad pixel. C-contiguous.
+    linearity, saturation_dn, exposure_ms, exposure_min_ms, exposure_max_ms, gain_db, gain_dn_per_e, read_noise_dn, calibrated
+        As in ``pyicg_profile_data``; NaN where unknown.
+    view : str
+        "bed" or "section".
+    sbr_cut, pixel_size_mm, min_area_px, smooth_px, psf_sigma_px
+        As in ``pyicg_scorer_options``.
+
+    Raises
+    ------
+    ProfileError, UnitError, InputError
+        What the C interface says of profile and options.
+    """
+
+    cdef capi.pyicg_scorer* _handle
+    cdef object _lock
+
+    def __cinit__(
+        self, uint64_t height, uint64_t width, *, const float[:, ::1] dark=None, const float[:, ::1] flat=None,
+        const uint8_t[:, ::1] bad=None, linearity=(1.0, 0.0, 0.0), double saturation_dn=math.inf,
+        double exposure_ms=math.nan, double exposure_min_ms=math.nan, double exposure_max_ms=math.nan,
+        double gain_db=math.nan, double gain_dn_per_e=math.nan, double read_noise_dn=math.nan, bint calibrated=False,
+        str view="bed", double sbr_cut=1.5, double pixel_size_mm=math.nan, double min_area_px=math.nan,
+        double smooth_px=1.0, double psf_sigma_px=math.nan,
+    ):
+        cdef capi.pyicg_error error
+        error.struct_size = sizeof(error)
+        cdef capi.pyicg_profile_data data
+        data.struct_size = sizeof(data)
+        data.calibrated = calibrated
+        data.height = height
+        data.width = width
+        data.dark = data.flat = NULL
+        data.bad = NULL
+        if dark is not None and _expect((dark.shape[0], dark.shape[1]), height, width, "dark"):
+            data.dark = &dark[0, 0]
+        if flat is not None and _expect((flat.shape[0], flat.shape[1]), height, width, "flat"):
+            data.flat = &flat[0, 0]
+        if bad is not None and _expect((bad.shape[0], bad.shape[1]), height, width, "bad"):
+            data.bad = &bad[0, 0]
+        data.linearity[0], data.linearity[1], data.linearity[2] = linearity
+        data.saturation_dn = saturation_dn
+        data.exposure_ms = exposure_ms
+        data.exposure_min_ms = exposure_min_ms
+        data.exposure_max_ms = exposure_max_ms
+        data.gain_db = gain_db
+        data.gain_dn_per_e = gain_dn_per_e
+        data.read_noise_dn = read_noise_dn
+
+        cdef capi.pyicg_scorer_options options
+        options.struct_size = sizeof(options)
+        if view not in ("bed", "section"):
+            raise InputError(f'view must be "bed" or "section", found "{view}"')
+        options.view = capi.PYICG_VIEW_BED if view == "bed" else capi.PYICG_VIEW_SECTION
+        options.sbr_cut = sbr_cut
+        options.pixel_size_mm = pixel_size_mm
+        options.min_area_px = min_area_px
+        options.smooth_px = smooth_px
+        options.psf_sigma_px = psf_sigma_px
+
+        self._lock = threading.Lock()
+        cdef capi.pyicg_profile* profile = NULL
+        _raise_for(capi.pyicg_profile_create(&data, &profile, &error), &error)
+        cdef capi.pyicg_status status = capi.pyicg_scorer_create(profile, &options, &self._handle, &error)
+        capi.pyicg_profile_destroy(profile)  # the scorer holds a share
+        _raise_for(status, &error)
+
+    def __dealloc__(self):
+        capi.pyicg_scorer_destroy(self._handle)
+
+    def score(self, frame, double exposure_ms=math.nan, double gain_db=math.nan):
+        """Score one frame and return ``pyicg_frame_score`` as a dictionary of numbers.
+
+        Parameters
+        ----------
+        frame : buffer of uint8, uint16 or float32, shape (height, width)
+            Rows may have any stride, columns lie side by side; read in place, never copied.
+        exposure_ms, gain_db : float
+            How the frame was taken; NaN: as the profile says.
+
+        Raises
+        ------
+        InputError, UnitError
+            What the C interface says of the frame.
+        """
+        cdef const uint8_t[:, :] u8
+        cdef const uint16_t[:, :] u16
+        cdef const float[:, :] f32
+        cdef capi.pyicg_frame c_frame
+        cdef Py_ssize_t column
+        pixels = memoryview(frame)
+        if pixels.ndim != 2 or 0 in pixels.shape:
+            raise InputError(f"the frame must have two axes and a pixel, found shape {pixels.shape}")
+        if pixels.format == "B":
+            u8 = frame
+            c_frame.pixel_format = capi.PYICG_PIXEL_U8
+            c_frame.data = &u8[0, 0]
+        elif pixels.format == "H":
+            u16 = frame
+            c_frame.pixel_format = capi.PYICG_PIXEL_U16
+            c_frame.data = &u16[0, 0]
+        elif pixels.format == "f":
+            f32 = frame
+            c_frame.pixel_format = capi.PYICG_PIXEL_F32
+            c_frame.data = &f32[0, 0]
+        else:
+            raise InputError(f"the frame must be uint8, uint16 or float32 in native order, found {pixels.format!r}")
+        column = pixels.strides[1]
+        if pixels.shape[1] > 1 and column != pixels.itemsize:
+            raise InputError(f"columns must lie side by side, found a step of {column} bytes; copy the frame openly")
+        c_frame.struct_size = sizeof(c_frame)
+        c_frame.height, c_frame.width = pixels.shape
+        c_frame.stride_bytes = pixels.strides[0]
+        c_frame.exposure_ms = exposure_ms
+        c_frame.gain_db = gain_db
+        c_frame.timestamp_ns = 0
+        cdef capi.pyicg_frame_score score
+        score.struct_size = sizeof(score)
+        cdef capi.pyicg_error error
+        error.struct_size = sizeof(error)
+        cdef capi.pyicg_status status
+        with self._lock:
+            with nogil:
+                status = capi.pyicg_scorer_score(self._handle, &c_frame, &score, &error)
+        _raise_for(status, &error)
+        result = score
+        result["reasons"] = result["reasons"][: score.n_reasons]
+        return result
+
+    def lesions(self):
+        """Return the lesions of the last frame, one dictionary per ``pyicg_lesion``."""
+        cdef capi.pyicg_lesion one
+        cdef capi.pyicg_lesion[::1] view
+        cdef uint64_t count = 0
+        with self._lock:
+            capi.pyicg_scorer_lesions(self._handle, &one, 0, &count)
+            if count == 0:
+                return []
+            # A numpy array owns the memory; Cython turns each struct of it into a dictionary.
+            buffer = np.empty(count * sizeof(capi.pyicg_lesion), dtype=np.uint8)
+            return _lesion_list(self._handle, buffer, count)
+
+    def contours(self, uint64_t lesion):
+        """Return the inner and outer contour of one lesion of the last frame, (N, 2) float64 (y, x), in pixels."""
+        with self._lock:
+            return _contour(self._handle, lesion, 0), _contour(self._handle, lesion, 1)
+
+
+cdef list _lesion_list(const capi.pyicg_scorer* handle, uint8_t[::1] buffer, uint64_t count):
+    cdef capi.pyicg_lesion* array = <capi.pyicg_lesion*> &buffer[0]
+    capi.pyicg_scorer_lesions(handle, array, count, &count)
+    return [array[i] for i in range(count)]
+
+
+cdef object _contour(const capi.pyicg_scorer* handle, uint64_t lesion, int outer):
+    cdef uint64_t count = 0
+    if capi.pyicg_scorer_contour(handle, lesion, outer, NULL, 0, &count) == capi.PYICG_ERROR_ARGUMENT:
+        raise IndexError(f"the last frame has no lesion {lesion}")
+    vertices = np.empty((count // 2, 2))
+    cdef double[:, ::1] view = vertices
+    capi.pyicg_scorer_contour(handle, lesion, outer, &view[0, 0], count, &count)
+    return vertices

@@ -1,0 +1,251 @@
+"""One frame through calibrate, background, rim and contrast."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pyicg import _core, margin
+from pyicg.contrast import background_of, contrast_of
+from pyicg.errors import InputError, ProfileError
+from pyicg.results import FrameScore, HotSpot, MarginStatus, Measurement, Quality, RejectedRegion
+from pyicg.rim import check_pixel_size, lesion_of
+
+if TYPE_CHECKING:
+    from pyicg.profile import CameraProfile
+
+__all__ = ["Scorer", "frame_digest", "margin_of_sign", "score_frame"]
+
+_OUTPUTS = ("metrics", "data", "mask", "labels")
+
+
+class Scorer:
+    """Scores frames of one camera, one after the other; owns its buffers and remembers nothing between frames.
+
+    Parameters
+    ----------
+    profile : CameraProfile
+        The camera's profile.
+    shape : tuple of int
+        (H, W) of every frame.
+    dtype : str
+        ``"uint8"``, ``"uint16"`` or ``"float32"``.
+    view : {"bed", "section"}
+        Tumour bed after resection, or a cut face of the specimen.
+    pixel_size_mm : float, optional
+        Without it every ``_mm`` figure is undefined.
+    outputs : tuple of str
+        ``"metrics"`` always; ``"data"``, ``"mask"`` and ``"labels"`` put those maps of the last frame into `maps`.
+    sbr_cut : float
+        Cut of the fluorescent sign and of the rim.
+
+    Raises
+    ------
+    InputError, ProfileError, UnitError
+        Options out of range, or a profile of another shape.
+
+    Notes
+    -----
+    A scorer serves one thread at a time; a second thread that calls it meanwhile waits.
+
+    Examples
+    --------
+    >>> import numpy as np, pyicg
+    >>> profile = pyicg.CameraProfile.identity((64, 64))
+    >>> scorer = pyicg.Scorer(profile, shape=(64, 64))
+    >>> frame = np.random.default_rng(0).poisson(400, (64, 64)).astype(np.uint16)
+    >>> score = scorer.score(frame, exposure_ms=20)
+    >>> score.fluorescent, score.unit
+    (False, 'DN/ms')
+    """
+
+    def __init__(
+        self,
+        profile: CameraProfile,
+        *,
+        shape: tuple[int, int],
+        dtype: str = "uint16",
+        view: str = "bed",
+        pixel_size_mm: float | None = None,
+        outputs: Sequence[str] = ("metrics",),
+        sbr_cut: float = 1.5,
+    ) -> None:
+        if tuple(shape) != tuple(profile.shape):
+            raise ProfileError(f"frames are {tuple(shape)}, the profile {tuple(profile.shape)}; use the camera's own")
+        if str(dtype) not in ("uint8", "uint16", "float32"):
+            raise InputError(f"dtype must be uint8, uint16 or float32, found {dtype}")
+        unknown = [name for name in outputs if name not in _OUTPUTS]
+        if isinstance(outputs, str) or unknown:
+            raise InputError(f"outputs must be a tuple of names out of {_OUTPUTS}, found {outputs!r}")
+        check_pixel_size(pixel_size_mm)
+        self.profile = profile
+        self.sbr_cut = sbr_cut
+        self.maps: Mapping[str, npt.NDArray[Any]] = {}
+        self._shape = tuple(shape)
+        self._dtype = np.dtype(dtype)
+        self._outputs = tuple(name for name in outputs if name != "metrics")
+        self._core = _core.Scorer(
+            profile.core,
+            view=view,
+            sbr_cut=sbr_cut,
+            pixel_size_mm=math.nan if pixel_size_mm is None else float(pixel_size_mm),
+        )
+        self._pixel_size_mm = pixel_size_mm
+
+    def score(
+        self,
+        frame: npt.NDArray[Any],
+        *,
+        exposure_ms: float | None = None,
+        gain_db: float | None = None,
+        index: int = 0,
+    ) -> FrameScore:
+        """Score one frame.
+
+        Parameters
+        ----------
+        frame : ndarray, shape and dtype of the scorer
+            Raw counts. Never written to or copied.
+        exposure_ms, gain_db : float, optional
+            As in `calibrate`.
+        index : int
+            Carried to the score.
+
+        Returns
+        -------
+        FrameScore
+            Without a margin: that is `score_frame`'s and `score_stack`'s.
+
+        Raises
+        ------
+        InputError, UnitError
+            A frame of another shape or dtype; an exposure that is not positive.
+        """
+        if not isinstance(frame, np.ndarray) or frame.shape != self._shape or frame.dtype != self._dtype:
+            what = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+            raise InputError(f"this scorer takes {self._dtype} frames of {self._shape}, found {what}")
+        found = self._core.score(
+            frame,
+            exposure_ms=math.nan if exposure_ms is None else exposure_ms,
+            gain_db=math.nan if gain_db is None else gain_db,
+            maps=bool(self._outputs),
+        )
+        self.maps = {name: found[name] for name in self._outputs}
+        return self._frame_score(found, index, frame_digest(frame))
+
+    def _frame_score(self, found: Mapping[str, Any], index: int, digest: str) -> FrameScore:
+        area = self._pixel_size_mm**2 if self._pixel_size_mm is not None else None
+        spots = tuple(
+            HotSpot(
+                rank=rank,
+                peak_sbr=peak,
+                peak_position=position,
+                area_px=px,
+                area_mm2=Measurement(px * area) if area is not None else Measurement.undefined("no_pixel_size"),
+            )
+            for rank, (peak, position, px) in enumerate(found["hot_spots"], start=1)
+        )
+        return FrameScore(
+            index=index,
+            unit="DN" if math.isnan(found["exposure_ms"]) else "DN/ms",
+            background=background_of(found["background"], "mode"),
+            contrast=contrast_of(found["contrast"]),
+            fluorescent=found["fluorescent"],
+            sbr_cut=self.sbr_cut,
+            sign_at=found["sign_at"],
+            residual_area_px=found["residual_area_px"],
+            residual_area_mm2=Measurement(*found["residual_area_mm2"]),
+            hot_spots=spots,
+            lesions=tuple(lesion_of(lesion) for lesion in found["lesions"]),
+            rejected=tuple(RejectedRegion(*region) for region in found["rejected"]),
+            quality=Quality(**found["quality"]),
+            reasons=found["reasons"],
+            profile_digest=self.profile.digest,
+            frame_digest=digest,
+        )
+
+
+def frame_digest(frame: npt.NDArray[Any]) -> str:
+    """Return the BLAKE2b digest of a frame's dtype, shape and pixels, whatever its stride."""
+    digest = hashlib.blake2b(f"{frame.dtype.str}{frame.shape}".encode(), digest_size=16)
+    if frame.flags.c_contiguous:
+        digest.update(frame.data)
+    else:
+        for row in frame:
+            digest.update(np.ascontiguousarray(row).data)
+    return digest.hexdigest()
+
+
+def score_frame(
+    frame: npt.NDArray[Any],
+    *,
+    profile: CameraProfile,
+    view: str = "bed",
+    pixel_size_mm: float | None = None,
+    exposure_ms: float | None = None,
+    prevalence: float | str | None = None,
+    sbr_cut: float = 1.5,
+) -> FrameScore:
+    """Score one frame: background, contrasts, fluorescent sign, hot spots, rims, quality and (bed) margin.
+
+    Parameters
+    ----------
+    frame : ndarray of uint8, uint16 or float32, shape (H, W)
+        Raw counts.
+    profile : CameraProfile
+        The camera's profile; `CameraProfile.identity` where there is none.
+    view : {"bed", "section"}
+        The sign and the residual area exist in bed view only.
+    pixel_size_mm, exposure_ms : float, optional
+        Without a pixel size every ``_mm`` figure is undefined.
+    prevalence : float or str, optional
+        Share of R1 for the margin; without it the label is indeterminate, reason ``no_prevalence``.
+    sbr_cut : float
+        Cut of the sign; the answers at 1.5, 1.75 and 2.0 stand beside it.
+
+    Returns
+    -------
+    FrameScore
+        The contrast's signal is the deep half of the brightest region over the cut (bed) or of the rims (section).
+
+    Raises
+    ------
+    InputError, ProfileError, UnitError
+        See `calibrate` and `segment_rim`.
+
+    Examples
+    --------
+    >>> import numpy as np, pyicg
+    >>> frame = np.random.default_rng(0).normal(500, 5, (100, 100)).astype(np.float32)
+    >>> frame[40:60, 30:70] *= 3
+    >>> profile = pyicg.CameraProfile.identity(frame.shape, bit_depth=None)
+    >>> score = pyicg.score_frame(frame, profile=profile, prevalence="mimic-overall")
+    >>> score.fluorescent, round(score.contrast.sbr.value, 1), score.margin.label
+    (True, 3.0, 'indeterminate')
+    >>> score.margin.reasons
+    ('uncalibrated',)
+    """
+    if not isinstance(frame, np.ndarray) or frame.ndim != 2:
+        found = f"shape {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise InputError(f"frame must be a 2-D array, found {found}; score_stack takes stacks")
+    scorer = Scorer(
+        profile, shape=frame.shape, dtype=str(frame.dtype), view=view, pixel_size_mm=pixel_size_mm, sbr_cut=sbr_cut
+    )
+    score = scorer.score(frame, exposure_ms=exposure_ms)
+    if view == "section":
+        return score
+    model = margin.PublishedAnchorModel(prevalence=prevalence)
+    return replace(score, margin=margin_of_sign(model, score))
+
+
+def margin_of_sign(model: margin.PublishedAnchorModel, score: FrameScore) -> MarginStatus:
+    """Return the margin status of one frame's sign."""
+    # What limits the sign limits the margin; a missing pixel size or exposure does not touch a ratio.
+    limits = [r for r in score.reasons if r not in ("no_pixel_size", "no_exposure", "no_signal")]
+    return model.predict(fluorescent=score.fluorescent, reasons=tuple(limits))

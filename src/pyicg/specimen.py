@@ -1,0 +1,86 @@
+"""A specimen: lesions followed through its slices, and the answer to how near they come to the plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pyicg import margin
+from pyicg.distance import Plane, distance_of_lesions
+from pyicg.errors import UnitError
+from pyicg.results import Distance, FrameScore, Lesion, MarginStatus, SpecimenLesion
+
+__all__ = ["key_slice", "link_slices", "section_answer"]
+
+Spacing = tuple[float | None, float | None, float | None]
+
+
+def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing) -> tuple[SpecimenLesion, ...]:
+    """Join lesions of neighbouring slices whose centres lie within each other's radius, nearest pairs first."""
+    chains: list[list[tuple[int, Lesion]]] = []
+    for frame in frames:
+        open_chains = [chain for chain in chains if chain[-1][0] == frame.index - 1]
+        pairs = []
+        for c, chain in enumerate(open_chains):
+            last = chain[-1][1]
+            for k, lesion in enumerate(frame.lesions):
+                apart = math.dist(last.centroid, lesion.centroid)
+                if apart < math.sqrt(max(last.area_px, lesion.area_px) / math.pi):
+                    pairs.append((apart, c, k))
+        taken_chains: set[int] = set()
+        taken: set[int] = set()
+        for _, c, k in sorted(pairs):
+            if c not in taken_chains and k not in taken:
+                open_chains[c].append((frame.index, frame.lesions[k]))
+                taken_chains.add(c)
+                taken.add(k)
+        chains += [[(frame.index, lesion)] for k, lesion in enumerate(frame.lesions) if k not in taken]
+    lesions = []
+    for label, chain in enumerate(chains, start=1):
+        distance = status = None
+        if plane is not None:
+            distance = distance_of_lesions(chain, plane, spacing_mm=_known(spacing))
+            status = margin.from_distance(distance)
+        lesions.append(SpecimenLesion(label, tuple(chain), distance, status))
+    return tuple(lesions)
+
+
+def _known(spacing: Spacing) -> tuple[float, float, float]:
+    z, y, x = spacing
+    if z is None or y is None or x is None:
+        raise UnitError(
+            f"a distance in millimetres needs the spacing of slices and pixels, found {spacing} (z, y, x); "
+            "pass slice_spacing_mm and pixel_size_mm when reading"
+        )
+    return z, y, x
+
+
+def section_answer(
+    lesions: Sequence[SpecimenLesion], plane: Plane | None, frames: Sequence[FrameScore]
+) -> tuple[Distance | None, MarginStatus]:
+    """Return the smallest distance over all lesions and the margin status that follows from it."""
+    if plane is None:
+        reason = "no_plane" if lesions else "no_lesion"
+        return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
+    distances = [lesion.distance for lesion in lesions if lesion.distance is not None]
+    if not distances:
+        missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0))
+        return missing, margin.from_distance(missing)
+    nearest = min(distances, key=lambda d: d.min_mm)
+    status = margin.from_distance(nearest)
+    limits = {r for f in frames for r in f.reasons if r in ("out_of_range", "background_not_resolved")}
+    if limits:
+        status = replace(status, label="indeterminate", reasons=(*status.reasons, *sorted(limits)))
+    return nearest, status
+
+
+def key_slice(
+    frames: Sequence[FrameScore],
+    distance: Distance | None,
+    spacing: Spacing,
+) -> int:
+    """Return the slice that shows the answer: the closest point's, else the one with most tumour."""
+    if distance is not None and spacing[0] is not None and not math.isnan(distance.foot_mm[0]):
+        return round(distance.foot_mm[0] / spacing[0])
+    return max(frames, key=lambda f: (sum(lesion.area_px for lesion in f.lesions), -f.index)).index
