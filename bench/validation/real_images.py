@@ -179,7 +179,8 @@ def lung_phantom(folder: Path) -> None:
 
 
 def dark_frame(folder: Path) -> None:
-    """Print what the dark frame of the plant images does to their mean."""
+    """Print what the dark frame of the plants does to their mean, and the area over the cut beside the plant's."""
+    plant_px = int(np.count_nonzero(pyicg.read_stack(folder / "FLUO_TV_MASK.png")[0]))
     dark = pyicg.read_stack(folder / "FLUO_TV_dark.png")[0]
     profile = _plant_profile(folder)
     rows = []
@@ -193,9 +194,19 @@ def dark_frame(folder: Path) -> None:
                 f"{np.mean(frame - dark, dtype=np.float64):.1f}",
                 f"{np.mean(cal.data, dtype=np.float64):.1f}",
                 f"{np.mean((cal.mask & 2) != 0):.1%}",
+                f"{pyicg.score_frame(frame, profile=profile).residual_area_px:.0f}",
+                plant_px,
             )
         )
-    header = ("file", "pixels under the dark frame", "mean, unsigned", "mean, pyicg", "pixels of count 0")
+    header = (
+        "file",
+        "pixels under the dark frame",
+        "mean, unsigned",
+        "mean, pyicg",
+        "pixels of count 0",
+        "px over SBR 1.5",
+        "px of the plant",
+    )
     _table("plants: mean after the dark frame", header, rows)
 
 

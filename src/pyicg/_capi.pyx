@@ -6,7 +6,8 @@ import threading
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from pyicg cimport capi
 
@@ -40,7 +41,7 @@ def reason_strings():
     return _words(capi.pyicg_reason_string)
 
 
-cdef int _raise_for(capi.pyicg_status status, const capi.pyicg_error* error) except -1:
+cdef int _raise_for(capi.pyicg_status status, capi.pyicg_error* error) except -1:
     if status == capi.PYICG_OK:
         return 0
     message = error.message.decode()
@@ -198,33 +199,29 @@ cdef class Scorer:
             with nogil:
                 status = capi.pyicg_scorer_score(self._handle, &c_frame, &score, &error)
         _raise_for(status, &error)
-        result = score
+        cdef dict result = score
         result["reasons"] = result["reasons"][: score.n_reasons]
         return result
 
     def lesions(self):
         """Return the lesions of the last frame, one dictionary per ``pyicg_lesion``."""
-        cdef capi.pyicg_lesion one
-        cdef capi.pyicg_lesion[::1] view
         cdef uint64_t count = 0
+        cdef uint64_t i
         with self._lock:
-            capi.pyicg_scorer_lesions(self._handle, &one, 0, &count)
-            if count == 0:
-                return []
-            # A numpy array owns the memory; Cython turns each struct of it into a dictionary.
-            buffer = np.empty(count * sizeof(capi.pyicg_lesion), dtype=np.uint8)
-            return _lesion_list(self._handle, buffer, count)
+            capi.pyicg_scorer_lesions(self._handle, NULL, 0, &count)
+            array = <capi.pyicg_lesion*> PyMem_Calloc(count, sizeof(capi.pyicg_lesion))
+            if array == NULL:
+                raise MemoryError
+            try:
+                capi.pyicg_scorer_lesions(self._handle, array, count, &count)
+                return [array[i] for i in range(count)]
+            finally:
+                PyMem_Free(array)
 
     def contours(self, uint64_t lesion):
         """Return the inner and outer contour of one lesion of the last frame, (N, 2) float64 (y, x), in pixels."""
         with self._lock:
             return _contour(self._handle, lesion, 0), _contour(self._handle, lesion, 1)
-
-
-cdef list _lesion_list(const capi.pyicg_scorer* handle, uint8_t[::1] buffer, uint64_t count):
-    cdef capi.pyicg_lesion* array = <capi.pyicg_lesion*> &buffer[0]
-    capi.pyicg_scorer_lesions(handle, array, count, &count)
-    return [array[i] for i in range(count)]
 
 
 cdef object _contour(const capi.pyicg_scorer* handle, uint64_t lesion, int outer):

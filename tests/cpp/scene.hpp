@@ -66,7 +66,8 @@ class Normal {
 
 inline double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
-// A disc of height 1 and radius R blurred by a Gaussian of width s: strips across the disc, each blurred in closed form.
+// A disc of height 1 and radius R blurred by a Gaussian of width s: strips across the disc, each blurred in closed
+// form.
 class BlurredDisc {
  public:
   BlurredDisc(double radius, double s) {

@@ -165,7 +165,8 @@ static void profiles(pyicg_error* error) {
   CHECK(small.status == 77); /* too small a struct is not written to */
 }
 
-static pyicg_status create_scorer(const pyicg_profile* profile, const pyicg_scorer_options* options, pyicg_error* error) {
+static pyicg_status create_scorer(const pyicg_profile* profile, const pyicg_scorer_options* options,
+                                  pyicg_error* error) {
   pyicg_scorer* scorer = NULL;
   const pyicg_status status = pyicg_scorer_create(profile, options, &scorer, error);
   CHECK((status == PYICG_OK) == (scorer != NULL));
@@ -212,12 +213,12 @@ static void frames(pyicg_scorer* scorer, pyicg_error* error) {
   CHECK(pyicg_scorer_score(scorer, NULL, &score, error) == PYICG_ERROR_ARGUMENT);
   CHECK(pyicg_scorer_score(scorer, &frame, NULL, error) == PYICG_ERROR_ARGUMENT);
 
-#define REFUSED(change, expected)                                      \
-  do {                                                                 \
-    frame = frame_of(pixels);                                          \
-    change;                                                            \
+#define REFUSED(change, expected)                                         \
+  do {                                                                    \
+    frame = frame_of(pixels);                                             \
+    change;                                                               \
     CHECK(pyicg_scorer_score(scorer, &frame, &score, error) == expected); \
-    CHECK(error->status == (uint32_t)expected); \
+    CHECK(error->status == (uint32_t)expected);                           \
   } while (0)
   REFUSED(frame.struct_size -= 4, PYICG_ERROR_ARGUMENT);
   REFUSED(frame.data = NULL, PYICG_ERROR_ARGUMENT);

@@ -18,8 +18,8 @@ namespace {
 
 using pyicg::nan;  // not the C library's
 
-Background background(const Image& image, BackgroundPolicy policy, const Mask& mask, ImageView<const std::uint8_t> use = {},
-                      ImageView<const std::uint8_t> exclude = {}) {
+Background background(const Image& image, BackgroundPolicy policy, const Mask& mask,
+                      ImageView<const std::uint8_t> use = {}, ImageView<const std::uint8_t> exclude = {}) {
   std::vector<float> scratch;
   return estimate_background(image.view(), mask.view(), policy, use, exclude, scratch);
 }
@@ -194,8 +194,8 @@ void mode_error() {
 }
 
 void mode_of_whole_counts() {
-  // Rounding adds 1/12 DN^2. The narrow ones put a quarter of the pixels on one count; the wide one has a densest interval
-  // of its own, but counts in and out of any window come whole.
+  // Rounding adds 1/12 DN^2. The narrow ones put a quarter of the pixels on one count; the wide one has a densest
+  // interval of its own, but counts in and out of any window come whole.
   for (const auto& [level, sigma] : {std::pair{40.3, 0.8}, {6.0, 0.5}, {200.0, 4.0}, {60.7, 1.5}}) {
     const Background b = counts_background(level, sigma);
     check::near(b.level, level, 0.05 * sigma);

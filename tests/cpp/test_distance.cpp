@@ -44,7 +44,8 @@ std::vector<float> brute_force(const std::vector<std::uint8_t>& mask, const Shap
 
 void against_brute_force() {
   scene::Normal random(1);
-  const std::vector<Shape> shapes{{1, 1, 1}, {1, 1, 60}, {1, 60, 1}, {9, 1, 1}, {1, 17, 23}, {1, 2, 40}, {7, 9, 11}, {5, 1, 12}};
+  const std::vector<Shape> shapes{{1, 1, 1},   {1, 1, 60}, {1, 60, 1}, {9, 1, 1},
+                                  {1, 17, 23}, {1, 2, 40}, {7, 9, 11}, {5, 1, 12}};
   const std::vector<Spacing> spacings{{1, 1, 1}, {2.5, 0.31, 0.07}, {0.05, 3, 1.1}};
   for (const Shape& shape : shapes) {
     for (const Spacing& spacing : spacings) {
@@ -71,7 +72,8 @@ void refusals() {
   check::throws(ErrorKind::input, [&] { distance_transform(mask, {1, 3, 4}, {1, 1, 1}, out); });
   mask[5] = 0;
   check::throws(ErrorKind::input, [&] { distance_transform(mask, {1, 3, 5}, {1, 1, 1}, out); });
-  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     check::throws(ErrorKind::unit, [&] { distance_transform(mask, {1, 3, 4}, {1, bad, 1}, out); });
   }
   // Nothing is zero where nothing is.

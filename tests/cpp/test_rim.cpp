@@ -1,3 +1,4 @@
+#include "pyicg/residual.hpp"
 #include "pyicg/rim.hpp"
 
 #include <cmath>
@@ -48,7 +49,8 @@ void blurred_annulus() {
   struct Case {
     double inner, outer, core, psf;
   };
-  for (const Case& c : {Case{20, 28, 0.8, 1.5}, Case{12, 18, 1.0, 1.0}, Case{30, 35, 0.7, 2.0}, Case{20, 44, 0.9, 1.5}}) {
+  for (const Case& c :
+       {Case{20, 28, 0.8, 1.5}, Case{12, 18, 1.0, 1.0}, Case{30, 35, 0.7, 2.0}, Case{20, 44, 0.9, 1.5}}) {
     const Annulus a{64.3, 61.6, c.inner, c.outer, c.core, 4};
     RimOptions o;
     o.psf_sigma_px = c.psf;

@@ -101,7 +101,8 @@ void saturated() {
   check::same(s.sign, Sign::unknown);
   check::is_true(has(s, Reason::saturated_lower_bound), "saturated_lower_bound");
   check::near(s.quality.saturated_fraction, 100.0 / 11520, 1e-12);
-  check::same(scorer.score(clipped_square(200).view(), {}).sign, Sign::unknown);  // clipped below the cut: at least 1.275
+  check::same(scorer.score(clipped_square(200).view(), {}).sign,
+              Sign::unknown);  // clipped below the cut: at least 1.275
   check::equal(s.hot_spots.size(), 0U);
   check::is_true(has(s, Reason::saturated_lower_bound), "saturated_lower_bound");
 
@@ -144,7 +145,8 @@ void reasons() {
   p.exposure_ms = nan;
   Scorer bare(make_profile(p), {});
   const FrameScore& s = bare.score(bed(3, 14, 6).view(), {});
-  check::is_true(has(s, Reason::uncalibrated) && has(s, Reason::no_exposure) && has(s, Reason::no_pixel_size), "reasons");
+  check::is_true(has(s, Reason::uncalibrated) && has(s, Reason::no_exposure) && has(s, Reason::no_pixel_size),
+                 "reasons");
   check::is_true(std::is_sorted(s.reasons.begin(), s.reasons.end()), "reasons in order");
   check::same(s.contrast.sbr.reason, Reason::uncalibrated);
 
@@ -198,8 +200,9 @@ bool same_bits(double a, double b) { return a == b || (std::isnan(a) && std::isn
 
 bool same_score(const FrameScore& a, const FrameScore& b) {
   return same_bits(a.background.level, b.background.level) && same_bits(a.contrast.sbr.value, b.contrast.sbr.value) &&
-         same_bits(a.contrast.cvr.hi, b.contrast.cvr.hi) && a.sign == b.sign && a.residual_area_px == b.residual_area_px &&
-         same_bits(a.quality.focus, b.quality.focus) && a.reasons == b.reasons && a.hot_spots.size() == b.hot_spots.size();
+         same_bits(a.contrast.cvr.hi, b.contrast.cvr.hi) && a.sign == b.sign &&
+         a.residual_area_px == b.residual_area_px && same_bits(a.quality.focus, b.quality.focus) &&
+         a.reasons == b.reasons && a.hot_spots.size() == b.hot_spots.size();
 }
 
 void no_memory() {

@@ -22,8 +22,7 @@ inline std::string describe(const py::array& array) {
 
 inline void require_2d(const py::array& array, const char* name) {
   if (array.ndim() != 2 || array.size() == 0) {
-    throw Error(ErrorKind::input,
-                std::string(name) + " must be a 2-D array of at least one pixel, " + describe(array));
+    throw Error(ErrorKind::input, std::string(name) + " must be a 2-D array of at least one pixel, " + describe(array));
   }
   const auto address = reinterpret_cast<std::uintptr_t>(array.data());
   const auto item = static_cast<std::size_t>(array.itemsize());
@@ -64,9 +63,8 @@ inline RawFrame raw_frame(const py::array& array) {
   if (py::isinstance<py::array_t<std::uint8_t>>(array)) return view_2d<std::uint8_t>(array, "frame");
   if (py::isinstance<py::array_t<std::uint16_t>>(array)) return view_2d<std::uint16_t>(array, "frame");
   if (py::isinstance<py::array_t<float>>(array)) return view_2d<float>(array, "frame");
-  throw Error(ErrorKind::input,
-              "frame must be uint8, uint16 or float32 in native byte order, " + describe(array) +
-                  "; convert it openly, for example with frame.astype(\"float32\")");
+  throw Error(ErrorKind::input, "frame must be uint8, uint16 or float32 in native byte order, " + describe(array) +
+                                    "; convert it openly, for example with frame.astype(\"float32\")");
 }
 
 template <class T>
@@ -84,7 +82,8 @@ py::array_t<To> copy_array(const From* data, std::size_t height, std::size_t wid
 
 // (value, sigma, (lo, hi), reason or None): what pyicg.results.Measurement is made of.
 inline py::tuple to_python(const Measurement& m) {
-  const py::object reason = m.reason == Reason::none ? py::object(py::none()) : py::object(py::str(reason_name(m.reason)));
+  const py::object reason =
+      m.reason == Reason::none ? py::object(py::none()) : py::object(py::str(reason_name(m.reason)));
   return py::make_tuple(m.value, m.sigma, py::make_tuple(m.lo, m.hi), reason);
 }
 

@@ -26,8 +26,8 @@ std::vector<T> map_of(const py::object& object, const char* name, std::size_t he
 std::shared_ptr<Profile> make_profile(std::size_t height, std::size_t width, const py::object& dark,
                                       const py::object& flat, const py::object& bad, std::array<double, 3> linearity,
                                       double saturation_dn, double exposure_ms, double exposure_min_ms,
-                                      double exposure_max_ms, double gain_db, double gain_dn_per_e, double read_noise_dn,
-                                      bool calibrated) {
+                                      double exposure_max_ms, double gain_db, double gain_dn_per_e,
+                                      double read_noise_dn, bool calibrated) {
   ProfileData data;
   data.height = height;
   data.width = width;
@@ -54,8 +54,8 @@ void bind_calibrate(py::module_& m) {
       .def(py::init(&make_profile), py::kw_only(), arg("height"), arg("width"), arg("dark") = py::none(),
            arg("flat") = py::none(), arg("bad") = py::none(), arg("linearity") = std::array<double, 3>{1, 0, 0},
            arg("saturation_dn") = infinity, arg("exposure_ms") = nan, arg("exposure_min_ms") = nan,
-           arg("exposure_max_ms") = nan, arg("gain_db") = nan, arg("gain_dn_per_e") = nan,
-           arg("read_noise_dn") = nan, arg("calibrated") = false)
+           arg("exposure_max_ms") = nan, arg("gain_db") = nan, arg("gain_dn_per_e") = nan, arg("read_noise_dn") = nan,
+           arg("calibrated") = false)
       .def_property_readonly("shape", [](const Profile& p) { return py::make_tuple(p.data().height, p.data().width); })
       .def_property_readonly("has_variance", &Profile::has_variance);
 

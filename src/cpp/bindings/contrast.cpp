@@ -61,8 +61,7 @@ void bind_contrast(py::module_& m) {
         }
         return background_dict(background);
       },
-      arg("data"), arg("mask"), py::kw_only(), arg("policy"), arg("use"), arg("exclude"),
-      arg("step"));
+      arg("data"), arg("mask"), py::kw_only(), arg("policy"), arg("use"), arg("exclude"), arg("step"));
 
   m.def(
       "contrast",

@@ -66,8 +66,8 @@ void bind_rim(py::module_& m) {
   m.def(
       "segment_rim",
       [](const py::array& data, const py::array& mask, double level, double sigma, double sem, std::size_t n_pixels,
-         const std::string& reason, double sbr_cut, double psf_sigma_px, double min_area_px, double smooth_px, double pixel_size_mm,
-         bool calibrated) {
+         const std::string& reason, double sbr_cut, double psf_sigma_px, double min_area_px, double smooth_px,
+         double pixel_size_mm, bool calibrated) {
         const auto data_view = view_2d<float>(data, "data");
         const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
         const Background background{level, sigma, sem, n_pixels, reason_of(reason)};
@@ -90,14 +90,13 @@ void bind_rim(py::module_& m) {
         for (const Lesion& lesion : result.lesions) lesions.append(lesion_dict(lesion));
         const std::size_t height = data_view.height;
         const std::size_t width = data_view.width;
-        return py::make_tuple(copy_array<bool>(ws.rim_mask.data(), height, width),
-                              copy_array<bool>(ws.core_mask.data(), height, width),
-                              copy_array<std::int32_t>(ws.labels.data(), height, width), lesions,
-                              rejected_list(result.rejected));
+        return py::make_tuple(
+            copy_array<bool>(ws.rim_mask.data(), height, width), copy_array<bool>(ws.core_mask.data(), height, width),
+            copy_array<std::int32_t>(ws.labels.data(), height, width), lesions, rejected_list(result.rejected));
       },
-      arg("data"), arg("mask"), py::kw_only(), arg("level"), arg("sigma"), arg("sem"), arg("n_pixels"),
-      arg("reason"), arg("sbr_cut"),
-      arg("psf_sigma_px"), arg("min_area_px"), arg("smooth_px"), arg("pixel_size_mm"), arg("calibrated"));
+      arg("data"), arg("mask"), py::kw_only(), arg("level"), arg("sigma"), arg("sem"), arg("n_pixels"), arg("reason"),
+      arg("sbr_cut"), arg("psf_sigma_px"), arg("min_area_px"), arg("smooth_px"), arg("pixel_size_mm"),
+      arg("calibrated"));
 }
 
 }  // namespace pyicg::bindings

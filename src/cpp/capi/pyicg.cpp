@@ -36,7 +36,9 @@ namespace {
 
 using pyicg::Reason;
 
-constexpr bool same(pyicg_reason c, Reason cpp) { return static_cast<std::uint32_t>(c) == static_cast<std::uint32_t>(cpp); }
+constexpr bool same(pyicg_reason c, Reason cpp) {
+  return static_cast<std::uint32_t>(c) == static_cast<std::uint32_t>(cpp);
+}
 static_assert(same(PYICG_REASON_NONE, Reason::none));
 static_assert(same(PYICG_REASON_NO_PIXEL_SIZE, Reason::no_pixel_size));
 static_assert(same(PYICG_REASON_NO_PREVALENCE, Reason::no_prevalence));
@@ -162,7 +164,8 @@ std::vector<T> copy_map(const T* map, std::size_t size, const char* message) {
 
 pyicg::ProfileData profile_data(const pyicg_profile_data& d) {
   // Profiles without pixels are the core's to refuse; here the product must not wrap.
-  require(d.width == 0 || d.height <= most_bytes / sizeof(float) / d.width, "height x width is larger than memory can be");
+  require(d.width == 0 || d.height <= most_bytes / sizeof(float) / d.width,
+          "height x width is larger than memory can be");
   pyicg::ProfileData p;
   p.height = static_cast<std::size_t>(d.height);
   p.width = static_cast<std::size_t>(d.width);
@@ -296,8 +299,9 @@ uint32_t pyicg_abi_version() noexcept { return PYICG_ABI_VERSION; }
 const char* pyicg_version_string() noexcept { return pyicg::version(); }
 
 const char* pyicg_status_string(uint32_t status) noexcept {
-  static constexpr std::array<const char*, 8> names = {"ok",           "truncated",    "error_argument", "error_input",
-                                                       "error_profile", "error_unit", "error_memory",   "error_internal"};
+  static constexpr std::array<const char*, 8> names = {"ok",           "truncated",     "error_argument",
+                                                       "error_input",  "error_profile", "error_unit",
+                                                       "error_memory", "error_internal"};
   return status < names.size() ? names[status] : nullptr;
 }
 
@@ -384,7 +388,8 @@ pyicg_status pyicg_scorer_data(const pyicg_scorer* scorer, float* array, uint64_
   return fill(scorer->scored ? view.size() : 0, array, capacity, count, [&](std::size_t i) { return view.data[i]; });
 }
 
-pyicg_status pyicg_scorer_mask(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity, uint64_t* count) noexcept {
+pyicg_status pyicg_scorer_mask(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity,
+                               uint64_t* count) noexcept {
   if (scorer == nullptr) return PYICG_ERROR_ARGUMENT;
   const pyicg::ImageView<const std::uint8_t> view = scorer->core.mask();
   return fill(scorer->scored ? view.size() : 0, array, capacity, count, [&](std::size_t i) { return view.data[i]; });

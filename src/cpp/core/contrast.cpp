@@ -64,7 +64,8 @@ Densest densest_interval(std::span<const float> values) {
 // Mode: the fixed point of the mean under Gaussian weights of width h = sigma, with sigma from the same weights. For a
 // normal distribution the weighted variance is 1/(1/sigma^2 + 1/h^2), the mean weight 1/sqrt(1 + r^2) with r = sigma/h,
 // and the fixed point has variance sigma^2/n (1 + r^2)^3/(1 + 2 r^2)^1.5 (an M-estimator with psi = d exp(-d^2/2h^2)).
-// Weights without an edge: a window with one holds now more, now fewer whole grey levels and settles where it should not.
+// Weights without an edge: a window with one holds now more, now fewer whole grey levels and settles where it should
+// not.
 Background mode_background(std::span<const float> values, double step) {
   const Densest start = densest_interval(values);
   const double unit = std::max(start.width, step);
@@ -76,7 +77,7 @@ Background mode_background(std::span<const float> values, double step) {
   for (const float v : values) {
     const double d = static_cast<double>(v) - start.centre;
     if (!(std::fabs(d) <= 8 * unit)) continue;
-    const double position = unit > 0 ? (d / unit + 8) * (bins / 16) : 0.0;
+    const double position = unit > 0 ? (d / unit + 8) * (bins / 16.0) : 0.0;
     const std::size_t bin = std::min(static_cast<std::size_t>(position), bins - 1);
     count[bin] += 1;
     sum[bin] += d;
@@ -122,7 +123,8 @@ Background mode_background(std::span<const float> values, double step) {
   return b;
 }
 
-// 1.4826 x MAD is the standard deviation of a normal distribution; sqrt(pi/2) the median's standard error over the mean's.
+// 1.4826 x MAD is the standard deviation of a normal distribution; sqrt(pi/2) the median's standard error over the
+// mean's.
 constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double median_error = 1.2533141373155001;
 

@@ -63,7 +63,8 @@ void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size
                         std::array<double, 3> spacing, std::span<float> out, unsigned threads) {
   const auto [depth, height, width] = shape;
   const std::size_t size = depth * height * width;
-  if (mask.size() != size || out.size() != size) throw Error(ErrorKind::input, "mask and output must have the shape told");
+  if (mask.size() != size || out.size() != size)
+    throw Error(ErrorKind::input, "mask and output must have the shape told");
   for (const double s : spacing) {
     if (!(s > 0) || !std::isfinite(s)) {
       throw Error(ErrorKind::unit, "spacing must be positive and finite, found " + std::to_string(s));
@@ -96,7 +97,8 @@ void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size
       for (std::size_t i = first; i < last; ++i) envelope.transform(squared.data() + i, depth, plane, spacing[0]);
     });
   }
-  std::transform(squared.begin(), squared.end(), out.begin(), [](double s) { return static_cast<float>(std::sqrt(s)); });
+  std::transform(squared.begin(), squared.end(), out.begin(),
+                 [](double s) { return static_cast<float>(std::sqrt(s)); });
 }
 
 void plane_distances(std::span<const Point> surface, const Point& point, const Point& normal, std::span<double> out) {

@@ -1,20 +1,18 @@
 #include "pyicg/rim.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <span>
 #include <string>
 #include <utility>
 
 #include "../kernels/gaussian.hpp"
 #include "detail/boundary.hpp"
-#include "detail/label.hpp"
+#include "detail/bright.hpp"
+#include "detail/candidates.hpp"
 #include "detail/select.hpp"
 #include "pyicg/calibrate.hpp"
-#include "pyicg/distance.hpp"
 #include "pyicg/error.hpp"
 
 namespace pyicg {
@@ -22,142 +20,11 @@ namespace {
 
 constexpr std::uint8_t invalid = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
 
-// White noise of one pixel after a Gaussian of width s: 1/(2 sqrt(pi) s) of it is left.
-double noise_after_blur(double sigma, double s) { return sigma / (2 * std::sqrt(std::numbers::pi) * s); }
-
-// A pixel is bright over the SBR cut, and over five times the noise left after smoothing.
-double bright_level(const Background& background, double sbr_cut, double smooth_px) {
-  const double noise = noise_after_blur(background.sigma, smooth_px);
-  return background.level + std::max((sbr_cut - 1) * background.level, 5 * noise);
-}
-
 struct Frame {
   ImageView<const float> data;
   ImageView<const std::uint8_t> mask;
   ImageView<const float> smooth;
 };
-
-// A dark region enclosed by a bright one.
-struct Candidate {
-  detail::Component hole;
-  double threshold;
-};
-
-template <class T>
-ImageView<T> plane(std::vector<T>& buffer, std::size_t height, std::size_t width) {
-  buffer.resize(height * width);
-  return {buffer.data(), height, width};
-}
-
-// Otsu's threshold (IEEE Trans. Syst. Man Cybern. 9 (1979) 62) on 256 bins: the cut that best separates two levels.
-double otsu(std::span<const float> values) {
-  constexpr std::size_t bins = 256;
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const double lo = static_cast<double>(*least);
-  const double span = static_cast<double>(*most) - lo;
-  if (!(span > 0) || std::isinf(span)) return lo;
-  std::array<double, bins> count{};
-  double total = 0;
-  for (const float v : values) {
-    const auto bin = std::min(static_cast<std::size_t>((static_cast<double>(v) - lo) / span * bins), bins - 1);
-    count.at(bin) += 1;
-    total += static_cast<double>(bin);
-  }
-  const auto n = static_cast<double>(values.size());
-  double below = 0;
-  double sum_below = 0;
-  double best = -1;
-  std::size_t cut = 0;
-  for (std::size_t i = 0; i + 1 < bins; ++i) {
-    below += count[i];
-    sum_below += count[i] * static_cast<double>(i);
-    if (below == 0 || below == n) continue;
-    const double apart = sum_below / below - (total - sum_below) / (n - below);
-    const double between = below * (n - below) * apart * apart;
-    if (between > best) {
-      best = between;
-      cut = i;
-    }
-  }
-  return lo + span * static_cast<double>(cut + 1) / bins;
-}
-
-struct Core {
-  detail::Component hole;
-  std::size_t owner;  // index of the bright component around it
-};
-
-// The holes of ws.bright at least min_area large.
-std::vector<Core> enclosed_cores(ImageView<const std::uint8_t> bright, double min_area,
-                                 ImageView<const std::int32_t> components, RimWorkspace& ws) {
-  const auto labels = plane(ws.holes, bright.height, bright.width);
-  std::vector<Core> cores;
-  const auto dark = detail::label_components(bright, 0, detail::Connectivity::four, labels);
-  for (std::size_t k = 0; k < dark.size(); ++k) {
-    const detail::Component& c = dark[k];
-    if (c.touches_border || static_cast<double>(c.area) < min_area) continue;
-    // The pixel above a hole's first pixel belongs to the component around it.
-    std::size_t x = c.x0;
-    while (labels(c.y0, x) != static_cast<std::int32_t>(k + 1)) ++x;
-    cores.push_back({c, static_cast<std::size_t>(components(c.y0 - 1, x) - 1)});
-  }
-  return cores;
-}
-
-// Candidates at the SBR cut, and for bright regions without a hole at a cut of their own: a core may glow above the SBR
-// cut and still be dark beside its rim.
-std::vector<Candidate> find_candidates(const Frame& f, double level, const RimOptions& o, RimResult& result,
-                                       RimWorkspace& ws) {
-  const std::size_t height = f.smooth.height;
-  const std::size_t width = f.smooth.width;
-  const auto bright = plane(ws.bright, height, width);
-  const auto components = plane(ws.components, height, width);
-  for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) bright(y, x) = static_cast<double>(f.smooth(y, x)) > level ? 1 : 0;
-  }
-  const auto regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
-  std::vector<bool> has_hole(regions.size(), false);
-  std::vector<Candidate> found;
-  for (const Core& core : enclosed_cores(bright, o.min_area_px, components, ws)) {
-    has_hole[core.owner] = true;
-    found.push_back({core.hole, level});
-  }
-
-  std::vector<double> own_level(regions.size(), infinity);
-  std::vector<float> values;
-  for (std::size_t k = 0; k < regions.size(); ++k) {
-    const detail::Component& c = regions[k];
-    if (has_hole[k]) continue;
-    if (static_cast<double>(c.area) < o.min_area_px) {
-      result.rejected.push_back({Reason::below_min_area, c.centroid_y(), c.centroid_x(), static_cast<double>(c.area)});
-      continue;
-    }
-    values.clear();
-    for (std::size_t y = c.y0; y <= c.y1; ++y) {
-      for (std::size_t x = c.x0; x <= c.x1; ++x) {
-        if (components(y, x) == static_cast<std::int32_t>(k + 1)) values.push_back(f.smooth(y, x));
-      }
-    }
-    own_level[k] = otsu(values);
-  }
-  for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      const std::int32_t k = components(y, x);
-      bright(y, x) = k > 0 && static_cast<double>(f.smooth(y, x)) > own_level[static_cast<std::size_t>(k - 1)] ? 1 : 0;
-    }
-  }
-  std::vector<bool> has_own_hole(regions.size(), false);
-  for (const Core& core : enclosed_cores(bright, o.min_area_px, components, ws)) {
-    has_own_hole[core.owner] = true;
-    found.push_back({core.hole, own_level[core.owner]});
-  }
-  for (std::size_t k = 0; k < regions.size(); ++k) {
-    if (has_hole[k] || has_own_hole[k] || std::isinf(own_level[k])) continue;
-    const detail::Component& c = regions[k];
-    result.rejected.push_back({Reason::no_enclosed_core, c.centroid_y(), c.centroid_x(), static_cast<double>(c.area)});
-  }
-  return found;
-}
 
 double polygon_area(const std::vector<Vertex>& p) {
   double twice = 0;
@@ -204,7 +71,8 @@ double core_plateau(const Frame& f, const detail::Component& hole, RimWorkspace&
   ws.scratch.clear();
   for (std::size_t y = hole.y0; y <= hole.y1; ++y) {
     for (std::size_t x = hole.x0; x <= hole.x1; ++x) {
-      const double r = std::hypot(static_cast<double>(y) - hole.centroid_y(), static_cast<double>(x) - hole.centroid_x());
+      const double r =
+          std::hypot(static_cast<double>(y) - hole.centroid_y(), static_cast<double>(x) - hole.centroid_x());
       if (r <= half && !std::isnan(f.smooth(y, x))) ws.scratch.push_back(f.smooth(y, x));
     }
   }
@@ -333,7 +201,52 @@ double confidence_of(const Lesion& lesion, double rim, double core, double backg
   return lesion.completeness * depth * seen * (lesion.not_star_shaped ? 0.5 : 1.0);
 }
 
-bool build_lesion(const Frame& f, const Candidate& candidate, const Background& background, const RimOptions& o,
+void fill_contours(Lesion& lesion, const std::vector<detail::Ray>& rays) {
+  const std::size_t n = rays.size();
+  for (std::size_t k = 0; k < n; ++k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+    const double dy = std::sin(angle);
+    const double dx = std::cos(angle);
+    lesion.inner.push_back({lesion.centroid_y + rays[k].inner * dy, lesion.centroid_x + rays[k].inner * dx});
+    lesion.outer.push_back({lesion.centroid_y + rays[k].outer * dy, lesion.centroid_x + rays[k].outer * dx});
+  }
+}
+
+// Noise of one pixel from data - smooth, which keeps 1 - 1/(pi s^2) + 1/(4 pi s^2) of white noise's variance
+// (1 - 2 w0 + sum w^2 of the weights).
+double pixel_noise(const PixelStats& pixels, double smooth_px, double fallback) {
+  if (pixels.residual_count == 0) return fallback;
+  const double s2 = std::numbers::pi * smooth_px * smooth_px;
+  const double kept = std::max(1 - 1 / s2 + 1 / (4 * s2), 0.1);
+  return std::sqrt(pixels.residual_squares / static_cast<double>(pixels.residual_count) / kept);
+}
+
+// How well the inner edge is known on each ray, and how wide it is.
+void fill_edges(Lesion& lesion, const std::vector<detail::Ray>& rays, double core_level, double smooth_noise,
+                RimWorkspace& ws) {
+  for (const auto& ray : rays) {
+    const double slope = ray.found && ray.slope > 0 ? ray.slope : nan;
+    lesion.inner_sigma.push_back(smooth_noise / slope);
+  }
+  // A step of height h blurred by s has slope h/(s sqrt(2 pi)) at its middle.
+  ws.scratch.clear();
+  for (const auto& ray : rays) {
+    if (ray.found && ray.slope > 0) {
+      const double edge = (ray.peak - core_level) / (ray.slope * std::sqrt(2 * std::numbers::pi));
+      ws.scratch.push_back(static_cast<float>(edge));
+    }
+  }
+  lesion.edge_sigma_px = ws.scratch.empty() ? nan : detail::median(ws.scratch);
+  // Where a ray carries no rim its vertex is interpolated: as uncertain as the rim is wide on average.
+  double mean_sigma = 0;
+  for (const auto& ray : rays) mean_sigma += ray.outer - ray.inner;
+  mean_sigma /= static_cast<double>(rays.size());
+  for (double& s : lesion.inner_sigma) {
+    if (std::isnan(s)) s = mean_sigma;
+  }
+}
+
+bool build_lesion(const Frame& f, const detail::Candidate& candidate, const Background& background, const RimOptions& o,
                   RimWorkspace& ws, Lesion& lesion) {
   const detail::Component& hole = candidate.hole;
   lesion.centroid_y = hole.centroid_y();
@@ -354,7 +267,9 @@ bool build_lesion(const Frame& f, const Candidate& candidate, const Background& 
   std::size_t found = 0;
   std::size_t over_cut = 0;
   double rim_level = 0;
+  double visible = 0;  // the core's area that straight rays reach, px
   for (const auto& ray : rays) {
+    visible += ray.dark * ray.dark * std::numbers::pi / static_cast<double>(n);
     found += ray.found;
     over_cut += ray.found && ray.over_cut;
     if (ray.found) rim_level += ray.peak;
@@ -369,44 +284,14 @@ bool build_lesion(const Frame& f, const Candidate& candidate, const Background& 
   lesion.completeness = static_cast<double>(over_cut) / static_cast<double>(n);
   lesion.gaps = over_cut == 0 ? std::vector<Gap>{{0.0, 360.0}} : gaps_of(rays);
   lesion.correlation_px = 2 * std::sqrt(std::numbers::pi) * o.smooth_px;  // integral of exp(-d^2/(4 s^2))
-  for (std::size_t k = 0; k < n; ++k) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
-    const double dy = std::sin(angle);
-    const double dx = std::cos(angle);
-    lesion.inner.push_back({lesion.centroid_y + rays[k].inner * dy, lesion.centroid_x + rays[k].inner * dx});
-    lesion.outer.push_back({lesion.centroid_y + rays[k].outer * dy, lesion.centroid_x + rays[k].outer * dx});
-  }
+  fill_contours(lesion, rays);
   lesion.area_px = polygon_area(lesion.inner);
   const PixelStats pixels = paint(f, lesion, rays, candidate.threshold, ws);
 
-  // data - smooth keeps 1 - 1/(pi s^2) + 1/(4 pi s^2) of white noise's variance (1 - 2 w0 + sum w^2).
-  const double s2 = std::numbers::pi * o.smooth_px * o.smooth_px;
-  const double kept = std::max(1 - 1 / s2 + 1 / (4 * s2), 0.1);
-  const double noise = pixels.residual_count > 0
-                           ? std::sqrt(pixels.residual_squares / static_cast<double>(pixels.residual_count) / kept)
-                           : background.sigma;
-  const double smooth_noise = noise_after_blur(noise, o.smooth_px);
-  for (const auto& ray : rays) {
-    const double slope = ray.found && ray.slope > 0 ? ray.slope : nan;
-    lesion.inner_sigma.push_back(smooth_noise / slope);
-  }
-  // A step of height h blurred by s has slope h/(s sqrt(2 pi)) at its middle.
-  ws.scratch.clear();
-  for (const auto& ray : rays) {
-    if (ray.found && ray.slope > 0) {
-      const double edge = (ray.peak - ray_options.core_level) / (ray.slope * std::sqrt(2 * std::numbers::pi));
-      ws.scratch.push_back(static_cast<float>(edge));
-    }
-  }
-  lesion.edge_sigma_px = ws.scratch.empty() ? nan : detail::median(ws.scratch);
-  // Where a ray carries no rim its vertex is interpolated: as uncertain as the rim is wide on average.
-  double mean_sigma = 0;
-  for (const auto& ray : rays) mean_sigma += ray.outer - ray.inner;
-  mean_sigma /= static_cast<double>(n);
-  for (double& s : lesion.inner_sigma) {
-    if (std::isnan(s)) s = mean_sigma;
-  }
-  lesion.not_star_shaped = 20 * pixels.core_bright > pixels.core_pixels;
+  const double noise = pixel_noise(pixels, o.smooth_px, background.sigma);
+  fill_edges(lesion, rays, ray_options.core_level, detail::noise_after_blur(noise, o.smooth_px), ws);
+  lesion.not_star_shaped =
+      20 * pixels.core_bright > pixels.core_pixels || static_cast<double>(hole.area) > 1.1 * visible;
   lesion.sbr = lesion_sbr(pixels, background, o);
   fill_thickness(lesion, rays, o);
   lesion.confidence = confidence_of(lesion, rim_level, ray_options.core_level, background.level, noise);
@@ -416,7 +301,7 @@ bool build_lesion(const Frame& f, const Candidate& candidate, const Background& 
 }  // namespace
 
 void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
-  const auto smooth = plane(ws.smooth, data.height, data.width);
+  const auto smooth = detail::plane(ws.smooth, data.height, data.width);
   bool whole = true;
   for (std::size_t y = 0; y < data.height; ++y) {
     for (std::size_t x = 0; x < data.width; ++x) {
@@ -430,7 +315,7 @@ void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mas
     return;
   }
   // Normalised convolution: what is invalid has no weight.
-  const auto weights = plane(ws.weights, data.height, data.width);
+  const auto weights = detail::plane(ws.weights, data.height, data.width);
   for (std::size_t y = 0; y < data.height; ++y) {
     for (std::size_t x = 0; x < data.width; ++x) weights(y, x) = (mask(y, x) & invalid) == 0 ? 1.0F : 0.0F;
   }
@@ -463,8 +348,9 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
   RimResult result;
   if (std::isnan(background.level)) return result;
   const Frame frame{data, mask, ImageView<const float>(ws.smooth.data(), data.height, data.width)};
-  const double level = bright_level(background, options.sbr_cut, options.smooth_px);
-  for (const Candidate& candidate : find_candidates(frame, level, options, result, ws)) {
+  const double level = detail::bright_level(background, options.sbr_cut, options.smooth_px);
+  for (const detail::Candidate& candidate :
+       detail::find_candidates(frame.smooth, level, options.min_area_px, result.rejected, ws)) {
     Lesion lesion;
     lesion.label = static_cast<std::int32_t>(result.lesions.size() + 1);
     if (build_lesion(frame, candidate, background, options, ws, lesion)) {
@@ -475,88 +361,6 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
     }
   }
   return result;
-}
-
-Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
-                               double min_area_px, double smooth_px, RimWorkspace& ws) {
-  const std::size_t height = mask.height;
-  const std::size_t width = mask.width;
-  const auto bright = plane(ws.bright, height, width);
-  const auto components = plane(ws.components, height, width);
-  const double level = bright_level(background, sbr_cut, smooth_px);
-  Residual residual;
-  // Saturated pixels under the cut may truly lie over it: a region of them is no negative.
-  std::size_t clipped = 0;
-  for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      const bool under = !(static_cast<double>(ws.smooth[y * width + x]) > level);
-      bright(y, x) = under && (mask(y, x) & mask_saturated) != 0 ? 1 : 0;
-      clipped += bright(y, x);
-    }
-  }
-  if (static_cast<double>(clipped) >= min_area_px) {
-    for (const auto& region : detail::label_components(bright, 1, detail::Connectivity::eight, components)) {
-      residual.saturated |= static_cast<double>(region.area) >= min_area_px;
-    }
-  }
-  for (std::size_t i = 0; i < ws.smooth.size(); ++i) ws.bright[i] = static_cast<double>(ws.smooth[i]) > level ? 1 : 0;
-  const auto regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
-  std::vector<std::size_t> saturated(regions.size(), 0);
-  std::vector<HotSpot> spots(regions.size());
-  for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      const std::int32_t label = components(y, x);
-      if (label == 0) continue;
-      const auto k = static_cast<std::size_t>(label - 1);
-      saturated[k] += (mask(y, x) & mask_saturated) != 0;
-      const double sbr = static_cast<double>(ws.smooth[y * width + x]) / background.level;
-      if (!(sbr <= spots[k].peak_sbr)) {
-        spots[k] = {sbr, static_cast<double>(y), static_cast<double>(x), static_cast<double>(regions[k].area)};
-      }
-    }
-  }
-  for (std::size_t k = 0; k < regions.size(); ++k) {
-    const auto area = static_cast<double>(regions[k].area);
-    if (area < min_area_px) continue;
-    residual.hot_spots.push_back(spots[k]);
-    residual.area_px += area;
-    residual.saturated |= saturated[k] > 0;
-    residual.sign |= area - static_cast<double>(saturated[k]) >= min_area_px;
-  }
-  std::stable_sort(residual.hot_spots.begin(), residual.hot_spots.end(),
-                   [](const HotSpot& a, const HotSpot& b) { return a.peak_sbr > b.peak_sbr; });
-  // What is too small to count is not bright either.
-  for (std::size_t i = 0; i < ws.bright.size(); ++i) {
-    const std::int32_t label = ws.components[i];
-    if (label > 0 && static_cast<double>(regions[static_cast<std::size_t>(label - 1)].area) < min_area_px) ws.bright[i] = 0;
-  }
-  return residual;
-}
-
-void keep_deep_half(ImageView<std::uint8_t> region, RimWorkspace& ws) {
-  const auto labels = plane(ws.components, region.height, region.width);
-  std::vector<std::uint8_t> box;
-  std::vector<float> depth;
-  std::int32_t label = 0;
-  for (const auto& c : detail::label_components(region, 1, detail::Connectivity::eight, labels)) {
-    ++label;
-    // The box with a border of zeros: the image's own edge bounds a region too.
-    const std::size_t height = c.y1 - c.y0 + 3;
-    const std::size_t width = c.x1 - c.x0 + 3;
-    box.assign(height * width, 0);
-    depth.resize(height * width);
-    const auto each = [&](auto&& visit) {
-      for (std::size_t y = c.y0; y <= c.y1; ++y) {
-        for (std::size_t x = c.x0; x <= c.x1; ++x) {
-          if (labels(y, x) == label) visit(region(y, x), (y - c.y0 + 1) * width + (x - c.x0 + 1));
-        }
-      }
-    };
-    each([&](std::uint8_t&, std::size_t i) { box[i] = 1; });
-    distance_transform(box, {1, height, width}, {1.0, 1.0, 1.0}, depth);
-    const float half = 0.5F * *std::max_element(depth.begin(), depth.end());
-    each([&](std::uint8_t& pixel, std::size_t i) { pixel = depth[i] >= half ? 1 : 0; });
-  }
 }
 
 }  // namespace pyicg

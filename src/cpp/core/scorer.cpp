@@ -65,7 +65,8 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   const std::size_t height = profile_->data().height;
   const std::size_t width = profile_->data().width;
   score_ = FrameScore{};
-  score_.calibration = calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width});
+  score_.calibration =
+      calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width});
   score_.background =
       estimate_background(data(), mask(), BackgroundPolicy::mode, {}, {}, ws_.scratch, score_.calibration.step);
   smooth_frame(data(), mask(), options_.smooth_px, ws_);
@@ -94,7 +95,8 @@ void Scorer::score_bed() {
   const auto residual_at = [&](double cut) {
     return residual_fluorescence(mask(), score_.background, cut, options_.min_area_px, options_.smooth_px, ws_);
   };
-  for (std::size_t i = 0; i < standard_cuts.size(); ++i) score_.sign_at.at(i) = sign_of(residual_at(standard_cuts.at(i)));
+  for (std::size_t i = 0; i < standard_cuts.size(); ++i)
+    score_.sign_at.at(i) = sign_of(residual_at(standard_cuts.at(i)));
   Residual residual = residual_at(options_.sbr_cut);
   score_.sign = sign_of(residual);
   score_.residual_area_px = residual.area_px;

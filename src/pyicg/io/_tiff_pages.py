@@ -176,7 +176,8 @@ def _check_segments(page: Page, size: int, nbytes: int | None, where: str) -> No
     """Raise unless every strip or tile was written and lies inside the file; `nbytes` is known for raw pages."""
     if not page.offsets or len(page.offsets) != len(page.counts):
         raise InputError(
-            f"{where}: damaged: {len(page.offsets)} data offsets beside {len(page.counts)} byte counts. Export it again"
+            f"{where}: damaged or cut short: {len(page.offsets)} data offsets beside {len(page.counts)} byte counts. "
+            "Copy or export it again"
         )
     if 0 in page.offsets or 0 in page.counts:
         raise InputError(f"{where}: a strip or tile was never written; a missing part is not zero. Export it again")

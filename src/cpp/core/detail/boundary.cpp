@@ -12,7 +12,9 @@ namespace {
 constexpr double step_px = 0.25;
 constexpr double outside_px = 3;
 
-double outside_skip(const RayOptions& o) { return std::isnan(o.total_sigma) ? 3.0 : std::max(3.0, 3.0 * o.total_sigma); }
+double outside_skip(const RayOptions& o) {
+  return std::isnan(o.total_sigma) ? 3.0 : std::max(3.0, 3.0 * o.total_sigma);
+}
 
 double bilinear(ImageView<const float> image, double y, double x) {
   const double max_y = static_cast<double>(image.height - 1);
@@ -54,6 +56,7 @@ bool measure(const std::vector<double>& profile, const RayOptions& o, Ray& ray, 
   std::size_t start = 0;
   while (start < n && !(profile[start] > o.threshold)) ++start;
   if (start == n || start == 0) return false;
+  ray.dark = static_cast<double>(start) * step_px;
   std::size_t end = start;
   std::size_t top = start;
   // A run under its own half level is over: what glows beyond it is a neighbour's rim.
@@ -101,8 +104,8 @@ bool measure(const std::vector<double>& profile, const RayOptions& o, Ray& ray, 
   return true;
 }
 
-// The half level of a curved, blurred rim lies off its edge, and its peak off its level. The same measurement made on the
-// model of a rim tells by how much; a few rounds settle it.
+// The half level of a curved, blurred rim lies off its edge, and its peak off its level. The same measurement made on
+// the model of a rim tells by how much; a few rounds settle it.
 void correct_for_blur(Ray& ray, double outside, const RayOptions& o, std::vector<double>& profile) {
   // Bilinear interpolation between pixels blurs too, by f (1 - f) px^2 at a fraction f of a pixel: 1/6 on average.
   const double sigma = std::sqrt(o.total_sigma * o.total_sigma + 1.0 / 6.0);

@@ -15,8 +15,8 @@ struct Component {
   std::size_t y0 = 0, y1 = 0, x0 = 0, x1 = 0;  // bounding box, inclusive
   bool touches_border = false;
 
-  double centroid_y() const { return sum_y / static_cast<double>(area); }
-  double centroid_x() const { return sum_x / static_cast<double>(area); }
+  [[nodiscard]] double centroid_y() const { return sum_y / static_cast<double>(area); }
+  [[nodiscard]] double centroid_x() const { return sum_x / static_cast<double>(area); }
 };
 
 enum class Connectivity { four, eight };

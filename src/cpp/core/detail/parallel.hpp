@@ -1,5 +1,5 @@
-// Splits independent work over threads. Each index is done exactly once and alone, so the bits do not depend on how many
-// threads there are.
+// Splits independent work over threads. Each index is done exactly once and alone, so the bits do not depend on how
+// many threads there are.
 #pragma once
 
 #include <algorithm>

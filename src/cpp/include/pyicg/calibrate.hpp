@@ -52,11 +52,11 @@ class Profile {
  public:
   explicit Profile(ProfileData data);  // throws Error(profile)
 
-  const ProfileData& data() const { return data_; }
-  const std::vector<float>& inverse_flat() const { return inverse_flat_; }
-  const std::vector<std::size_t>& bad_pixels() const { return bad_pixels_; }
-  double mean_dark() const { return mean_dark_; }
-  bool has_variance() const { return data_.gain_dn_per_e > 0 && data_.read_noise_dn >= 0; }
+  [[nodiscard]] const ProfileData& data() const { return data_; }
+  [[nodiscard]] const std::vector<float>& inverse_flat() const { return inverse_flat_; }
+  [[nodiscard]] const std::vector<std::size_t>& bad_pixels() const { return bad_pixels_; }
+  [[nodiscard]] double mean_dark() const { return mean_dark_; }
+  [[nodiscard]] bool has_variance() const { return data_.gain_dn_per_e > 0 && data_.read_noise_dn >= 0; }
 
  private:
   ProfileData data_;
@@ -71,8 +71,7 @@ struct Exposure {
   double gain_db = nan;
 };
 
-using RawFrame =
-    std::variant<ImageView<const std::uint8_t>, ImageView<const std::uint16_t>, ImageView<const float>>;
+using RawFrame = std::variant<ImageView<const std::uint8_t>, ImageView<const std::uint16_t>, ImageView<const float>>;
 
 struct CalibrationSummary {
   double exposure_ms = nan;  // what the data were divided by; NaN: nothing, and the unit is DN

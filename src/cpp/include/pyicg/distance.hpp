@@ -17,8 +17,8 @@ void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size
 
 using Point = std::array<double, 3>;  // (z, y, x)
 
-// Signed distance (p - point) . normal of every surface point, measured on the tumour's side: positive before the plane,
-// negative beyond it. The normal points away from the tumour side and has length 1.
+// Signed distance (p - point) . normal of every surface point, measured on the tumour's side: positive before the
+// plane, negative beyond it. The normal points away from the tumour side and has length 1.
 void plane_distances(std::span<const Point> surface, const Point& point, const Point& normal, std::span<double> out);
 
 }  // namespace pyicg

@@ -11,7 +11,7 @@ enum class ErrorKind { input, profile, unit };
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
-  ErrorKind kind() const noexcept { return kind_; }
+  [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
 
  private:
   ErrorKind kind_;

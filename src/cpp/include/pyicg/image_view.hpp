@@ -26,13 +26,13 @@ struct ImageView {
     return {data, height, width, stride_bytes};
   }
 
-  T* row(std::size_t y) const {
+  [[nodiscard]] T* row(std::size_t y) const {
     using Byte = std::conditional_t<std::is_const_v<T>, const std::byte, std::byte>;
     return reinterpret_cast<T*>(reinterpret_cast<Byte*>(data) + static_cast<std::ptrdiff_t>(y) * stride_bytes);
   }
   T& operator()(std::size_t y, std::size_t x) const { return row(y)[x]; }
-  std::size_t size() const { return height * width; }
-  bool empty() const { return size() == 0; }
+  [[nodiscard]] std::size_t size() const { return height * width; }
+  [[nodiscard]] bool empty() const { return size() == 0; }
 };
 
 }  // namespace pyicg

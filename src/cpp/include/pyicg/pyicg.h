@@ -1,9 +1,10 @@
 /* pyicg C interface (C99). Research software, not a medical device.
  *
  * Rules. Every call returns a status; on failure it fills the caller's pyicg_error, which may be NULL. Handles are
- * opaque. A scorer belongs to one thread at a time; profiles are immutable and may be shared. Pixels and arrays belong to
- * the caller and are never kept after a call. Structs that the caller fills start with struct_size = sizeof(struct). A
- * number travels as pyicg_measurement; an undefined one is NaN with a reason. No call throws, prints or exits.
+ * opaque. A scorer belongs to one thread at a time; profiles are immutable and may be shared. Pixels and arrays belong
+ * to the caller and are never kept after a call. Structs that the caller fills start with struct_size = sizeof(struct).
+ * Longer structs of later versions are accepted. A failed create leaves NULL in its out pointer.
+ * A number travels as pyicg_measurement; an undefined one is NaN with a reason. No call throws, prints or exits.
  */
 #ifndef PYICG_PYICG_H
 #define PYICG_PYICG_H
@@ -32,11 +33,11 @@ extern "C" {
 
 typedef enum pyicg_status {
   PYICG_OK = 0,
-  PYICG_TRUNCATED = 1,        /* the caller's array was short: what fits was written */
-  PYICG_ERROR_ARGUMENT = 2,   /* a null pointer, a wrong struct_size, a value out of range */
-  PYICG_ERROR_INPUT = 3,      /* the frame or an option cannot be used as it is */
-  PYICG_ERROR_PROFILE = 4,    /* the profile is inconsistent or does not fit */
-  PYICG_ERROR_UNIT = 5,       /* a length or exposure is not positive */
+  PYICG_TRUNCATED = 1,      /* the caller's array was short: what fits was written */
+  PYICG_ERROR_ARGUMENT = 2, /* a null pointer, a wrong struct_size, a value out of range */
+  PYICG_ERROR_INPUT = 3,    /* the frame or an option cannot be used as it is */
+  PYICG_ERROR_PROFILE = 4,  /* the profile is inconsistent or does not fit */
+  PYICG_ERROR_UNIT = 5,     /* a length or exposure is not positive */
   PYICG_ERROR_MEMORY = 6,
   PYICG_ERROR_INTERNAL = 7
 } pyicg_status;
@@ -114,36 +115,36 @@ typedef struct pyicg_profile_data {
   uint32_t struct_size;
   uint32_t calibrated; /* 0: counts only, every result says uncalibrated */
   uint64_t height, width;
-  const float* dark;     /* DN */
-  const float* flat;     /* relative response, mean 1 */
-  const uint8_t* bad;    /* non-zero: bad pixel */
-  double linearity[3];   /* x -> c1 x + c2 x^2 + c3 x^3; identity 1, 0, 0 */
-  double saturation_dn;  /* INFINITY: unknown */
-  double exposure_ms;    /* of dark and flat; NAN: none */
+  const float* dark;                       /* DN */
+  const float* flat;                       /* relative response, mean 1 */
+  const uint8_t* bad;                      /* non-zero: bad pixel */
+  double linearity[3];                     /* x -> c1 x + c2 x^2 + c3 x^3; identity 1, 0, 0 */
+  double saturation_dn;                    /* INFINITY: unknown */
+  double exposure_ms;                      /* of dark and flat; NAN: none */
   double exposure_min_ms, exposure_max_ms; /* calibrated range; NAN: none */
-  double gain_db;        /* NAN: not told */
-  double gain_dn_per_e, read_noise_dn; /* NAN: unknown */
+  double gain_db;                          /* NAN: not told */
+  double gain_dn_per_e, read_noise_dn;     /* NAN: unknown */
 } pyicg_profile_data;
 
 typedef struct pyicg_scorer_options {
   uint32_t struct_size;
-  uint32_t view;         /* pyicg_view */
-  double sbr_cut;        /* > 1; the field uses 1.5 to 2 */
-  double pixel_size_mm;  /* NAN: unknown, and millimetres are undefined */
-  double min_area_px;    /* NAN: 1 mm^2, or 64 px without a pixel size */
-  double smooth_px;      /* sigma of the smoothing, 0.5 to 100; 1 is usual */
-  double psf_sigma_px;   /* blur of the optics; NAN: not told */
+  uint32_t view;        /* pyicg_view */
+  double sbr_cut;       /* > 1; the field uses 1.5 to 2 */
+  double pixel_size_mm; /* NAN: unknown, and millimetres are undefined */
+  double min_area_px;   /* NAN: 1 mm^2, or 64 px without a pixel size */
+  double smooth_px;     /* sigma of the smoothing, 0.5 to 100; 1 is usual */
+  double psf_sigma_px;  /* blur of the optics; NAN: not told */
 } pyicg_scorer_options;
 
 typedef struct pyicg_frame {
   uint32_t struct_size;
-  uint32_t pixel_format;  /* pyicg_pixel_format */
-  const void* data;       /* first pixel of row 0 */
+  uint32_t pixel_format; /* pyicg_pixel_format */
+  const void* data;      /* first pixel of row 0 */
   uint64_t height, width;
-  int64_t stride_bytes;   /* from one row to the next; may be negative */
-  double exposure_ms;     /* NAN: the profile's */
-  double gain_db;         /* NAN: the profile's */
-  uint64_t timestamp_ns;  /* carried to the score */
+  int64_t stride_bytes;  /* from one row to the next; may be negative; not looked at for a single row */
+  double exposure_ms;    /* NAN: the profile's */
+  double gain_db;        /* NAN: the profile's */
+  uint64_t timestamp_ns; /* carried to the score */
 } pyicg_frame;
 
 /* The fixed-size part of a score. Signs at SBR 1.5, 1.75 and 2.0 stand beside the one asked for. */
@@ -181,7 +182,7 @@ typedef struct pyicg_scorer pyicg_scorer;
 PYICG_API uint32_t pyicg_abi_version(void) PYICG_NOEXCEPT;
 /* Release of the library, as "0.1.0". Static storage. */
 PYICG_API const char* pyicg_version_string(void) PYICG_NOEXCEPT;
-/* A status or reason as a word; NULL for a value that is none. Static storage. */
+/* A status or reason as a word; NULL for a value outside its enumeration. Static storage. */
 PYICG_API const char* pyicg_status_string(uint32_t status) PYICG_NOEXCEPT;
 PYICG_API const char* pyicg_reason_string(uint32_t reason) PYICG_NOEXCEPT;
 
@@ -197,13 +198,15 @@ PYICG_API void pyicg_scorer_destroy(pyicg_scorer* scorer) PYICG_NOEXCEPT;
 PYICG_API pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
                                           pyicg_error* error) PYICG_NOEXCEPT;
 
-/* What the last score holds in variable number. Each fills up to `capacity` elements, writes how many there are to
- * `count` and returns PYICG_TRUNCATED when the array was short; with capacity 0 the array may be NULL. */
+/* What the last score holds in variable number; before a first score and after a failed one, nothing. Each fills up to
+ * `capacity` elements, writes how many there are to `count` and returns PYICG_TRUNCATED when the array was short; with
+ * capacity 0 the array may be NULL. */
 PYICG_API pyicg_status pyicg_scorer_lesions(const pyicg_scorer* scorer, pyicg_lesion* array, uint64_t capacity,
                                             uint64_t* count) PYICG_NOEXCEPT;
 PYICG_API pyicg_status pyicg_scorer_hot_spots(const pyicg_scorer* scorer, pyicg_hot_spot* array, uint64_t capacity,
                                               uint64_t* count) PYICG_NOEXCEPT;
-/* Contour vertices as y, x pairs: capacity and count are in doubles. outer = 0: the inner contour, the tumour's edge. */
+/* Contour vertices as y, x pairs: capacity and count are in doubles. outer = 0: the inner contour, the tumour's edge.
+ */
 PYICG_API pyicg_status pyicg_scorer_contour(const pyicg_scorer* scorer, uint64_t lesion, int outer, double* yx,
                                             uint64_t capacity, uint64_t* count) PYICG_NOEXCEPT;
 /* Calibrated frame and validity mask, height x width, row-major. */

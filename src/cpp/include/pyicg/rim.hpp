@@ -14,10 +14,10 @@
 namespace pyicg {
 
 struct RimOptions {
-  double sbr_cut = 1.5;         // a pixel is bright where its smoothed signal exceeds sbr_cut x background
-  double min_area_px = 64;      // bright regions and cores smaller than this are no rim
-  double smooth_px = 1.0;       // sigma of the Gaussian that precedes everything
-  double psf_sigma_px = nan;    // blur of the optics: where told, the boundaries are corrected for it
+  double sbr_cut = 1.5;       // a pixel is bright where its smoothed signal exceeds sbr_cut x background
+  double min_area_px = 64;    // bright regions and cores smaller than this are no rim
+  double smooth_px = 1.0;     // sigma of the Gaussian that precedes everything
+  double psf_sigma_px = nan;  // blur of the optics: where told, the boundaries are corrected for it
   double pixel_size_mm = nan;
   Reason carried = Reason::none;  // a reason every figure carries (uncalibrated, or none)
 };
@@ -43,8 +43,8 @@ struct Lesion {
   std::vector<Gap> gaps;
   double correlation_px = nan;
   double edge_sigma_px = nan;  // width of the inner edge, as the sigma of a blurred step
-  double completeness = 0;  // share of rays whose peak exceeds the SBR cut
-  double area_px = 0;       // inside the inner contour
+  double completeness = 0;     // share of rays whose peak exceeds the SBR cut
+  double area_px = 0;          // inside the inner contour
   Measurement mean_thickness;
   Measurement mean_thickness_mm;
   Measurement area_mm2;
@@ -61,18 +61,11 @@ struct Rejected {
   double area_px = 0;
 };
 
-struct HotSpot {
-  double peak_sbr = nan;
-  double peak_y = 0;
-  double peak_x = 0;
-  double area_px = 0;
-};
-
 // Buffers and results of one frame; reused between frames.
 struct RimWorkspace {
-  std::vector<float> smooth;           // NaN where nothing valid is near
-  std::vector<std::uint8_t> bright;    // smoothed signal over the cut
-  std::vector<std::int32_t> labels;    // result of segment_rim: 0 outside, k on rim and core of lesion k
+  std::vector<float> smooth;         // NaN where nothing valid is near
+  std::vector<std::uint8_t> bright;  // smoothed signal over the cut
+  std::vector<std::int32_t> labels;  // result of segment_rim: 0 outside, k on rim and core of lesion k
   std::vector<std::uint8_t> rim_mask;
   std::vector<std::uint8_t> core_mask;
   std::vector<std::int32_t> components;
@@ -95,20 +88,5 @@ void check(const RimOptions& options);
 // All rims of a frame whose background is known. Needs smooth_frame; fills the workspace's maps.
 RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
                       const RimOptions& options, RimWorkspace& ws);
-
-struct Residual {
-  std::vector<HotSpot> hot_spots;  // brightest peak first
-  double area_px = 0;
-  bool sign = false;      // a region over the cut, of at least the minimum area without its saturated pixels
-  bool saturated = false;  // a region over the cut holds saturated pixels, or is one of them that was clipped below it
-};
-
-// Regions over `sbr_cut` x background at the resection plane. Needs smooth_frame (with smooth_px); fills workspace.bright.
-Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
-                               double min_area_px, double smooth_px, RimWorkspace& ws);
-
-// Keeps, of a binary region, the pixels at least half as deep as the deepest of their component: the plateau that blur at
-// the edge does not reach. `region` is changed in place.
-void keep_deep_half(ImageView<std::uint8_t> region, RimWorkspace& ws);
 
 }  // namespace pyicg

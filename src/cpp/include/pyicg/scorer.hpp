@@ -12,6 +12,7 @@
 #include "pyicg/contrast.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
+#include "pyicg/residual.hpp"
 #include "pyicg/rim.hpp"
 
 namespace pyicg {
@@ -51,7 +52,7 @@ struct FrameScore {
   CalibrationSummary calibration;
   Background background;
   Contrast contrast;
-  Sign sign = Sign::unknown;                // at the SBR cut asked for; section view: unknown
+  Sign sign = Sign::unknown;  // at the SBR cut asked for; section view: unknown
   std::array<Sign, 3> sign_at{Sign::unknown, Sign::unknown, Sign::unknown};  // at standard_cuts
   double residual_area_px = 0;
   Measurement residual_area_mm2;
@@ -70,12 +71,12 @@ class Scorer {
   // The reference stays valid until the next call.
   const FrameScore& score(const RawFrame& frame, const Exposure& exposure);
 
-  const Profile& profile() const { return *profile_; }
-  const FrameScore& last() const { return score_; }
-  ImageView<const float> data() const;
-  ImageView<const std::uint8_t> mask() const;
-  ImageView<const std::int32_t> labels() const;
-  ImageView<const std::uint8_t> signal_region() const;
+  [[nodiscard]] const Profile& profile() const { return *profile_; }
+  [[nodiscard]] const FrameScore& last() const { return score_; }
+  [[nodiscard]] ImageView<const float> data() const;
+  [[nodiscard]] ImageView<const std::uint8_t> mask() const;
+  [[nodiscard]] ImageView<const std::int32_t> labels() const;
+  [[nodiscard]] ImageView<const std::uint8_t> signal_region() const;
 
  private:
   void score_bed();

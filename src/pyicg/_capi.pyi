@@ -1,0 +1,40 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+def abi_version() -> int: ...
+def version_string() -> str: ...
+def status_strings() -> tuple[str, ...]: ...
+def reason_strings() -> tuple[str, ...]: ...
+
+class Scorer:
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        dark: npt.NDArray[np.float32] | None = None,
+        flat: npt.NDArray[np.float32] | None = None,
+        bad: npt.NDArray[np.uint8] | None = None,
+        linearity: tuple[float, float, float] = (1.0, 0.0, 0.0),
+        saturation_dn: float = ...,
+        exposure_ms: float = ...,
+        exposure_min_ms: float = ...,
+        exposure_max_ms: float = ...,
+        gain_db: float = ...,
+        gain_dn_per_e: float = ...,
+        read_noise_dn: float = ...,
+        calibrated: bool = False,
+        view: str = "bed",
+        sbr_cut: float = 1.5,
+        pixel_size_mm: float = ...,
+        min_area_px: float = ...,
+        smooth_px: float = 1.0,
+        psf_sigma_px: float = ...,
+    ) -> None: ...
+    def score(
+        self, frame: npt.NDArray[Any] | memoryview, exposure_ms: float = ..., gain_db: float = ...
+    ) -> dict[str, Any]: ...
+    def lesions(self) -> list[dict[str, Any]]: ...
+    def contours(self, lesion: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...

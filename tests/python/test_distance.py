@@ -1,0 +1,340 @@
+"""Distance transform, planes and millimetres against scipy, brute force, closed forms and simulation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
+
+import pyicg
+from pyicg import Distance, InputError, Plane, RimSegmentation, UnitError
+
+from .oracles import Z95, annulus, brute_distance, calibrated
+
+SIZES = st.sampled_from([1, 2, 3, 7, 11, 13, 17])
+UP = Plane(point_mm=(0, 10, 0), normal=(0, 1, 0))
+
+
+@st.composite
+def volumes(draw: st.DrawFn) -> tuple[npt.NDArray[np.bool_], tuple[float, ...]]:
+    shape = tuple(draw(st.lists(SIZES, min_size=1, max_size=3)))
+    spacing = tuple(draw(st.lists(st.floats(0.02, 1.0), min_size=len(shape), max_size=len(shape))))
+    share = draw(st.sampled_from([0.02, 0.3, 0.8, 0.98]))
+    mask = np.random.default_rng(draw(st.integers(0, 2**32))).random(shape) < share
+    mask.flat[draw(st.integers(0, mask.size - 1))] = False
+    return mask, spacing
+
+
+@settings(max_examples=150, deadline=None)
+@given(volumes())
+def test_transform_is_scipys(volume: tuple[npt.NDArray[np.bool_], tuple[float, ...]]) -> None:
+    mask, spacing = volume
+    found = pyicg.distance_transform(mask, spacing=spacing)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, distance_transform_edt(mask, sampling=spacing), rtol=1.2e-7, atol=0)
+    for threads in (2, 5):
+        again = pyicg.distance_transform(mask, spacing=spacing, threads=threads)
+        np.testing.assert_array_equal(again.view(np.uint32), found.view(np.uint32))
+
+
+@settings(max_examples=60, deadline=None)
+@given(volumes())
+def test_transform_is_brute_force(volume: tuple[npt.NDArray[np.bool_], tuple[float, ...]]) -> None:
+    mask, spacing = volume
+    found = pyicg.distance_transform(mask.astype(np.uint8) * 200, spacing=spacing)
+    np.testing.assert_allclose(found, brute_distance(mask, spacing), rtol=1e-6, atol=0)
+
+
+def test_transform_with_unit_spacing_is_correctly_rounded() -> None:
+    mask = np.random.default_rng(0).random((61, 127)) < 0.97
+    expected = distance_transform_edt(mask).astype(np.float32)
+    np.testing.assert_array_equal(pyicg.distance_transform(mask, threads=3), expected)
+
+
+def test_transform_of_a_large_anisotropic_volume() -> None:
+    mask = np.ones((23, 101, 97), bool)
+    mask[5, 50, 3] = mask[20, 2, 90] = False
+    found = pyicg.distance_transform(mask, spacing=(5.0, 0.1, 0.1), threads=2)
+    np.testing.assert_allclose(found, distance_transform_edt(mask, sampling=(5.0, 0.1, 0.1)), rtol=1.2e-7)
+
+
+@settings(max_examples=30, deadline=None)
+@given(volumes(), st.integers(0, 2))
+def test_transform_follows_flips_turns_and_scale(
+    volume: tuple[npt.NDArray[np.bool_], tuple[float, ...]], axis: int
+) -> None:
+    mask, spacing = volume
+    plain = pyicg.distance_transform(mask, spacing=spacing)
+    axis = axis % mask.ndim
+    np.testing.assert_array_equal(pyicg.distance_transform(np.flip(mask, axis), spacing=spacing), np.flip(plain, axis))
+    turned = pyicg.distance_transform(mask.T, spacing=spacing[::-1])
+    np.testing.assert_allclose(turned, plain.T, rtol=3e-7)
+    doubled = pyicg.distance_transform(mask, spacing=tuple(4 * s for s in spacing))
+    np.testing.assert_array_equal(doubled, 4 * plain)
+
+
+def test_transform_takes_any_stride_and_writes_nothing() -> None:
+    big = np.random.default_rng(1).random((40, 60)) < 0.9
+    for view in (big[::2, ::-3], big.T, big[::-1]):
+        view.flags.writeable = False
+        before = view.copy()
+        np.testing.assert_array_equal(pyicg.distance_transform(view), pyicg.distance_transform(before))
+        np.testing.assert_array_equal(view, before)
+
+
+@pytest.mark.parametrize(
+    ("mask", "options", "error", "message"),
+    [
+        (np.ones((4, 4), bool), {}, InputError, "no pixel of the mask is False"),
+        (np.ones((4, 4), bool), {"threads": 2}, ValueError, "no pixel of the mask is False"),
+        (np.zeros((4, 4)), {}, InputError, "bool or uint8"),
+        (np.zeros((4, 4), np.int32), {}, InputError, "bool or uint8"),
+        (np.zeros((2, 2, 2, 2), bool), {}, InputError, "one to three dimensions"),
+        (np.zeros((), bool), {}, InputError, "one to three dimensions"),
+        (np.zeros((0, 4), bool), {}, InputError, "at least one pixel"),
+        (np.zeros((4, 4), bool), {"threads": 0}, InputError, "threads"),
+        (np.zeros((4, 4), bool), {"spacing": 0.0}, UnitError, "positive"),
+        (np.zeros((4, 4), bool), {"spacing": (1.0, -1.0)}, UnitError, "positive"),
+        (np.zeros((4, 4), bool), {"spacing": (1.0, math.nan)}, UnitError, "positive"),
+        (np.zeros((4, 4), bool), {"spacing": (1.0, 1.0, 1.0)}, UnitError, "one per axis"),
+    ],
+)
+def test_transform_refuses(mask: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        pyicg.distance_transform(mask, **options)
+
+
+def tilted_points(rng: np.random.Generator, n: int, sigma: float) -> npt.NDArray[np.float64]:
+    normal = np.array([0.2, 0.9, 0.3]) / np.linalg.norm([0.2, 0.9, 0.3])
+    _, _, axes = np.linalg.svd(normal[None])
+    uv = np.random.default_rng(0).uniform((-12, -6), (12, 6), (n, 2))  # the same places every time
+    return np.array([3.0, 20.0, 15.0]) + uv @ axes[1:] + rng.normal(0, sigma, (n, 1)) * normal
+
+
+def test_fit_is_the_smallest_eigenvector() -> None:
+    points = tilted_points(np.random.default_rng(3), 40, 0.2)
+    plane = pyicg.fit_plane(points.tolist())
+    centred = points - points.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    np.testing.assert_allclose(plane.point_mm, points.mean(axis=0), rtol=1e-12)
+    assert abs(np.dot(plane.normal, vectors[:, 0])) == pytest.approx(1.0, abs=1e-12)
+    assert plane.rms_mm == pytest.approx(math.sqrt(values[0] / 40), rel=1e-9)
+    variance = values[0] / 37
+    expected = [variance / 40, variance / values[2], variance / values[1]]
+    np.testing.assert_allclose(plane.covariance, np.diag(expected), rtol=1e-9)
+    along = np.abs(centred @ plane.axes.T).max(axis=0)
+    np.testing.assert_allclose(plane.half_extent_mm, along, rtol=1e-12)
+    assert not plane.oriented
+
+
+def test_predicted_variance_is_the_simulated_one() -> None:
+    rng = np.random.default_rng(5)
+    truth = tilted_points(rng, 25, 0.0)
+    exact = pyicg.fit_plane(truth)
+    foot = np.array(exact.point_mm) + 9.0 * exact.axes[0] - 5.0 * exact.axes[1]
+    distances, predicted = [], []
+    for _ in range(2000):
+        plane = pyicg.fit_plane(tilted_points(rng, 25, 0.3))
+        plane = plane if np.dot(plane.normal, exact.normal) > 0 else plane.flipped()
+        distances.append(np.dot(foot - plane.point_mm, plane.normal))
+        u, v = plane.axes @ (foot - plane.point_mm)
+        predicted.append(np.diag(plane.covariance) @ (1.0, u**2, v**2))
+    assert np.mean(predicted) / np.var(distances) == pytest.approx(1.0, abs=0.10)
+    assert abs(np.mean(distances)) < 4 * np.std(distances) / math.sqrt(2000)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([(0, 0, 0), (1, 1, 1)], "three points"),
+        ([(0, 0), (1, 1), (2, 0)], r"\(N, 3\)"),
+        ([(0, 0, 0), (1, 1, 1), (2, 2, 2), (5, 5, 5)], "one line"),
+        ([(1, 1, 1)] * 5, "one line"),
+        ([(0, 0, 0), (1, 0, 0), (0, math.nan, 1)], "finite"),
+    ],
+)
+def test_no_plane_through_these(points: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        pyicg.fit_plane(points)
+
+
+def test_plane_sides() -> None:
+    plane = Plane(point_mm=(0, 10, 0), normal=(0, -3, 0))
+    assert plane.normal == (0, -1, 0)
+    assert plane.facing((0, 4, 0)).normal == (0, 1, 0)
+    assert plane.facing((0, 14, 0)).normal == (0, -1, 0)
+    assert plane.flipped().normal == (0, 1, 0)
+    with pytest.raises(InputError, match="lies in the plane"):
+        plane.facing((3, 10, 5))
+    for normal in ((0, 0, 0), (0, 1), (0, math.nan, 1)):
+        with pytest.raises(InputError, match="normal"):
+            Plane(point_mm=(0, 0, 0), normal=normal)  # type: ignore[arg-type]
+
+
+def test_signed_distance_of_points() -> None:
+    points = np.array([[0.0, 7.0, 0.0], [1.0, 9.5, 2.0], [0.0, 8.0, 5.0]])
+    dist = pyicg.distance_to_plane(points, UP)
+    assert (dist.min_mm, dist.foot_mm, dist.sigma_mm, dist.warnings) == (0.5, (1.0, 9.5, 2.0), 0.0, ())
+    assert dist.p05_mm == pytest.approx(np.percentile([3.0, 0.5, 2.0], 5))
+    beyond = pyicg.distance_to_plane(points + (0, 2, 0), UP)
+    assert beyond.min_mm == -1.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.floats(-50, 50))
+def test_distance_is_the_dot_product(seed: int, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    points, normal = rng.normal(0, 10, (30, 3)), rng.normal(0, 1, 3)
+    plane = Plane(point_mm=tuple(rng.normal(0, 10, 3)), normal=tuple(normal))
+    expected = (plane.point_mm - points) @ (normal / np.linalg.norm(normal))
+    dist = pyicg.distance_to_plane(points, plane)
+    assert dist.min_mm == pytest.approx(expected.min(), abs=1e-9)
+    np.testing.assert_array_equal(dist.foot_mm, points[expected.argmin()])
+    moved = pyicg.distance_to_plane(points + shift * np.array(plane.normal), plane)
+    assert moved.min_mm == pytest.approx(dist.min_mm - shift, abs=1e-9)
+
+
+def test_plane_of_no_side_takes_the_tumours() -> None:
+    plane = pyicg.fit_plane([(0, 10, 0), (0, 10, 9), (9, 10, 0), (9, 10, 9)])
+    for y in (7.0, 13.0):
+        points = np.array([[1.0, y, 1.0], [2.0, y, 2.0]])
+        assert pyicg.distance_to_plane(points, plane).min_mm == pytest.approx(3.0)
+
+
+def test_warnings_of_the_plane() -> None:
+    points = np.array([[3.0, 7.5, 3.0], [4.0, 7.0, 4.0]])
+    flat = [(0, 10, 0), (0, 10, 9), (9, 10, 0), (9, 10, 9)]
+    assert pyicg.distance_to_plane(points, pyicg.fit_plane(flat)).warnings == ()
+    three = pyicg.distance_to_plane(points, pyicg.fit_plane(flat[:3]))
+    assert three.warnings == ("plane_unverified",)
+    assert math.isfinite(three.sigma_mm)
+    away = pyicg.distance_to_plane(points + (0, 0, 40), pyicg.fit_plane(flat))
+    assert away.warnings == ("extrapolated",)
+    bent = [(z, 10 + 1.0 * (-1) ** (z + x), x) for z in range(0, 10, 3) for x in range(0, 10, 3)]
+    assert pyicg.distance_to_plane(points, pyicg.fit_plane(bent)).warnings == ("plane_not_flat",)
+
+
+def test_sigma_grows_away_from_the_fitted_points() -> None:
+    rng = np.random.default_rng(2)
+    plane = pyicg.fit_plane(np.column_stack([rng.uniform(-5, 5, 30), rng.normal(10, 0.1, 30), rng.uniform(-5, 5, 30)]))
+    near, far = (pyicg.distance_to_plane(np.array([[0.0, 8.0, x]]), plane).sigma_mm for x in (0.0, 20.0))
+    assert near == pytest.approx(0.1 / math.sqrt(30), rel=0.3)
+    assert far > 4 * near
+
+
+def test_units_are_needed_or_refused() -> None:
+    points = np.zeros((3, 3))
+    with pytest.raises(UnitError, match="millimetres already"):
+        pyicg.distance_to_plane(points, UP, spacing_mm=(1, 1, 1))
+    rim = pyicg.segment_rim(calibrated(np.full((20, 20), 5.0)))
+    with pytest.raises(UnitError, match="pass spacing_mm"):
+        pyicg.distance_to_plane([rim], UP)
+    for spacing in ((1.0, 1.0), (1.0, 0.0, 1.0), (None, 0.1, 0.1), (1.0, -0.1, 0.1), (math.inf, 1.0, 1.0)):
+        with pytest.raises(UnitError, match="positive lengths"):
+            pyicg.distance_to_plane([rim], UP, spacing_mm=spacing)  # type: ignore[arg-type]
+    for surface in (np.zeros((3, 2)), np.zeros((3, 3), np.float32), np.full((3, 3), np.nan)):
+        with pytest.raises(InputError, match="points must be"):
+            pyicg.distance_to_plane(surface, UP)
+    with pytest.raises(InputError, match="RimSegmentation"):
+        pyicg.distance_to_plane([[1.0, 2.0, 3.0]], UP, spacing_mm=(1, 1, 1))  # type: ignore[list-item]
+
+
+def is_no_lesion(dist: Distance) -> bool:
+    undefined = (dist.min_mm, dist.sigma_mm, *dist.ci_mm, dist.p05_mm, *dist.foot_mm)
+    return all(math.isnan(value) for value in undefined) and dist.warnings == ("no_lesion",)
+
+
+def test_no_lesion_no_distance() -> None:
+    rim = pyicg.segment_rim(calibrated(np.full((20, 20), 5.0)))
+    assert is_no_lesion(pyicg.distance_to_plane([rim, rim], UP, spacing_mm=(1, 0.1, 0.1)))
+    assert is_no_lesion(pyicg.distance_to_plane(np.empty((0, 3)), UP))
+    empty = np.zeros((8, 8), bool)
+    assert is_no_lesion(pyicg.distance_to_surface(empty, ~empty, spacing_mm=(1, 1)))
+
+
+def slices(section: pyicg.phantom.SectionPhantom) -> list[RimSegmentation]:
+    cals = [pyicg.calibrate(frame, section.profile) for frame in section.stack]
+    return [pyicg.segment_rim(cal, psf_sigma_px=section.truth.psf_sigma_px, pixel_size_mm=0.1) for cal in cals]
+
+
+@pytest.mark.parametrize("margin_mm", [0.4, 1.5, 6.0])
+def test_distance_of_a_simulated_specimen(margin_mm: float) -> None:
+    section = pyicg.phantom.section_stack(margins_mm=(margin_mm,), shape=None, n_slices=5, seed=3)
+    dist = pyicg.distance_to_plane(slices(section), section.plane, spacing_mm=section.stack.spacing_mm)
+    assert dist.min_mm == pytest.approx(margin_mm, abs=0.1)
+    assert dist.ci_mm == pytest.approx((dist.min_mm - Z95 * dist.sigma_mm, dist.min_mm + Z95 * dist.sigma_mm))
+    assert dist.ci_mm[0] < margin_mm < dist.ci_mm[1]
+    lesion = section.truth.lesions[0]
+    assert dist.foot_mm[0] == lesion.centre_mm[0]
+    assert dist.foot_mm[2] == pytest.approx(lesion.centre_mm[2], abs=0.5)
+    assert dist.p05_mm > dist.min_mm
+    assert dist.warnings == ()
+
+
+@pytest.mark.parametrize(("count", "step", "thick"), [(1, 1.0, True), (3, 1.0, False), (3, 2.0, False), (3, 2.5, True)])
+def test_thick_or_single_slices_are_told(count: int, step: float, thick: bool) -> None:
+    rim = pyicg.segment_rim(calibrated(annulus((100, 100), (50, 50), 15, 25)), psf_sigma_px=1.2)
+    dist = pyicg.distance_to_plane([rim] * count, UP, spacing_mm=(step, 0.1, 0.1))
+    assert dist.min_mm == pytest.approx(10 - 6.5, abs=0.005)
+    assert dist.warnings == (("slice_too_thick",) if thick else ())
+
+
+def test_distance_follows_the_spacing() -> None:
+    rim = pyicg.segment_rim(calibrated(annulus((100, 100), (50, 50), 15, 25)), psf_sigma_px=1.2)
+    plane = Plane(point_mm=(0, 0, 20), normal=(0, 0, 1))
+    for step in (0.05, 0.1, 0.2):
+        dist = pyicg.distance_to_plane([rim, rim], plane, spacing_mm=(1.0, 0.3, step))
+        assert dist.min_mm == pytest.approx(20 - 65 * step, abs=0.02 * step)
+
+
+@pytest.mark.parametrize("spacing", [(0.1, 0.1), (0.05, 0.3)])
+def test_surface_that_is_flat(spacing: tuple[float, float]) -> None:
+    tumour, surface = np.zeros((120, 60), bool), np.zeros((120, 60), bool)
+    tumour[10:40, 20:40] = True
+    surface[90:] = True
+    dist = pyicg.distance_to_surface(tumour, surface, spacing_mm=spacing)
+    assert dist.min_mm == pytest.approx((90 - 39.5) * spacing[0], rel=1e-6)
+    assert dist.foot_mm[:2] == (0.0, 39 * spacing[0])
+    assert dist.sigma_mm == pytest.approx(spacing[0] / math.sqrt(6), rel=1e-6)
+    assert dist.p05_mm == pytest.approx(dist.min_mm, abs=1e-6)
+
+
+def test_surface_that_is_a_sphere() -> None:
+    step = np.array([0.4, 0.2, 0.2])
+    points = np.indices((41, 80, 80)).transpose(1, 2, 3, 0) * step
+    centre = np.array([8.03, 8.01, 7.94])
+    from_centre = np.linalg.norm(points - centre, axis=-1)
+    tumour = np.linalg.norm(points - centre - (0.0, 1.5, 0.0), axis=-1) < 3.0
+    dist = pyicg.distance_to_surface(tumour, from_centre > 7.5, spacing_mm=step.tolist())
+    assert dist.min_mm == pytest.approx(3.0, abs=2 * dist.sigma_mm)
+    assert dist.sigma_mm < 0.15
+    assert dist.foot_mm[1] == pytest.approx(8.01 + 1.5 + 3.0, abs=0.3)
+
+
+def test_surface_that_is_reached() -> None:
+    tumour, surface = np.zeros((20, 20), bool), np.zeros((20, 20), bool)
+    tumour[5:10, 5:10] = surface[9:] = True
+    dist = pyicg.distance_to_surface(tumour, surface, spacing_mm=(0.5, 0.5))
+    assert (dist.min_mm, dist.p05_mm) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("mask", "surface", "spacing", "error"),
+    [
+        (np.ones((4, 4), bool), np.zeros((4, 4), bool), (1, 1), InputError),
+        (np.ones((4, 4), bool), np.ones((4, 5), bool), (1, 1), InputError),
+        (np.ones((4, 4), np.uint8), np.ones((4, 4), bool), (1, 1), InputError),
+        (np.ones(4, bool), np.ones(4, bool), (1,), InputError),
+        (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 1, 1), UnitError),
+        (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 0), UnitError),
+    ],
+)
+def test_surface_refuses(mask: Any, surface: Any, spacing: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        pyicg.distance_to_surface(mask, surface, spacing_mm=spacing)

@@ -1,0 +1,192 @@
+"""Real images that nobody on this project made. None of them is ICG in tissue at surgery: nothing here is clinical."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+import pyicg
+from pyicg import CalibratedFrame, CameraProfile, RimSegmentation
+
+SPHEROIDS = ("983b_D10_10000_2.tif", "ExpL_793b_RM_J_D16_10000_1.tif", "ExpL_793b_RM_J_D16_10000_2.tif")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def eight_bit(frame: npt.NDArray[np.uint8]) -> CalibratedFrame:
+    return pyicg.calibrate(frame, CameraProfile.identity(frame.shape, bit_depth=8))
+
+
+def discs(shape: tuple[int, ...], wells: list[dict[str, str]], drawn: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    y, x = np.indices(shape)
+    return {
+        w["well"]: (np.hypot(y - float(w["row"]), x - float(w["col"])) <= float(w["roi_radius_px"])) & ~drawn
+        for w in wells
+    }
+
+
+@pytest.mark.parametrize("name", ["rcs_conc_ex1", "rds_depth_ex1"])
+def test_fluorescent_targets(shared_data: Path, name: str) -> None:
+    folder = shared_data / "quel"
+    frame = pyicg.read_stack(folder / f"{name}_u8.tif")[0]
+    drawn = pyicg.read_stack(folder / f"{name}_overlaymask_u8.tif")[0] > 0
+    wells = table(folder / f"{name}_wells.csv")
+    regions = discs(frame.shape, wells, drawn)
+    cal = eight_bit(frame)
+    control = pyicg.estimate_background(cal, policy="mask", mask=regions["control"])
+    levels = {}
+    for well in wells:
+        con = pyicg.contrast(cal, signal=regions[well["well"]], background=control)
+        levels[well["well"]] = con.signal_level.value
+        assert con.signal_level.value == pytest.approx(float(well["render_mean_u8"]), abs=0.05)
+        assert con.signal_level.reason == "uncalibrated"
+    brightest = levels[wells[0]["well"]]
+    for well in wells:
+        ours = (levels[well["well"]] - control.level) / (brightest - control.level)
+        assert ours == pytest.approx(float(well["published_normalised"]), abs=0.01)
+
+
+def test_depth_where_the_contrast_to_noise_reaches_three(shared_data: Path) -> None:
+    folder = shared_data / "quel"
+    frame = pyicg.read_stack(folder / "rds_depth_ex1_u8.tif")[0]
+    drawn = pyicg.read_stack(folder / "rds_depth_ex1_overlaymask_u8.tif")[0] > 0
+    regions = discs(frame.shape, table(folder / "rds_depth_ex1_wells.csv"), drawn)
+    cal = eight_bit(frame)
+    control = pyicg.estimate_background(cal, policy="mask", mask=regions.pop("control"))
+    depth = np.array([float(name) for name in regions])
+    cnr = [pyicg.contrast(cal, signal=region, background=control).cnr.value for region in regions.values()]
+    assert np.interp(-3.0, -np.array(cnr), depth) == pytest.approx(4.7, abs=0.1)
+    seen = (depth <= 4) & (depth >= 0.5)
+    slope, intercept = np.polyfit(depth[seen], np.log((np.array(cnr) / cnr[0])[seen]), 1)
+    assert slope == pytest.approx(-0.958, abs=0.02)
+    assert math.exp(intercept) == pytest.approx(1.609, rel=0.05)
+
+
+def test_targets_as_a_whole_frame(shared_data: Path) -> None:
+    depth = pyicg.read_stack(shared_data / "quel" / "rds_depth_ex1_u8.tif")[0]
+    score = pyicg.score_frame(depth, profile=CameraProfile.identity(depth.shape, bit_depth=8))
+    assert score.fluorescent is True
+    assert score.background.level == pytest.approx(3.09, abs=0.05)
+    np.testing.assert_allclose(score.hot_spots[0].peak_position, (128, 122.5), atol=16)  # the shallowest well
+    concentration = pyicg.read_stack(shared_data / "quel" / "rcs_conc_ex1_u8.tif")[0]
+    score = pyicg.score_frame(concentration, profile=CameraProfile.identity(concentration.shape, bit_depth=8))
+    # Its field was clipped at zero: no background, so no ratio and no sign.
+    assert score.fluorescent is None
+    assert score.contrast.sbr.reason == "background_not_resolved"
+
+
+def test_lung_phantom(shared_data: Path) -> None:
+    folder = shared_data / "quel"
+    frame = pyicg.read_stack(folder / "lung_phantom_reference_u8.tif")[0]
+    labels = pyicg.read_stack(folder / "lung_phantom_reference_labels_u8.tif")[0]
+    cal = eight_bit(frame)
+    lung = pyicg.estimate_background(cal, policy="mask", mask=labels == 1)
+    for row in table(folder / "lung_phantom_reference_inclusions.csv"):
+        con = pyicg.contrast(cal, signal=labels == int(row["label"]), background=lung)
+        assert con.cnr.value == pytest.approx(float(row["render_CNR"]), abs=2e-3)
+        assert con.cvr.value == pytest.approx(float(row["render_CVR"]), abs=2e-3)
+        assert con.cnr.value == pytest.approx(float(row["pub_CNR"]), rel=0.08)
+        assert con.sbr.value == pytest.approx(float(row["pub_TBR"]), rel=0.06)
+    score = pyicg.score_frame(frame, profile=CameraProfile.identity(frame.shape, bit_depth=8))
+    assert score.fluorescent is True
+    assert score.background.level == pytest.approx(4.07, abs=0.05)
+
+
+def spheroid(shared_data: Path, name: str, channel: int, smooth_px: float) -> tuple[dict[str, str], RimSegmentation]:
+    (truth,) = (row for row in table(shared_data / "spheroids" / "truth.csv") if row["file"] == name)
+    frame = pyicg.read_stack(shared_data / "spheroids" / name, axes="CYX", channel=channel)[0]
+    size = 1e-3 / float(truth["px_per_um"])
+    rim = pyicg.segment_rim(eight_bit(frame), pixel_size_mm=size, smooth_px=smooth_px, min_area_px=5000)
+    return truth, rim
+
+
+@pytest.mark.parametrize("name", SPHEROIDS)
+def test_rim_of_a_spheroid(shared_data: Path, name: str) -> None:
+    # Cells are grains of 8 px: smoothed by 16 px the shell is a rim. Measured: 0.0, +8.5 and +1.2 %.
+    truth, rim = spheroid(shared_data, name, 2, 16)
+    (lesion,) = rim.lesions
+    assert lesion.thickness_mm.value * 1e3 == pytest.approx(float(truth["rim_um"]), rel=0.12)
+    assert lesion.completeness == 1.0
+    assert lesion.reasons == ()
+    assert rim.background.reason == "background_not_resolved"  # the field around it was rendered black
+    assert math.isnan(lesion.sbr.value)
+
+
+@pytest.mark.parametrize("name", SPHEROIDS)
+def test_outer_radius_of_a_spheroid(shared_data: Path, name: str) -> None:
+    # On the channel that stains the whole spheroid. Measured: -2.5, -0.7 and -1.2 %.
+    truth, rim = spheroid(shared_data, name, 0, 8)
+    lesion = max(rim.lesions, key=lambda found: found.area_px)
+    centre = lesion.outer_contour.mean(axis=0)
+    radius = np.hypot(*(lesion.outer_contour - centre).T).mean() / float(truth["px_per_um"])
+    assert radius == pytest.approx(float(truth["radius_um"]), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["7.png", "35.png", "118.png"])
+def test_in_vivo_mouse(shared_data: Path, name: str) -> None:
+    frame = pyicg.read_stack(shared_data / "nir_mouse" / name, bit_depth=8)[0]
+    score = pyicg.score_frame(
+        frame, profile=CameraProfile.identity(frame.shape, bit_depth=8), prevalence="mimic-overall"
+    )
+    # Rendered with a black field: the frame has no background, so no sign and no label.
+    assert 0 <= score.background.level < 1
+    assert score.fluorescent is None
+    assert math.isnan(score.contrast.sbr.value)
+    assert {"background_not_resolved", "uncalibrated", "no_pixel_size"} <= set(score.reasons)
+    assert score.margin is not None
+    assert score.margin.label == "indeterminate"
+    assert score.quality.saturated_fraction == (frame == 255).mean()
+
+
+def plant(shared_data: Path, name: str) -> npt.NDArray[np.uint16]:
+    with Image.open(shared_data / "plantcv" / f"FLUO_TV_{name}.png") as image:
+        return np.asarray(image).copy()
+
+
+def plant_profile(shared_data: Path) -> CameraProfile:
+    dark = plant(shared_data, "dark")
+    assert dark.dtype == np.uint16
+    return CameraProfile(
+        camera="plant imager",
+        shape=dark.shape,
+        bit_depth=16,
+        dark=dark.astype(np.float32),
+        saturation_dn=65535.0,
+        calibrated=True,
+    )
+
+
+def test_a_dark_frame_above_the_signal_does_not_wrap(shared_data: Path) -> None:
+    frame, dark = plant(shared_data, "min"), plant(shared_data, "dark")
+    cal = pyicg.calibrate(frame, plant_profile(shared_data))
+    assert (frame - dark).mean() == pytest.approx(37234.7, abs=0.1)  # what unsigned arithmetic makes of it
+    assert cal.data.mean(dtype=np.float64) == pytest.approx(166.9, abs=0.05)
+    np.testing.assert_array_equal(cal.data, frame.astype(np.int64) - dark)
+    assert (cal.data < 0).mean() == pytest.approx(0.5656, abs=1e-4)
+    np.testing.assert_array_equal(cal.mask, np.where(frame == 0, 2, 0))
+
+
+def test_plant_against_its_mask(shared_data: Path) -> None:
+    frame, mask = plant(shared_data, "max"), plant(shared_data, "MASK") > 0
+    profile = plant_profile(shared_data)
+    score = pyicg.score_frame(frame, profile=profile)
+    assert score.fluorescent is True
+    assert "uncalibrated" not in score.reasons
+    assert score.background.level == pytest.approx(160.8, abs=1.0)
+    assert score.quality.underflow_fraction == (frame == 0).mean()
+    y, x = (round(v) for v in score.hot_spots[0].peak_position)
+    assert mask[y, x]
+    # At 40 % of the way from background to plateau; 0.970 at half of it.
+    level = score.background.level + 0.4 * (score.contrast.signal_level.value - score.background.level)
+    plants = pyicg.calibrate(frame, profile).data > level
+    assert 2 * (plants & mask).sum() / (plants.sum() + mask.sum()) >= 0.97
