@@ -113,7 +113,7 @@ def test_imagej_hyperstack_with_one_directory(tmp_path: Path, byteorder: str) ->
     assert stack.axes == "ZYX"
     assert_frames(stack, data[:, 1])
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"damaged or cut short.*corrupted"):
+    with pytest.raises(InputError, match="cut short or damaged: ImageJ's header names 10 images, the file holds 1"):
         read_stack(path, channel=1)
 
 

@@ -117,7 +117,9 @@ def _check_imagej(tif: TiffFile, count: int, path: str) -> None:
     """Raise when ImageJ's header names more images than the file holds: the rest must not vanish."""
     named = (tif.imagej_metadata or {}).get("images", 1)
     if isinstance(named, int) and named > count:
-        raise _wrong_count(path, named, count)
+        raise InputError(
+            f"{path}: cut short or damaged: ImageJ's header names {named} images, the file holds {count}. Copy it again"
+        )
 
 
 def _ome_order(series: TiffPageSeries, tif: TiffFile, chain: Chain, path: str) -> tuple[Page, ...]:
