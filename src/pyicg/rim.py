@@ -39,8 +39,9 @@ def segment_rim(
     sbr_cut : float
         A pixel is bright over this multiple of the background; 1.5 is in clinical use (older papers: 2).
     psf_sigma_px : float, optional
-        Gaussian blur of the optics. Told, the boundaries are corrected for it and for the smoothing: on a curved and
-        blurred rim the plain half level lies inside the tumour's true edge, the unsafe direction.
+        Gaussian blur of the optics; left out, the width of each lesion's own edge stands for it. On a curved and
+        blurred rim the plain half level lies inside the tumour's true edge, the unsafe direction; the boundaries are
+        corrected for that with the model of a blurred ring.
     min_area_px : float, optional
         Smaller bright regions and cores are no rim. Left out: 1 mm^2, or 64 px without a pixel size (an assumption).
     smooth_px : float, optional

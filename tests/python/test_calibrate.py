@@ -287,7 +287,7 @@ def read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     ],
 )
 def test_out_of_the_wrong_kind_is_refused(out: Any) -> None:
-    with pytest.raises(ValueError, match="out|shape|writ"):
+    with pytest.raises(ValueError, match=r"out|shape|writ"):
         pyicg.calibrate(np.ones((4, 4), np.uint16), CameraProfile.identity((4, 4)), out=out)
 
 

@@ -182,7 +182,7 @@ def test_signed_distance_of_points() -> None:
     dist = pyicg.distance_to_plane(points, UP)
     assert (dist.min_mm, dist.foot_mm, dist.sigma_mm, dist.warnings) == (0.5, (1.0, 9.5, 2.0), 0.0, ())
     assert dist.p05_mm == pytest.approx(np.percentile([3.0, 0.5, 2.0], 5))
-    beyond = pyicg.distance_to_plane(points + (0, 2, 0), UP)
+    beyond = pyicg.distance_to_plane(points + np.array([0, 2, 0]), UP)
     assert beyond.min_mm == -1.5
 
 
@@ -214,7 +214,7 @@ def test_warnings_of_the_plane() -> None:
     three = pyicg.distance_to_plane(points, pyicg.fit_plane(flat[:3]))
     assert three.warnings == ("plane_unverified",)
     assert math.isfinite(three.sigma_mm)
-    away = pyicg.distance_to_plane(points + (0, 0, 40), pyicg.fit_plane(flat))
+    away = pyicg.distance_to_plane(points + np.array([0, 0, 40]), pyicg.fit_plane(flat))
     assert away.warnings == ("extrapolated",)
     bent = [(z, 10 + 1.0 * (-1) ** (z + x), x) for z in range(0, 10, 3) for x in range(0, 10, 3)]
     assert pyicg.distance_to_plane(points, pyicg.fit_plane(bent)).warnings == ("plane_not_flat",)

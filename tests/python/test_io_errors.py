@@ -257,8 +257,13 @@ def test_missing_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyError(key)
 
     # the same whether or not imagecodecs happens to be installed
-    monkeypatch.setattr(type(tifffile.TIFF), "DECOMPRESSORS", NoCodecs({1: bytes}))
+    monkeypatch.setattr(tifffile.TIFF, "DECOMPRESSORS", NoCodecs({1: bytes}))
     refused(path, r'page 0: compression LZW .*needs a codec that is not installed.*pip install "pyicg\[codecs\]"')
+
+    packed = write_pages(tmp_path / "b.tif", counts(1, 20, 24))
+    set_tag(packed, "BitsPerSample", 12)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    refused(packed, r'page 0: samples packed to 12 bits need a codec.*pip install "pyicg\[codecs\]"')
 
 
 def test_kinds_of_tiff_that_are_refused(tmp_path: Path) -> None:

@@ -115,7 +115,11 @@ def test_masks_and_labels_are_what_the_contours_enclose() -> None:
 def test_what_is_bright_but_no_rim_is_rejected_with_its_reason() -> None:
     shape = (200, 260)
     image = annulus(shape, (70, 70), 20, 32)
-    discs = [((60, 180), 25, "no_enclosed_core"), ((150, 120), 3, "below_min_area"), ((150, 200), 30, "no_enclosed_core")]
+    discs = [
+        ((60, 180), 25, "no_enclosed_core"),
+        ((150, 120), 3, "below_min_area"),
+        ((150, 200), 30, "no_enclosed_core"),
+    ]
     for centre, radius, _ in discs:
         image += 300 * blurred_disc(shape, centre, radius, 1.2)
     rim = segment(image + noise(shape, 2))
@@ -123,7 +127,9 @@ def test_what_is_bright_but_no_rim_is_rejected_with_its_reason() -> None:
     found = {(round(r.centroid[0]), round(r.centroid[1])): r for r in rim.rejected}
     assert {place: r.reason for place, r in found.items()} == {centre: reason for centre, _, reason in discs}
     for centre, radius, _ in discs:
-        assert math.sqrt(found[centre].area_px / math.pi) == pytest.approx(radius, abs=2)  # the cut lies outside the half level
+        assert math.sqrt(found[centre].area_px / math.pi) == pytest.approx(
+            radius, abs=2
+        )  # the cut lies outside the half level
 
 
 def arc(image: Image, centre: tuple[float, float], level: float) -> Image:

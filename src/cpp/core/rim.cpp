@@ -105,7 +105,7 @@ struct PixelStats {
 };
 
 PixelStats paint(const Frame& f, const Lesion& lesion, const std::vector<detail::Ray>& rays, double threshold,
-                 RimWorkspace& ws) {
+                 double blur_px, RimWorkspace& ws) {
   double reach = 0;
   for (const auto& ray : rays) reach = std::max(reach, ray.outer);
   const auto low = [&](double c) { return static_cast<std::size_t>(std::max(0.0, std::floor(c - reach))); };
@@ -122,7 +122,7 @@ PixelStats paint(const Frame& f, const Lesion& lesion, const std::vector<detail:
       const bool valid = (f.mask(y, x) & mask_left_out & ~mask_saturated) == 0;
       if (core) {
         ++s.core_pixels;
-        s.core_bright += static_cast<double>(f.smooth(y, x)) > threshold && p.r < p.inner - 1.5;
+        s.core_bright += static_cast<double>(f.smooth(y, x)) > threshold && p.r < p.inner - 1.5 * blur_px;
       }
       const double across = (p.r - p.inner) / (p.outer - p.inner);
       const bool mid_rim = rim && across >= 0.25 && across <= 0.75;
@@ -221,6 +221,18 @@ double pixel_noise(const PixelStats& pixels, double smooth_px, double fallback) 
   return std::sqrt(pixels.residual_squares / static_cast<double>(pixels.residual_count) / kept);
 }
 
+// Width of the inner edge, median over the rays: a step of height h blurred by s has slope h/(s sqrt(2 pi)) at its
+// middle.
+double edge_sigma(const std::vector<detail::Ray>& rays, double core_level, RimWorkspace& ws) {
+  ws.scratch.clear();
+  for (const auto& ray : rays) {
+    if (ray.found && ray.slope > 0) {
+      ws.scratch.push_back(static_cast<float>((ray.peak - core_level) / (ray.slope * std::sqrt(2 * std::numbers::pi))));
+    }
+  }
+  return ws.scratch.empty() ? nan : detail::median(ws.scratch);
+}
+
 // How well the inner edge is known on each ray, and how wide it is.
 void fill_edges(Lesion& lesion, const std::vector<detail::Ray>& rays, double core_level, double smooth_noise,
                 RimWorkspace& ws) {
@@ -228,15 +240,7 @@ void fill_edges(Lesion& lesion, const std::vector<detail::Ray>& rays, double cor
     const double slope = ray.found && ray.slope > 0 ? ray.slope : nan;
     lesion.inner_sigma.push_back(smooth_noise / slope);
   }
-  // A step of height h blurred by s has slope h/(s sqrt(2 pi)) at its middle.
-  ws.scratch.clear();
-  for (const auto& ray : rays) {
-    if (ray.found && ray.slope > 0) {
-      const double edge = (ray.peak - core_level) / (ray.slope * std::sqrt(2 * std::numbers::pi));
-      ws.scratch.push_back(static_cast<float>(edge));
-    }
-  }
-  lesion.edge_sigma_px = ws.scratch.empty() ? nan : detail::median(ws.scratch);
+  lesion.edge_sigma_px = edge_sigma(rays, core_level, ws);
   // Where a ray carries no rim its vertex is interpolated: as uncertain as the rim is wide on average.
   double mean_sigma = 0;
   for (const auto& ray : rays) mean_sigma += ray.outer - ray.inner;
@@ -261,8 +265,15 @@ bool build_lesion(const Frame& f, const detail::Candidate& candidate, const Back
   ray_options.core_level = core_plateau(f, hole, ws);
   ray_options.total_sigma = std::isnan(psf) ? nan : std::hypot(psf, o.smooth_px);
   ray_options.reach_px = std::hypot(static_cast<double>(f.data.height), static_cast<double>(f.data.width));
-  const std::vector<detail::Ray> rays =
-      detail::trace_rays(f.smooth, lesion.centroid_y, lesion.centroid_x, n, ray_options);
+  const auto trace = [&] { return detail::trace_rays(f.smooth, lesion.centroid_y, lesion.centroid_x, n, ray_options); };
+  std::vector<detail::Ray> rays = trace();
+  if (std::isnan(psf)) {
+    // Not told how blurred the optics are: the edge itself tells, at least what the smoothing did to it.
+    const double edge = edge_sigma(rays, ray_options.core_level, ws);
+    if (std::isnan(edge)) return false;
+    ray_options.total_sigma = std::max(edge, o.smooth_px);
+    rays = trace();
+  }
 
   std::size_t found = 0;
   std::size_t over_cut = 0;
@@ -286,7 +297,7 @@ bool build_lesion(const Frame& f, const detail::Candidate& candidate, const Back
   lesion.correlation_px = 2 * std::sqrt(std::numbers::pi) * o.smooth_px;  // integral of exp(-d^2/(4 s^2))
   fill_contours(lesion, rays);
   lesion.area_px = polygon_area(lesion.inner);
-  const PixelStats pixels = paint(f, lesion, rays, candidate.threshold, ws);
+  const PixelStats pixels = paint(f, lesion, rays, candidate.threshold, ray_options.total_sigma, ws);
 
   const double noise = pixel_noise(pixels, o.smooth_px, background.sigma);
   fill_edges(lesion, rays, ray_options.core_level, detail::noise_after_blur(noise, o.smooth_px), ws);

@@ -106,10 +106,13 @@ def read_stack(
     if pixel is not None:
         y, x = pixel
         notes.append("sizes: pixel size given by the caller")
-    if exposure_ms is None:
-        exposure_ms = file.exposures_ms[min(choice.channel, len(file.exposures_ms) - 1)]
-    else:
+    if exposure_ms is not None:
         notes.append("exposure: given by the caller")
+    elif file.exposures_ms:
+        exposure_ms = file.exposure_ms(choice.channel, relabelled=axes is not None)
+        notes.append(
+            "exposure: from the file" if exposure_ms else "exposure: stated ones differ or are no time; unused"
+        )
     return Stack(
         choice.frames,
         axes=choice.axes,

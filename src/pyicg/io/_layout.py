@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ class ImageFile:
 
     `axes` has one letter (T, Z, C or ?) per length in `lead`, the axes before Y and X; `samples` counts the values
     that lie interleaved in each pixel. `open_planes` takes plane numbers (C order over `lead`) and a sample.
-    `exposures_ms` has one entry per channel.
+    `exposures_ms` has one entry per channel that states any, None where its planes disagree.
     """
 
     path: str
@@ -42,8 +42,14 @@ class ImageFile:
     open_planes: Callable[[Sequence[int], int], FrameSource]
     bit_depth: int | None = None
     spacing_mm: Spacing = (None, None, None)
-    exposures_ms: tuple[float | None, ...] = (None,)
+    exposures_ms: Mapping[int, float | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def exposure_ms(self, channel: int, *, relabelled: bool) -> float | None:
+        """Return the exposure of a channel; once the caller has named the axes, only one that all channels share."""
+        if len(set(self.exposures_ms.values())) == 1:
+            return next(iter(self.exposures_ms.values()))
+        return None if relabelled else self.exposures_ms.get(channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,15 +80,15 @@ def open_series(
         choices.append(choice)
         _check_alike(choice.frames, choices[0].frames)
     spacings = {file.spacing_mm for file in files}
-    exposures = {file.exposures_ms[choice.channel] for file, choice in zip(files, choices, strict=True)}
+    exposures = {
+        file.exposure_ms(choice.channel, relabelled=False) for file, choice in zip(files, choices, strict=True)
+    }
     depths = {file.bit_depth for file in files}
     if len(depths) > 1:
         raise InputError(f"{name}: the files state different bit depths; a stack needs one. Read them apart")
     said = list(dict.fromkeys(note for file in files for note in file.notes))
     if len(spacings) > 1:
         said.append("sizes: the files of the series state different sizes; none was used")
-    if len(exposures) > 1:
-        said.append("exposure: the files of the series state different exposures; none was used")
     frames = [choice.frames for choice in choices]
     return ImageFile(
         path=name,
@@ -98,7 +98,7 @@ def open_series(
         open_planes=lambda planes, sample: SeriesFrames([frames[plane] for plane in planes]),  # noqa: ARG005
         bit_depth=depths.pop(),
         spacing_mm=spacings.pop() if len(spacings) == 1 else (None, None, None),
-        exposures_ms=(exposures.pop() if len(exposures) == 1 else None,),
+        exposures_ms={} if exposures == {None} else {0: exposures.pop() if len(exposures) == 1 else None},
         notes=(*notes, *said),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
@@ -38,7 +39,7 @@ class Sizes(NamedTuple):
     """Spacing (z, y, x) in mm, exposure per channel, and where they came from."""
 
     spacing_mm: Spacing = (None, None, None)
-    exposures_ms: tuple[float | None, ...] = (None,)
+    exposures_ms: Mapping[int, float | None] = MappingProxyType({})
     notes: tuple[str, ...] = ()
 
 
@@ -61,27 +62,19 @@ def ome_sizes(xml: str) -> Sizes:
     spacing: Spacing = (lengths["Z"], lengths["Y"], lengths["X"])
     if any(size is not None for size in spacing):
         notes.append("sizes: from OME PhysicalSize")
-    exposures = _ome_exposures(pixels[0])
-    if any(exposure is not None for exposure in exposures):
-        notes.append("exposure: from OME Plane ExposureTime")
-    elif pixels[0].find("{*}Plane[@ExposureTime]") is not None:
-        notes.append("exposure: OME ExposureTime differs between planes or is no time, and was not used")
-    return Sizes(spacing, exposures, tuple(notes))
+    return Sizes(spacing, _ome_exposures(pixels[0]), tuple(notes))
 
 
-def _ome_exposures(pixels: ElementTree.Element) -> tuple[float | None, ...]:
-    """Return one exposure per channel where all its planes state the same one."""
-    planes = pixels.findall("{*}Plane")
-    exposures = []
-    for channel in range(int(pixels.get("SizeC", "1"))):
-        found = {
-            _number(plane.get("ExposureTime")) * MS_PER_UNIT.get(plane.get("ExposureTimeUnit", "s"), math.nan)
-            for plane in planes
-            if plane.get("TheC", "0") == str(channel)
-        }
-        value = found.pop() if len(found) == 1 else math.nan
-        exposures.append(value if 0 < value < math.inf else None)
-    return tuple(exposures)
+def _ome_exposures(pixels: ElementTree.Element) -> dict[int, float | None]:
+    """Return one exposure per channel, None where its planes do not all state the same; empty when none states any."""
+    found: dict[int, set[float | None]] = {}
+    for plane in pixels.findall("{*}Plane"):
+        unit = MS_PER_UNIT.get(plane.get("ExposureTimeUnit", "s"), math.nan)
+        ms = _number(plane.get("ExposureTime")) * unit
+        found.setdefault(int(plane.get("TheC", "0")), set()).add(ms if 0 < ms < math.inf else None)
+    if pixels.find("{*}Plane[@ExposureTime]") is None:
+        return {}
+    return {channel: stated.pop() if len(stated) == 1 else None for channel, stated in found.items()}
 
 
 def imagej_sizes(meta: Mapping[str, Any], per_unit: tuple[float, float]) -> Sizes:

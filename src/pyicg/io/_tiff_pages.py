@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..frame import Frame, check_dtype
 
 PALETTE = 3
+JPEG = (6, 7)
 # photometric interpretations that a reader should know about
 PHOTOMETRIC_NOTES = {
     0: "photometric MinIsWhite: values are handed out as stored, not inverted",
@@ -80,8 +81,8 @@ class EncodedPlanes:
     def read(self, index: int) -> Frame:
         """Decode one page and return the plane asked for."""
         page, planar = self._place(index)
-        out = np.empty(self._chain.shape, self.dtype)
         try:
+            out = np.empty(self._chain.shape, self.dtype)
             with Path(page.path).open("rb") as file:
                 for segment, (offset, count) in enumerate(zip(page.offsets, page.counts, strict=True)):
                     file.seek(offset)
@@ -137,6 +138,8 @@ def _stated(page: TiffPage) -> tuple[int | None, tuple[str, ...]]:
     orientation = page.tags.valueof(274, default=1)
     if orientation != 1:
         notes.append(f"orientation tag {orientation} is not applied: rows and columns are as stored")
+    if page.compression in JPEG:
+        notes.append("compression JPEG is lossy: values are not the camera's own counts")
     if page.bitspersample in (8, 16, 32):
         return None, tuple(notes)
     notes.append(f"bit depth: the file states {page.bitspersample} bits per sample")

@@ -133,7 +133,7 @@ typedef struct pyicg_scorer_options {
   double pixel_size_mm; /* NAN: unknown, and millimetres are undefined */
   double min_area_px;   /* NAN: 1 mm^2, or 64 px without a pixel size */
   double smooth_px;     /* sigma of the smoothing, 0.5 to 100; 1 is usual */
-  double psf_sigma_px;  /* blur of the optics; NAN: not told */
+  double psf_sigma_px;  /* blur of the optics; NAN: each lesion's own edge tells */
 } pyicg_scorer_options;
 
 typedef struct pyicg_frame {

@@ -17,7 +17,7 @@ struct RimOptions {
   double sbr_cut = 1.5;       // a pixel is bright where its smoothed signal exceeds sbr_cut x background
   double min_area_px = 64;    // bright regions and cores smaller than this are no rim
   double smooth_px = 1.0;     // sigma of the Gaussian that precedes everything
-  double psf_sigma_px = nan;  // blur of the optics: where told, the boundaries are corrected for it
+  double psf_sigma_px = nan;  // blur of the optics; NaN: the width of the lesion's own edge stands for it
   double pixel_size_mm = nan;
   Reason carried = Reason::none;  // a reason every figure carries (uncalibrated, or none)
 };

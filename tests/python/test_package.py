@@ -1,0 +1,195 @@
+"""The package itself: what importing it loads, one version, every public name, one list of reasons."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import pyicg
+from pyicg import _core
+
+REPO = Path(__file__).resolve().parents[2]
+HEAVY = {"scipy", "matplotlib", "tifffile", "jinja2", "PIL", "click", "tqdm", "tomli_w", "sklearn", "pandas"}
+
+# Names of the public contract and the options of the callable ones.
+CONTRACT = {
+    "read_stack": "path axes channel pixel_size_mm slice_spacing_mm exposure_ms bit_depth transfer",
+    "Stack.from_array": "array axes spacing_mm exposure_ms bit_depth",
+    "CameraProfile.load": "path",
+    "CameraProfile.save": "self path",
+    "CameraProfile.identity": "shape bit_depth",
+    "build_profile": "dark flat camera exposure_ms bit_depth flat_exposure_ms gain_db linearity response",
+    "characterize": "bright dark photons exposures_ms spatial bit_depth release",
+    "calibrate": "frame profile exposure_ms gain_db out",
+    "estimate_background": "cal policy mask exclude",
+    "contrast": "cal signal background",
+    "segment_rim": "cal background pixel_size_mm sbr_cut psf_sigma_px min_area_px smooth_px",
+    "fit_plane": "points_mm",
+    "Plane": "point_mm normal",
+    "distance_to_plane": "surface plane spacing_mm",
+    "distance_to_surface": "mask surface_mask spacing_mm",
+    "distance_transform": "mask spacing threads",
+    "score_frame": "frame profile view pixel_size_mm exposure_ms prevalence sbr_cut",
+    "score_stack": "stack profile view plane prevalence threads progress",
+    "Scorer": "profile shape dtype view pixel_size_mm outputs",
+    "Scorer.score": "self frame exposure_ms",
+    "margin.PublishedAnchorModel": "prevalence discount risk_threshold",
+    "margin.PublishedAnchorModel.predict": "self fluorescent",
+    "margin.from_distance": "dist threshold_mm tie",
+    "margin.TrainedModel.fit": "features r1 groups",
+    "margin.TrainedModel.predict": "self",
+    "margin.TrainedModel.save": "self path",
+    "margin.TrainedModel.load": "path",
+    "evaluate.diagnostic_accuracy": "r1 fluorescent groups ci",
+    "evaluate.mcnemar": "before after",
+    "evaluate.learning_curve": "",
+    "evaluate.reweight": "",
+    "evaluate.decision_curve": "",
+    "evaluate.calibration": "",
+    "phantom.bed_scene": "",
+    "phantom.section_stack": "",
+    "Measurement": "value sigma ci reason",
+}
+FIELDS = {
+    "CalibratedFrame": "data mask variance unit",
+    "Background": "level sigma sem n_pixels policy",
+    "Contrast": "sbr sbr_raw weber michelson cnr cvr signal_level background_level",
+    "RimSegmentation": "rim_mask core_mask labels lesions rejected",
+    "Lesion": (
+        "inner_contour outer_contour inner_sigma correlation_px thickness thickness_mm completeness gaps_deg area_px "
+        "area_mm2 centroid sbr pattern confidence"
+    ),
+    "Distance": "min_mm sigma_mm ci_mm p05_mm foot_mm warnings",
+    "Plane": "point_mm normal rms_mm covariance",
+    "MarginStatus": "p_r1 ci label sign reasons provenance",
+    "StackScore": "frames lesions distance margin summary to_dict to_records write",
+    "Stack": "shape dtype axes spacing_mm exposure_ms bit_depth transfer source",
+    "CameraProfile": "digest",
+    "CameraReport": (
+        "gain_dn_per_e quantum_efficiency responsivity dark_noise_e saturation_e snr_max dynamic_range linearity_error "
+        "dsnu_e prnu dark_current"
+    ),
+}
+# Codes that only the characterisation gives; the core has no numbers for them.
+CHARACTERISATION_ONLY = {
+    "gain_not_constant",
+    "no_response",
+    "non_uniformity_not_resolved",
+    "quantisation_limited",
+    "too_few_exposures",
+}
+
+
+def test_import_loads_numpy_and_the_core_only() -> None:
+    code = "import sys, pyicg; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert {"numpy", "pyicg"} <= loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+    assert pyicg.__version__ == _core.version() == project["version"]
+    citation = re.findall(r"^version: (\S+)$", (REPO / "CITATION.cff").read_text(), re.MULTILINE)
+    changes = re.findall(r"^## \[(\d[^\]]*)\]", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert citation == [project["version"]]
+    assert changes[0] == project["version"]
+
+
+def found(name: str) -> object:
+    value: object = pyicg
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_contract_callables(name: str) -> None:
+    parameters = inspect.signature(found(name)).parameters  # type: ignore[arg-type]
+    assert set(CONTRACT[name].split()) <= set(parameters)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_contract_fields(name: str) -> None:
+    kind = found(name)
+    names = set(dir(kind)) | set(getattr(kind, "__dataclass_fields__", ()))
+    assert set(FIELDS[name].split()) <= names
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays"),
+    [
+        ("calibrate", 2),
+        ("estimate_background", 1),
+        ("contrast", 1),
+        ("segment_rim", 1),
+        ("distance_to_plane", 2),
+        ("distance_to_surface", 2),
+        ("distance_transform", 1),
+        ("score_frame", 1),
+        ("score_stack", 1),
+    ],
+)
+def test_options_are_keyword_only(name: str, arrays: int) -> None:
+    kinds = [p.kind for p in inspect.signature(getattr(pyicg, name)).parameters.values()]
+    assert set(kinds[arrays:]) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_all_is_sorted_and_true() -> None:
+    assert list(pyicg.__all__) == sorted(pyicg.__all__)
+    assert all(hasattr(pyicg, name) for name in pyicg.__all__)
+    assert {"MIMIC", "PERRIN"} <= set(dir(pyicg.published))
+
+
+def test_errors() -> None:
+    for name in ("InputError", "ProfileError", "UnitError"):
+        assert issubclass(getattr(pyicg, name), pyicg.PyicgError)
+        assert issubclass(getattr(pyicg, name), ValueError)
+    assert issubclass(pyicg.CalibrationRangeError, pyicg.PyicgError)
+
+
+def test_reasons_are_unique_and_documented() -> None:
+    names = _core.reason_names()
+    assert names[0] == "none"
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z][a-z_]*", name) for name in names)
+    page = (REPO / "docs" / "conventions.md").read_text()
+    section = page.partition("## Reason codes")[2].partition("\n## ")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    assert set(documented) - CHARACTERISATION_ONLY == set(names) - {"none"}
+
+
+def test_reasons_of_the_contract() -> None:
+    wanted = (
+        "no_pixel_size no_prevalence background_not_resolved saturated_lower_bound uncalibrated out_of_range "
+        "too_few_pixels no_lesion no_plane slice_too_thick extrapolated not_star_shaped clipped_by_border"
+    )
+    assert set(wanted.split()) <= set(_core.reason_names())
+
+
+def test_stub_names_what_the_core_has() -> None:
+    stub = ast.parse((REPO / "src" / "pyicg" / "_core.pyi").read_text())
+    told = {node.name: node for node in stub.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert set(told) == {name for name in dir(_core) if not name.startswith("_")}
+    for name, node in told.items():
+        if isinstance(node, ast.ClassDef):
+            members = {item.name for item in node.body if isinstance(item, ast.FunctionDef)} - {"__init__"}
+            assert members == {member for member in vars(getattr(_core, name)) if not member.startswith("_")}
+
+
+def test_stub_names_the_arguments_of_the_core() -> None:
+    stub = ast.parse((REPO / "src" / "pyicg" / "_core.pyi").read_text())
+    for node in stub.body:
+        if isinstance(node, ast.FunctionDef):
+            line = (getattr(_core, node.name).__doc__ or "").splitlines()[0]
+            told = [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+            assert [name for name in re.findall(r"(\w+): ", line) if name in told] == told
