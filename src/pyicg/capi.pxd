@@ -54,6 +54,11 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_NO_SIGN
         PYICG_REASON_NO_DISTANCE
         PYICG_REASON_TOO_FEW_CASES
+        PYICG_REASON_TOO_FEW_EXPOSURES
+        PYICG_REASON_NO_RESPONSE
+        PYICG_REASON_NON_UNIFORMITY_NOT_RESOLVED
+        PYICG_REASON_GAIN_NOT_CONSTANT
+        PYICG_REASON_QUANTISATION_LIMITED
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8
@@ -146,7 +151,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         uint64_t n_lesions
         uint64_t n_hot_spots
         uint64_t n_reasons
-        uint32_t reasons[32]
+        uint32_t reasons[64]
 
     ctypedef struct pyicg_lesion:
         double centroid_y

@@ -75,7 +75,7 @@ def segment_rim(
     >>> cal = pyicg.calibrate(raw, pyicg.CameraProfile.identity(raw.shape, bit_depth=None))
     >>> rim = pyicg.segment_rim(cal, pixel_size_mm=0.1)
     >>> [(round(les.area_mm2.value, 1), round(les.thickness_mm.value, 1), les.pattern) for les in rim.lesions]
-    [(12.5, 1.2, 'rim')]
+    [(12.6, 1.2, 'rim')]
     """
     check_pixel_size(pixel_size_mm)
     if background is None:

@@ -262,7 +262,7 @@ def test_missing_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     packed = write_pages(tmp_path / "b.tif", counts(1, 20, 24))
     set_tag(packed, "BitsPerSample", 12)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     refused(packed, r'page 0: samples packed to 12 bits need a codec.*pip install "pyicg\[codecs\]"')
 
 

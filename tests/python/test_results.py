@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyicg import Measurement, results
@@ -68,6 +68,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(PLAIN)
 def test_plain_is_json(value: Any) -> None:
     plain = to_plain(value)

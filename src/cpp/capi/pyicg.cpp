@@ -68,7 +68,12 @@ static_assert(same(PYICG_REASON_PLANE_UNVERIFIED, Reason::plane_unverified));
 static_assert(same(PYICG_REASON_NO_SIGN, Reason::no_sign));
 static_assert(same(PYICG_REASON_NO_DISTANCE, Reason::no_distance));
 static_assert(same(PYICG_REASON_TOO_FEW_CASES, Reason::too_few_cases));
-static_assert(PYICG_REASON_TOO_FEW_CASES + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_TOO_FEW_EXPOSURES, Reason::too_few_exposures));
+static_assert(same(PYICG_REASON_NO_RESPONSE, Reason::no_response));
+static_assert(same(PYICG_REASON_NON_UNIFORMITY_NOT_RESOLVED, Reason::non_uniformity_not_resolved));
+static_assert(same(PYICG_REASON_GAIN_NOT_CONSTANT, Reason::gain_not_constant));
+static_assert(same(PYICG_REASON_QUANTISATION_LIMITED, Reason::quantisation_limited));
+static_assert(PYICG_REASON_QUANTISATION_LIMITED + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

@@ -35,6 +35,11 @@ const char* reason_name(Reason reason) noexcept {
       "no_sign",
       "no_distance",
       "too_few_cases",
+      "too_few_exposures",
+      "no_response",
+      "non_uniformity_not_resolved",
+      "gain_not_constant",
+      "quantisation_limited",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

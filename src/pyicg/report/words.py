@@ -52,6 +52,11 @@ SENTENCES = {
     "no_spatial_series": "No series of frames for the spatial figures was given.",
     "not_saturated": "The brightest light level does not reach saturation.",
     "too_few_cases": "Too few cases for this number.",
+    "too_few_exposures": "Too few exposure times for this number.",
+    "no_response": "The camera's signal does not rise with the light.",
+    "non_uniformity_not_resolved": "The pixels differ by less than the noise shows.",
+    "gain_not_constant": "The gain differs between light levels by more than 3 %.",
+    "quantisation_limited": "The dark noise is hidden under the grey levels: an upper limit.",
     "too_few_levels": "Too few light levels for this number.",
 }
 

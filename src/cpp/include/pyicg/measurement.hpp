@@ -37,8 +37,13 @@ enum class Reason : std::uint32_t {
   no_sign = 26,
   no_distance = 27,
   too_few_cases = 28,
+  too_few_exposures = 29,
+  no_response = 30,
+  non_uniformity_not_resolved = 31,
+  gain_not_constant = 32,
+  quantisation_limited = 33,
 };
-inline constexpr std::uint32_t reason_count = 29;
+inline constexpr std::uint32_t reason_count = 34;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

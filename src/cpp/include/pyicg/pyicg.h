@@ -72,7 +72,12 @@ typedef enum pyicg_reason {
   PYICG_REASON_PLANE_UNVERIFIED = 25,
   PYICG_REASON_NO_SIGN = 26,
   PYICG_REASON_NO_DISTANCE = 27,
-  PYICG_REASON_TOO_FEW_CASES = 28
+  PYICG_REASON_TOO_FEW_CASES = 28,
+  PYICG_REASON_TOO_FEW_EXPOSURES = 29,
+  PYICG_REASON_NO_RESPONSE = 30,
+  PYICG_REASON_NON_UNIFORMITY_NOT_RESOLVED = 31,
+  PYICG_REASON_GAIN_NOT_CONSTANT = 32,
+  PYICG_REASON_QUANTISATION_LIMITED = 33
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */
@@ -160,7 +165,7 @@ typedef struct pyicg_frame_score {
   double saturated_fraction, underflow_fraction, focus;
   uint64_t bad_pixels, repaired_pixels;
   uint64_t n_lesions, n_hot_spots, n_reasons;
-  uint32_t reasons[32]; /* pyicg_reason, the first n_reasons */
+  uint32_t reasons[64]; /* pyicg_reason, the first n_reasons */
 } pyicg_frame_score;
 
 typedef struct pyicg_lesion {
