@@ -328,7 +328,7 @@ def distance_transform(
         raise InputError(f"mask must have one to three dimensions and at least one pixel, found shape {mask.shape}")
     if threads < 1:
         raise InputError(f"threads must be at least 1, found {threads}")
-    steps = (spacing,) * mask.ndim if isinstance(spacing, int | float) else tuple(spacing)
+    steps = np.broadcast_to(spacing, mask.ndim) if np.ndim(spacing) == 0 else np.asarray(spacing)
     if len(steps) != mask.ndim:
         raise UnitError(f"spacing must be one number or one per axis ({mask.ndim}), found {len(steps)}")
     missing = 3 - mask.ndim

@@ -46,7 +46,7 @@ class Envelope {
   }
 
  private:
-  double crossing(std::size_t a, std::size_t b, double s2) const {
+  [[nodiscard]] double crossing(std::size_t a, std::size_t b, double s2) const {
     const auto pa = static_cast<double>(a);
     const auto pb = static_cast<double>(b);
     return 0.5 * ((height_[b] - height_[a]) / (s2 * (pb - pa)) + (pb + pa));

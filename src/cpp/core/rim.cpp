@@ -45,7 +45,7 @@ class PolarShape {
     double r, inner, outer;
     bool rim;  // the nearest ray carries a rim over the cut
   };
-  Place place(std::size_t y, std::size_t x) const {
+  [[nodiscard]] Place place(std::size_t y, std::size_t x) const {
     const double dy = static_cast<double>(y) - cy_;
     const double dx = static_cast<double>(x) - cx_;
     const std::size_t n = rays_.size();

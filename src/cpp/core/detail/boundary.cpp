@@ -149,8 +149,9 @@ void fill_gaps(std::vector<Ray>& rays) {
   for (std::size_t a = 0; a < known.size(); ++a) {
     const std::size_t left = known[a];
     const std::size_t right = a + 1 < known.size() ? known[a + 1] : known[0] + n;
+    const auto apart = static_cast<double>(std::max<std::size_t>(right - left, 1));
     for (std::size_t k = left + 1; k < right; ++k) {
-      const double share = static_cast<double>(k - left) / static_cast<double>(right - left);
+      const double share = static_cast<double>(k - left) / apart;
       Ray& ray = rays[k % n];
       ray.inner = (1 - share) * rays[left].inner + share * rays[right % n].inner;
       ray.outer = (1 - share) * rays[left].outer + share * rays[right % n].outer;
@@ -169,7 +170,9 @@ std::vector<Ray> trace_rays(ImageView<const float> smooth, double centre_y, doub
     const double dy = std::sin(angle);
     const double dx = std::cos(angle);
     profile.clear();
-    for (double r = 0; r <= options.reach_px; r += step_px) {
+    const auto steps = static_cast<std::size_t>(options.reach_px / step_px);
+    for (std::size_t i = 0; i <= steps; ++i) {
+      const double r = static_cast<double>(i) * step_px;
       const double v = bilinear(smooth, centre_y + r * dy, centre_x + r * dx);
       if (std::isnan(v)) break;
       profile.push_back(v);

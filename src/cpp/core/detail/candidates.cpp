@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "bright.hpp"
 
@@ -59,7 +60,7 @@ std::vector<Core> enclosed_cores(ImageView<const std::uint8_t> bright, double mi
     if (c.touches_border || static_cast<double>(c.area) < min_area) continue;
     // The pixel above a hole's first pixel belongs to the component around it.
     std::size_t x = c.x0;
-    while (labels(c.y0, x) != static_cast<std::int32_t>(k + 1)) ++x;
+    while (!std::cmp_equal(labels(c.y0, x), k + 1)) ++x;
     cores.push_back({c, static_cast<std::size_t>(components(c.y0 - 1, x) - 1)});
   }
   return cores;
@@ -96,7 +97,7 @@ std::vector<Candidate> find_candidates(ImageView<const float> smooth, double lev
     values.clear();
     for (std::size_t y = c.y0; y <= c.y1; ++y) {
       for (std::size_t x = c.x0; x <= c.x1; ++x) {
-        if (components(y, x) == static_cast<std::int32_t>(k + 1)) values.push_back(smooth(y, x));
+        if (std::cmp_equal(components(y, x), k + 1)) values.push_back(smooth(y, x));
       }
     }
     own_level[k] = otsu(values);
