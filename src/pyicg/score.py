@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import threading
@@ -108,9 +109,21 @@ class StackScore:
         InputError
             The folder cannot be written to.
         """
-        from pyicg.io._results_folder import write_results
+        from pyicg import report
+        from pyicg.io._results_folder import write_files
+        from pyicg.io._tables import csv_table, lesion_records
 
-        return write_results(self, Path(folder))
+        overlay, page = report.build(self)
+        lesions = [row for lesion in self.lesions for row in lesion_records(lesion)]
+        files = {
+            "frames.csv": csv_table(self.to_records()),
+            "lesions.csv": csv_table(lesions, ("lesion", "index")),
+            "summary.json": json.dumps(self.to_dict(), indent=1, allow_nan=False).encode(),
+            "overlay.png": overlay,
+            "report.html": page.encode(),
+        }
+        write_files(Path(folder), files)
+        return Path(folder)
 
 
 def score_stack(

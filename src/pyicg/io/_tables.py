@@ -1,13 +1,17 @@
-"""Flat records of frames and lesions, as rows of a table."""
+"""Flat records of frames and lesions, as rows of a CSV table."""
 
 from __future__ import annotations
 
+import csv
+import io
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyicg.results import FrameScore, Measurement, SpecimenLesion
 
-__all__ = ["frame_record", "lesion_records"]
+__all__ = ["csv_table", "frame_record", "lesion_records"]
 
 
 def _columns(name: str, found: Measurement) -> dict[str, Any]:
@@ -83,3 +87,20 @@ def lesion_records(lesion: SpecimenLesion) -> list[dict[str, Any]]:
         row["lesion_p_r1"] = status.p_r1 if status else None
         rows.append(row)
     return rows
+
+
+def csv_table(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> bytes:
+    """Return rows as CSV; `columns` come first, and are there even without rows."""
+    text = io.StringIO(newline="")
+    names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """Write an undefined number as an empty cell, a truth value in lower case."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
