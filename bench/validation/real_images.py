@@ -187,6 +187,7 @@ def dark_frame(folder: Path) -> None:
     for name in ("FLUO_TV_max.png", "FLUO_TV_min.png"):
         frame = pyicg.read_stack(folder / name)[0]
         cal = pyicg.calibrate(frame, profile)
+        area = pyicg.score_frame(frame, profile=profile).residual_area_px
         rows.append(
             (
                 name,
@@ -194,7 +195,7 @@ def dark_frame(folder: Path) -> None:
                 f"{np.mean(frame - dark, dtype=np.float64):.1f}",
                 f"{np.mean(cal.data, dtype=np.float64):.1f}",
                 f"{np.mean((cal.mask & 2) != 0):.1%}",
-                f"{pyicg.score_frame(frame, profile=profile).residual_area_px:.0f}",
+                "undefined" if np.isnan(area) else f"{area:.0f}",
                 plant_px,
             )
         )

@@ -78,7 +78,7 @@ def segment_rim(
     npt.NDArray[np.bool_],
     npt.NDArray[np.int32],
     list[dict[str, Any]],
-    list[tuple[str, tuple[float, float], float]],
+    list[tuple[str, tuple[float, float], float, tuple[int, int, int, int]]],
 ]: ...
 def distance_transform(
     mask: npt.NDArray[np.uint8], *, spacing: tuple[float, float, float], threads: int

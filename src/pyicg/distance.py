@@ -260,7 +260,7 @@ def _distance(
         return Distance(math.nan, math.nan, (math.nan, math.nan), math.nan, (math.nan,) * 3, ("no_lesion",))
     if not plane.oriented:
         plane = plane.facing(_triple(points.mean(axis=0), "surface"))
-    distances = _core.plane_distances(points, plane.point_mm, plane.normal)
+    distances = plane_distances(points, plane)
     nearest = int(np.argmin(distances))
     foot = points[nearest]
     u, v = plane.axes @ (foot - plane.point_mm)
@@ -282,6 +282,12 @@ def _distance(
         foot_mm=_triple(foot, "foot_mm"),
         warnings=tuple(found),
     )
+
+
+def plane_distances(points_mm: npt.ArrayLike, plane: Plane) -> FloatArray:
+    """Return the signed distance of every point (z, y, x) to a plane in mm: positive on the tumour side."""
+    points = np.ascontiguousarray(points_mm, dtype=np.float64)
+    return _core.plane_distances(points, plane.point_mm, plane.normal)
 
 
 def distance_transform(

@@ -104,7 +104,7 @@ class CalibratedFrame:
     offset : float
         Mean dark offset that was taken off, in `unit`; 0 without a dark map.
     step : float
-        Size of one count in `unit`; 0 for float32 frames, which have no whole counts.
+        Size of one count in `unit`; 0 where the counts are not whole numbers.
     calibrated : bool
         False when nothing but counts stands behind the numbers.
     profile_digest : str
@@ -222,11 +222,12 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRegion:
-    """A bright region that is no rim, and the reason."""
+    """A bright region that is no rim, and the reason; `box` is (y0, x0, y1, x1) in pixels, inclusive."""
 
     reason: str
     centroid: tuple[float, float]
     area_px: float
+    box: tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)

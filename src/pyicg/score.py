@@ -204,7 +204,7 @@ def score_stack(
 
     if view == "section":
         lesions = link_slices(frames, plane, spacing)
-        distance, status = section_answer(lesions, plane, frames)
+        distance, status = section_answer(lesions, plane, frames, spacing)
         key = key_slice(frames, distance, spacing)
     else:
         members = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]

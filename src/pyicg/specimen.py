@@ -6,12 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from pyicg import margin
-from pyicg.distance import Plane, distance_of_lesions
+from pyicg.distance import Plane, distance_of_lesions, plane_distances
 from pyicg.errors import UnitError
 from pyicg.results import Distance, FrameScore, Lesion, MarginStatus, SpecimenLesion
 
 __all__ = ["key_slice", "link_slices", "section_answer"]
+
+_WORST_FIRST = ("R1", "indeterminate", "R0")
+_THRESHOLD_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
 
 Spacing = tuple[float | None, float | None, float | None]
 
@@ -57,22 +62,62 @@ def _known(spacing: Spacing) -> tuple[float, float, float]:
 
 
 def section_answer(
-    lesions: Sequence[SpecimenLesion], plane: Plane | None, frames: Sequence[FrameScore]
+    lesions: Sequence[SpecimenLesion], plane: Plane | None, frames: Sequence[FrameScore], spacing: Spacing
 ) -> tuple[Distance | None, MarginStatus]:
-    """Return the smallest distance over all lesions and the margin status that follows from it."""
+    """Return the smallest distance over all lesions, and the margin status of the worst one."""
     if plane is None:
         reason = "no_plane" if lesions else "no_lesion"
         return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
-    distances = [lesion.distance for lesion in lesions if lesion.distance is not None]
-    if not distances:
+    measured = [lesion for lesion in lesions if lesion.distance is not None and lesion.margin is not None]
+    if not measured:
         missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0))
         return missing, margin.from_distance(missing)
-    nearest = min(distances, key=lambda d: d.min_mm)
-    status = margin.from_distance(nearest)
+    nearest = min((lesion.distance for lesion in measured if lesion.distance), key=lambda d: d.min_mm)
+    # The worst lesion decides: a wide interval further off may hold what a narrow one nearby does not.
+    worst = min(
+        (lesion.margin for lesion in measured if lesion.margin),
+        key=lambda status: (_WORST_FIRST.index(status.label), -status.p_r1),
+    )
+    if _open_region_near(plane, lesions, frames, spacing):
+        nearest = replace(nearest, warnings=(*nearest.warnings, "no_enclosed_core"))
+        if worst.label != "R1":
+            # A rim that the plane cuts open was not measured: what was measured says nothing of P(R1).
+            worst = replace(worst, p_r1=math.nan, ci=(math.nan, math.nan), label="indeterminate")
+        worst = replace(worst, reasons=(*worst.reasons, "no_enclosed_core"))
     limits = {r for f in frames for r in f.reasons if r in ("out_of_range", "background_not_resolved")}
     if limits:
-        status = replace(status, label="indeterminate", reasons=(*status.reasons, *sorted(limits)))
-    return nearest, status
+        worst = replace(worst, label="indeterminate", reasons=(*worst.reasons, *sorted(limits)))
+    return nearest, worst
+
+
+def _open_region_near(
+    plane: Plane, lesions: Sequence[SpecimenLesion], frames: Sequence[FrameScore], spacing: Spacing
+) -> bool:
+    """Tell whether a bright region without a core comes within 1 mm of the plane: a rim that the plane cuts open.
+
+    The cap of a lesion, where a slice meets its rim but not its core, is no such region: it lies over that lesion
+    in the next slice.
+    """
+    step_z, step_y, step_x = _known(spacing)
+    if not plane.oriented:
+        members = [(z, lesion) for found in lesions for z, lesion in found.members]
+        centre = np.mean(
+            [(z * step_z, les.centroid[0] * step_y, les.centroid[1] * step_x) for z, les in members], axis=0
+        )
+        plane = plane.facing(centre.tolist())
+    seen = {frame.index: frame.lesions for frame in frames}
+    for frame in frames:
+        for region in frame.rejected:
+            if region.reason != "no_enclosed_core":
+                continue
+            beside = (*seen.get(frame.index - 1, ()), *seen.get(frame.index + 1, ()))
+            if any(math.dist(les.centroid, region.centroid) < math.sqrt(les.area_px / math.pi) for les in beside):
+                continue
+            y0, x0, y1, x1 = region.box
+            corners = [(frame.index * step_z, y * step_y, x * step_x) for y in (y0, y1) for x in (x0, x1)]
+            if plane_distances(corners, plane).min() < _THRESHOLD_MM:
+                return True
+    return False
 
 
 def key_slice(

@@ -109,7 +109,7 @@ def make_frame(index: int = 0, sbr: Measurement = SBR, **changes: Any) -> FrameS
             HotSpot(2, 2.2, (130.0, 30.0), 300.0, Measurement.undefined("no_pixel_size")),
         ),
         lesions=(make_lesion(),),
-        rejected=(RejectedRegion("no_enclosed_core", (130.0, 30.0), 300.0),),
+        rejected=(RejectedRegion("no_enclosed_core", (130.0, 30.0), 300.0, (120, 20, 140, 40)),),
         quality=Quality(0.002, 0.0, 3, 1, 0.4, True),
         reasons=(),
         profile_digest="sha256:aa",

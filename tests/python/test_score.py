@@ -22,6 +22,7 @@ from pyicg.demo import MARGIN_TOLERANCE_MM, SBR_TOLERANCE, run_demo
 from pyicg.frame import ArrayFrames
 from pyicg.phantom import BedPhantom, SectionPhantom
 from pyicg.results import to_plain
+from pyicg.specimen import section_answer
 
 from .oracles import annulus
 
@@ -404,3 +405,27 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write to"):
         pyicg.score_stack(VIDEO, profile=PROFILE).write(tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize("margin_mm", [-0.5, -1.5])
+def test_a_tumour_that_the_plane_cuts_is_never_r0(margin_mm: float) -> None:
+    scene = pyicg.phantom.section_stack(margins_mm=(margin_mm, 6.0), n_slices=9, seed=3)
+    result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
+    assert result.margin is not None
+    assert result.distance is not None
+    assert result.margin.label != "R0"
+    assert "no_enclosed_core" in result.margin.reasons
+    assert "no_enclosed_core" in result.distance.warnings
+
+
+def test_the_worst_lesion_decides() -> None:
+    scene = pyicg.phantom.section_stack(margins_mm=(1.5, 6.0))
+    result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
+    near, far = sorted(result.lesions, key=lambda lesion: lesion.distance.min_mm)
+    wide = pyicg.Distance(1.7, 0.6, (0.5, 2.9), 1.7, near.distance.foot_mm)
+    doubtful = replace(far, distance=wide, margin=pyicg.margin.from_distance(wide))
+    assert near.margin.label == "R0"
+    distance, status = section_answer((near, doubtful), scene.plane, result.frames, scene.stack.spacing_mm)
+    assert distance.min_mm == near.distance.min_mm
+    assert status.label == "indeterminate"
+    assert status.reasons == ("straddles_threshold",)

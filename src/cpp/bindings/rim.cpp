@@ -49,6 +49,7 @@ py::dict lesion_dict(const Lesion& lesion) {
   py::list reasons;
   if (lesion.not_star_shaped) reasons.append(reason_name(Reason::not_star_shaped));
   if (lesion.clipped_by_border) reasons.append(reason_name(Reason::clipped_by_border));
+  if (lesion.background_not_resolved) reasons.append(reason_name(Reason::background_not_resolved));
   d["reasons"] = py::tuple(reasons);
   return d;
 }
@@ -56,7 +57,8 @@ py::dict lesion_dict(const Lesion& lesion) {
 py::list rejected_list(const std::vector<Rejected>& rejected) {
   py::list list;
   for (const Rejected& r : rejected) {
-    list.append(py::make_tuple(reason_name(r.reason), py::make_tuple(r.centroid_y, r.centroid_x), r.area_px));
+    list.append(py::make_tuple(reason_name(r.reason), py::make_tuple(r.centroid_y, r.centroid_x), r.area_px,
+                               py::make_tuple(r.y0, r.x0, r.y1, r.x1)));
   }
   return list;
 }

@@ -65,6 +65,7 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
              ImageView<std::uint8_t> mask, ImageView<float> variance, CalibrationSummary& summary) {
   const ProfileData& p = profile.data();
   float highest = 0;
+  bool whole = true;
   for (std::size_t y = 0; y < raw.height; ++y) {
     const Pixel* in = raw.row(y);
     float* out = data.row(y);
@@ -87,7 +88,10 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
       bits[x] = bit;
       summary.saturated += (bit & mask_saturated) != 0;
       summary.underflow += (bit & mask_underflow) != 0;
-      if (std::isfinite(count)) highest = std::max(highest, count);
+      if (std::isfinite(count)) {
+        highest = std::max(highest, count);
+        whole &= count == std::trunc(count);
+      }
       if (variance.data != nullptr) {
         // Shot + read + quantisation noise of the counts, carried through linearity, flat and exposure.
         const float step = slope(above, f) * factor;
@@ -95,6 +99,7 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
       }
     }
   }
+  summary.step = whole ? static_cast<double>(f.scale * f.c1) : 0.0;
   if (highest > f.highest) {
     throw Error(ErrorKind::input, "the frame holds counts up to " + number(highest) + ", but its profile says " +
                                       number(f.highest) +
@@ -186,7 +191,6 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
         return std::is_floating_point_v<Pixel> ? infinity : static_cast<double>(std::numeric_limits<Pixel>::max());
       },
       frame);
-  summary.step = std::isfinite(word_max) ? scale * p.linearity[0] : 0.0;
   Factors f{};
   f.c1 = static_cast<float>(p.linearity[0]);
   f.c2 = static_cast<float>(p.linearity[1]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 #include "detail/select.hpp"
@@ -13,7 +14,7 @@ namespace pyicg {
 namespace {
 
 constexpr std::size_t min_background_pixels = 16;
-constexpr double clipped_share = 0.05;  // more exact zeros than this in a background near zero: clipped there
+constexpr double clipped_share = 0.05;  // more counts at zero than this, and a level near zero: clipped there
 
 // Shortest interval that holds a quarter of the values, found on a histogram that zooms in until it is finely resolved.
 struct Densest {
@@ -84,9 +85,9 @@ Background mode_background(std::span<const float> values, double step) {
   }
   double level = 0;  // from the centre
   double sigma = unit;
-  double held = 0;
+  double held = std::accumulate(count.begin(), count.end(), 0.0);
   double r = 1;
-  for (int iteration = 0; iteration < 60; ++iteration) {
+  for (int iteration = 0; iteration < 60 && std::max(sigma, step) > 0; ++iteration) {
     // Whole grey levels: weights narrower than one would only ever see one of them.
     const double h = std::max(sigma, step);
     double sum_w = 0;
@@ -95,7 +96,7 @@ Background mode_background(std::span<const float> values, double step) {
     for (std::size_t bin = 0; bin < bins; ++bin) {
       if (count[bin] == 0) continue;
       const double d = sum[bin] / count[bin] - level;
-      const double w = count[bin] * (h > 0 ? std::exp(-0.5 * (d / h) * (d / h)) : 1.0);
+      const double w = count[bin] * std::exp(-0.5 * (d / h) * (d / h));
       sum_w += w;
       sum_d += w * d;
       sum_sq += w * d * d;
@@ -105,7 +106,7 @@ Background mode_background(std::span<const float> values, double step) {
     const double variance = std::max(sum_sq / sum_w - shift * shift, 0.0);
     // As wide as the weights or wider: no peak at this scale, look at a larger one.
     const double next = variance < 0.8 * h * h ? std::sqrt(variance / (1 - variance / (h * h))) : 2 * h;
-    r = h > 0 ? next / h : 0.0;
+    r = next / h;
     held = sum_w * std::sqrt(1 + r * r);
     const bool settled = std::fabs(shift) <= 1e-4 * h && std::fabs(next - sigma) <= 1e-4 * h;
     level += shift;
@@ -211,9 +212,9 @@ Background estimate_background(ImageView<const float> data, ImageView<const std:
       if (use.data != nullptr && use(y, x) == 0) continue;
       if (exclude.data != nullptr && exclude(y, x) != 0) continue;
       seen |= mask(y, x);
-      if ((mask(y, x) & mask_left_out) != 0) continue;
-      scratch.push_back(data(y, x));
-      zeros += data(y, x) == 0.0F;
+      const bool clipped = (mask(y, x) & mask_underflow) != 0;
+      if ((mask(y, x) & mask_left_out) == 0) scratch.push_back(data(y, x));
+      zeros += clipped || ((mask(y, x) & mask_left_out) == 0 && data(y, x) == 0.0F);
     }
   }
   const bool piled_up = static_cast<double>(zeros) > clipped_share * static_cast<double>(scratch.size());

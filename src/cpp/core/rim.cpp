@@ -303,6 +303,7 @@ bool build_lesion(const Frame& f, const detail::Candidate& candidate, const Back
   fill_edges(lesion, rays, ray_options.core_level, detail::noise_after_blur(noise, o.smooth_px), ws);
   lesion.not_star_shaped =
       20 * pixels.core_bright > pixels.core_pixels || static_cast<double>(hole.area) > 1.1 * visible;
+  lesion.background_not_resolved = background.reason != Reason::none;
   lesion.sbr = lesion_sbr(pixels, background, o);
   fill_thickness(lesion, rays, o);
   lesion.confidence = confidence_of(lesion, rim_level, ray_options.core_level, background.level, noise);
@@ -367,8 +368,7 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
     if (build_lesion(frame, candidate, background, options, ws, lesion)) {
       result.lesions.push_back(std::move(lesion));
     } else {
-      result.rejected.push_back({Reason::no_enclosed_core, candidate.hole.centroid_y(), candidate.hole.centroid_x(),
-                                 static_cast<double>(candidate.hole.area)});
+      result.rejected.push_back(detail::rejected(Reason::no_enclosed_core, candidate.hole));
     }
   }
   return result;

@@ -68,8 +68,12 @@ std::vector<Core> enclosed_cores(ImageView<const std::uint8_t> bright, double mi
 
 }  // namespace
 
+Rejected rejected(Reason why, const Component& c) {
+  return {why, c.centroid_y(), c.centroid_x(), static_cast<double>(c.area), c.y0, c.x0, c.y1, c.x1};
+}
+
 std::vector<Candidate> find_candidates(ImageView<const float> smooth, double level, double min_area_px,
-                                       std::vector<Rejected>& rejected, RimWorkspace& ws) {
+                                       std::vector<Rejected>& rejections, RimWorkspace& ws) {
   const std::size_t height = smooth.height;
   const std::size_t width = smooth.width;
   const auto bright = plane(ws.bright, height, width);
@@ -91,7 +95,7 @@ std::vector<Candidate> find_candidates(ImageView<const float> smooth, double lev
     const Component& c = regions[k];
     if (has_hole[k]) continue;
     if (static_cast<double>(c.area) < min_area_px) {
-      rejected.push_back({Reason::below_min_area, c.centroid_y(), c.centroid_x(), static_cast<double>(c.area)});
+      rejections.push_back(rejected(Reason::below_min_area, c));
       continue;
     }
     values.clear();
@@ -116,7 +120,7 @@ std::vector<Candidate> find_candidates(ImageView<const float> smooth, double lev
   for (std::size_t k = 0; k < regions.size(); ++k) {
     if (has_hole[k] || has_own_hole[k] || std::isinf(own_level[k])) continue;
     const Component& c = regions[k];
-    rejected.push_back({Reason::no_enclosed_core, c.centroid_y(), c.centroid_x(), static_cast<double>(c.area)});
+    rejections.push_back(rejected(Reason::no_enclosed_core, c));
   }
   return found;
 }

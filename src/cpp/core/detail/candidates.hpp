@@ -16,8 +16,10 @@ struct Candidate {
 
 // Candidates at the SBR cut, and for bright regions without a hole at a cut of their own: a core may glow above the SBR
 // cut and still be dark beside its rim.
-// Bright regions that enclose nothing are added to `rejected`. Uses ws.bright, components and holes.
+// Bright regions that enclose nothing are added to `rejections`. Uses ws.bright, components and holes.
 std::vector<Candidate> find_candidates(ImageView<const float> smooth, double level, double min_area_px,
-                                       std::vector<Rejected>& rejected, RimWorkspace& ws);
+                                       std::vector<Rejected>& rejections, RimWorkspace& ws);
+
+Rejected rejected(Reason why, const Component& component);
 
 }  // namespace pyicg::detail

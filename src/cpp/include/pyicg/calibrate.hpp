@@ -76,7 +76,7 @@ using RawFrame = std::variant<ImageView<const std::uint8_t>, ImageView<const std
 struct CalibrationSummary {
   double exposure_ms = nan;  // what the data were divided by; NaN: nothing, and the unit is DN
   double offset = 0;         // mean dark in the unit of the result
-  double step = 0;           // one count in the unit of the result; 0 for float32 frames
+  double step = 0;           // one count in the unit of the result; 0 where counts are not whole
   std::size_t saturated = 0;
   std::size_t underflow = 0;
   std::size_t bad = 0;

@@ -52,6 +52,7 @@ struct Lesion {
   double confidence = 0;
   bool not_star_shaped = false;
   bool clipped_by_border = false;
+  bool background_not_resolved = false;  // the SBR cut then means nothing
 };
 
 struct Rejected {
@@ -59,6 +60,7 @@ struct Rejected {
   double centroid_y = 0;
   double centroid_x = 0;
   double area_px = 0;
+  std::size_t y0 = 0, x0 = 0, y1 = 0, x1 = 0;  // bounding box, inclusive
 };
 
 // Buffers and results of one frame; reused between frames.
