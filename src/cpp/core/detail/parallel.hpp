@@ -10,6 +10,19 @@
 
 namespace pyicg::detail {
 
+// Threads that are joined when they go out of scope (std::jthread is not in every standard library yet).
+struct Pool {
+  std::vector<std::thread> threads;
+  Pool() = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  Pool(Pool&&) = delete;
+  Pool& operator=(Pool&&) = delete;
+  ~Pool() {
+    for (std::thread& thread : threads) thread.join();
+  }
+};
+
 // Calls work(first, last) on disjoint ranges that cover [0, count). An exception of any worker is thrown again here.
 template <class Work>
 void parallel_ranges(std::size_t count, unsigned threads, const Work& work) {
@@ -20,10 +33,10 @@ void parallel_ranges(std::size_t count, unsigned threads, const Work& work) {
   }
   std::vector<std::exception_ptr> failures(workers);
   {
-    std::vector<std::jthread> pool;
-    pool.reserve(workers);
+    Pool pool;
+    pool.threads.reserve(workers);
     for (std::size_t k = 0; k < workers; ++k) {
-      pool.emplace_back([&, k] {
+      pool.threads.emplace_back([&, k] {
         try {
           work(count * k / workers, count * (k + 1) / workers);
         } catch (...) {
