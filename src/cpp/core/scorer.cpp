@@ -151,6 +151,7 @@ void Scorer::finish() {
   add(score_.contrast.sbr.reason);
   if (!calibrated) add(Reason::uncalibrated);
   if (c.out_of_range) add(Reason::out_of_range);
+  if (std::isnan(score_.background.level) && c.saturated > 0) add(Reason::saturated_lower_bound);
   if (std::isnan(c.exposure_ms)) add(Reason::no_exposure);
   if (std::isnan(options_.pixel_size_mm)) add(Reason::no_pixel_size);
   if (options_.view == View::section && score_.lesions.empty()) add(Reason::no_lesion);
