@@ -74,7 +74,7 @@ void formula() {
   }
   check::equal(r.summary.exposure_ms, 40.0);
   check::near(r.summary.offset, 12.5 * scale, 1e-12);
-  check::near(r.summary.step, std::is_floating_point_v<Pixel> ? 0.0 : 1.02 * scale, 1e-12);  // one count
+  check::near(r.summary.step, 1.02 * scale, 1e-6 * scale);  // one count; these float frames hold whole counts too
   check::is_true(!r.summary.out_of_range, "within range");
 }
 

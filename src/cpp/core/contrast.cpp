@@ -93,10 +93,13 @@ Background mode_background(std::span<const float> values, double step) {
     double sum_w = 0;
     double sum_d = 0;
     double sum_sq = 0;
+    double close = 0;
     for (std::size_t bin = 0; bin < bins; ++bin) {
       if (count[bin] == 0) continue;
       const double d = sum[bin] / count[bin] - level;
-      const double w = count[bin] * std::exp(-0.5 * (d / h) * (d / h));
+      const double weight = std::exp(-0.5 * (d / h) * (d / h));
+      const double w = count[bin] * weight;
+      if (weight > 0.5) close += count[bin];
       sum_w += w;
       sum_d += w * d;
       sum_sq += w * d * d;
@@ -107,7 +110,7 @@ Background mode_background(std::span<const float> values, double step) {
     // As wide as the weights or wider: no peak at this scale, look at a larger one.
     const double next = variance < 0.8 * h * h ? std::sqrt(variance / (1 - variance / (h * h))) : 2 * h;
     r = next / h;
-    held = sum_w * std::sqrt(1 + r * r);
+    held = variance > 0 ? sum_w * std::sqrt(1 + r * r) : close;  // without scatter every close pixel counts whole
     const bool settled = std::fabs(shift) <= 1e-4 * h && std::fabs(next - sigma) <= 1e-4 * h;
     level += shift;
     sigma = next;
