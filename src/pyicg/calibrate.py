@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
+from pyicg.frame import positive
 from pyicg.results import CalibratedFrame
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def calibrate(
     >>> cal.mask.tolist()
     [[0, 0], [0, 1]]
     """
+    if exposure_ms is not None:
+        positive(exposure_ms, "exposure_ms")
     data, mask, variance, used_ms, offset, step = _core.calibrate(
         frame,
         profile.core,

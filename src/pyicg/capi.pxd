@@ -59,6 +59,8 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_NON_UNIFORMITY_NOT_RESOLVED
         PYICG_REASON_GAIN_NOT_CONSTANT
         PYICG_REASON_QUANTISATION_LIMITED
+        PYICG_REASON_EMPTY_FIELD_LEFT_OUT
+        PYICG_REASON_NOT_FINITE
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8

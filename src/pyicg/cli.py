@@ -25,7 +25,9 @@ _INTERRUPTED = 130
 _BAD_INPUT = 3
 _REFUSED = 4
 # A result that was asked for and could not be given. No pixel size, profile or prevalence is the user's choice.
-_REFUSALS = frozenset({"out_of_range", "background_not_resolved", "saturated_lower_bound", "too_few_pixels"})
+_REFUSALS = frozenset(
+    {"out_of_range", "background_not_resolved", "saturated_lower_bound", "too_few_pixels", "not_finite"}
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -139,13 +141,11 @@ def score(
     """
     plane = _plane(plane_file, plane_points, tumour_side)
     chosen = None if profile_folder is None else CameraProfile.load(profile_folder)
-    names = [path.name.split(".")[0] or path.name for path in inputs]
-    if len(set(names)) != len(names):
-        raise InputError("two inputs have the same name, so their results would share a folder; score them one by one")
+    names = _folder_names(inputs)
     check_writable(folder)
-    code = 0
-    for path, name in zip(inputs, names, strict=True):
-        with read_stack(
+    # All are opened before the first is scored: a typing error in the last name costs no work.
+    stacks = [
+        read_stack(
             path,
             axes=axes,
             channel=channel,
@@ -154,22 +154,36 @@ def score(
             exposure_ms=exposure_ms,
             bit_depth=bit_depth,
             transfer=None if transfer == "unknown" else transfer,
-        ) as stack:
-            profile = chosen or CameraProfile.identity(stack.frame_shape, bit_depth=stack.bit_depth)
-            result = score_stack(
-                stack,
-                profile=profile,
-                view=view,
-                plane=plane,
-                prevalence=_prevalence(prevalence),
-                threads=threads,
-                progress=True,
-            )
+        )
+        for path in inputs
+    ]
+    code = 0
+    for path, name, stack in zip(inputs, names, stacks, strict=True):
+        profile = chosen or CameraProfile.identity(stack.frame_shape, bit_depth=stack.bit_depth)
+        result = score_stack(
+            stack,
+            profile=profile,
+            view=view,
+            plane=plane,
+            prevalence=_prevalence(prevalence),
+            threads=threads,
+            progress=True,
+        )
         target = result.write(folder if len(inputs) == 1 else folder / name)
         click.echo(_answer(path, result, target))
         code = max(code, _REFUSED if _refused(result) else 0)
     click.echo(RESEARCH_USE)
     return code
+
+
+def _folder_names(inputs: Sequence[Path]) -> list[str]:
+    """Name a subfolder per input: its stem, with its folder in front where stems are the same."""
+    stems = [path.stem for path in inputs]
+    if len(set(stems)) != len(stems):
+        stems = [f"{path.absolute().parent.name}_{path.stem}" for path in inputs]
+    if len(set(stems)) != len(stems):
+        raise click.UsageError("two inputs would share a folder for their results; score them one by one")
+    return stems
 
 
 def _prevalence(text: str | None) -> float | str | None:
@@ -234,6 +248,8 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
         m = result.margin
         chance = "" if m.p_r1 != m.p_r1 else f", P(R1) {m.p_r1:.2f} [{m.ci[0]:.2f}, {m.ci[1]:.2f}]"
         rows.append(("margin", f"{m.label}{chance} {' '.join(m.reasons)}".rstrip()))
+    if summary["reasons"]:
+        rows.append(("limits", " ".join(summary["reasons"])))
     if not summary["calibrated"]:
         rows.append(("calibration", "UNCALIBRATED: no camera profile, or data that are not linear"))
     rows.append(("report", str(folder / "report.html")))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyicg import phantom
+from pyicg.results import MarginStatus
 from pyicg.score import StackScore, score_stack
 
 __all__ = ["MARGIN_TOLERANCE_MM", "SBR_TOLERANCE", "run_demo"]
@@ -55,10 +56,10 @@ def run_demo(folder: Path, *, progress: bool = False) -> list[dict[str, Any]]:
             default=None,
         )
         measured = near.distance.min_mm if near is not None and near.distance is not None else float("nan")
-        label = near.margin.label if near is not None and near.margin is not None else "not found"
+        status = near.margin if near is not None else None
         name = f"lesion at {true.margin_mm:g} mm"
         row = _within(f"margin, {name}", "mm", measured, true.margin_mm, MARGIN_TOLERANCE_MM / true.margin_mm)
-        section_rows += [row, _same(f"status, {name}", label, true.label)]
+        section_rows += [row, _status(f"status, {name}", status, true.label)]
 
     _with_truth(slices, section_rows).write(folder)
     _with_truth(video, bed_rows).write(folder / "bed")
@@ -72,6 +73,14 @@ def _within(quantity: str, unit: str, measured: float | None, true: float, relat
 
 def _same(quantity: str, measured: str, true: str) -> dict[str, Any]:
     return {"quantity": quantity, "unit": "", "measured": measured, "true": true, "ok": measured == true}
+
+
+def _status(quantity: str, status: MarginStatus | None, true: str) -> dict[str, Any]:
+    """Show a label beside the true one, with the probability and interval it never stands without."""
+    if status is None:
+        return _same(quantity, "not found", true)
+    text = f"{status.label}, P(R1) {status.p_r1:.2f} [{status.ci[0]:.2f}, {status.ci[1]:.2f}]"
+    return {"quantity": quantity, "unit": "", "measured": text, "true": true, "ok": status.label == true}
 
 
 def _word(sign: bool | None) -> str:

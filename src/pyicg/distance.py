@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,15 @@ import numpy.typing as npt
 from pyicg import _core
 from pyicg.errors import InputError, UnitError
 from pyicg.results import BoolArray, Distance, FloatArray, Lesion, RimSegmentation
+from pyicg.slices import Slice, rim_cut_open, surface_points
 
 __all__ = ["Plane", "distance_to_plane", "distance_to_surface", "distance_transform", "fit_plane"]
 
 Triple = tuple[float, float, float]
 
 _Z95 = 1.959963984540054
-_THICK_SLICE_MM = 2.0  # above it the error of a slice-wise minimum is half a millimetre: too much for a 1 mm decision
+_DECISION_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
 _FLAT_RMS_MM = 0.5  # assumption: a plane whose points scatter more than this is no plane for a 1 mm decision
-_LEVEL_DOUBT = 0.1  # the boundary's level is taken as known within +-10 % of the step, uniformly
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,6 @@ class Plane:
         return self._with_normal(tuple(sign * value for value in self.normal), True)
 
     def _with_normal(self, normal: tuple[float, ...], oriented: bool) -> Plane:
-        from dataclasses import replace
-
         return replace(self, normal=(normal[0], normal[1], normal[2]), oriented=oriented)
 
 
@@ -194,11 +192,13 @@ def distance_to_plane(
 
     Notes
     -----
-    Distances are ``(point - p) . normal`` at sub-pixel vertices taken on the grey image. ``sigma_mm`` joins in
-    quadrature: the vertex's own sigma, the boundary's level (known within 10 % of the step), the plane's variance at
-    the foot, and between slices ``|n_z| s_z / sqrt(12)`` and the sag ``r - sqrt(r^2 - (s_z/2)^2)`` of a lesion of
-    radius r that is cut beside its closest point. The minimum of many noisy vertices lies a little low, the safe
-    side; this version does not correct for it.
+    Distances are ``(point - p) . normal`` at sub-pixel vertices taken on the grey image. A lesion that is in one slice
+    and not in the next is taken to end half way between. ``sigma_mm`` joins in quadrature: the vertex's own sigma, the
+    boundary's level (known within 10 % of the step), a rim too thin to measure it well, the plane's variance at the
+    foot, and between slices ``|n_z| s_z / sqrt(12)`` and the sag ``r - sqrt(r^2 - (s_z/2)^2)`` of a lesion of radius r
+    that is cut beside its closest point. The minimum of many noisy vertices lies a little low, the safe side; this
+    version does not correct for it. A bright region without a core within 1 mm of the plane may be a tumour that the
+    plane cuts open: the warning ``no_enclosed_core``.
 
     Examples
     --------
@@ -221,35 +221,36 @@ def distance_to_plane(
         raise UnitError("segmentations are in pixels: pass spacing_mm=(z, y, x); without it there are no millimetres")
     if not all(isinstance(item, RimSegmentation) for item in surface):
         raise InputError("surface must be an (N, 3) array of points in mm or a sequence of RimSegmentation")
-    members = [(index, lesion) for index, rim in enumerate(surface) for lesion in rim.lesions]
-    return distance_of_lesions(members, plane, spacing_mm=spacing_mm)
+    slices = [Slice(index, rim.lesions, rim.rejected) for index, rim in enumerate(surface)]
+    members = [(item.index, lesion) for item in slices for lesion in item.lesions]
+    found = distance_of_lesions(members, plane, spacing_mm=spacing_mm, n_slices=len(slices))
+    if members and cut_open(slices, plane, spacing_mm=spacing_mm):
+        found = replace(found, warnings=(*found.warnings, "no_enclosed_core"))
+    return found
 
 
 def distance_of_lesions(
-    members: Sequence[tuple[int, Lesion]], plane: Plane, *, spacing_mm: Sequence[float]
+    members: Sequence[tuple[int, Lesion]], plane: Plane, *, spacing_mm: Sequence[float], n_slices: int
 ) -> Distance:
     """Measure the distance of lesions given as (slice index, lesion); the rest is as in `distance_to_plane`."""
     spacing = _spacing(spacing_mm)
     if not members:
         return Distance(math.nan, math.nan, (math.nan, math.nan), math.nan, (math.nan,) * 3, ("no_lesion",))
-    step_z, step_y, step_x = spacing
-    normal = np.array(plane.normal)
-    points, sigmas = [], []
-    warnings: list[str] = []
-    in_plane = math.hypot(normal[1] * step_y, normal[2] * step_x)
-    for index, lesion in members:
-        contour = lesion.inner_contour
-        points.append(np.column_stack([np.full(len(contour), index * step_z), contour * (step_y, step_x)]))
-        level = _LEVEL_DOUBT * math.sqrt(2 * math.pi) * lesion.edge_sigma_px / math.sqrt(3)
-        sigmas.append(np.hypot(lesion.inner_sigma, level) * in_plane)
-        warnings += [reason for reason in lesion.reasons if reason not in warnings]
-    radius = max(math.sqrt(lesion.area_px * step_y * step_x / math.pi) for _, lesion in members)
-    half = min(step_z / 2, radius)
-    sag = (radius - math.sqrt(radius**2 - half**2)) / math.sqrt(3)
-    gap = abs(normal[0]) * step_z / math.sqrt(12)
-    if step_z > _THICK_SLICE_MM or len({index for index, _ in members}) == 1:
-        warnings.append("slice_too_thick")
-    return _distance(np.concatenate(points), np.concatenate(sigmas), plane, warnings, between=math.hypot(sag, gap))
+    surface = surface_points(members, plane.normal, spacing)
+    found = _distance(surface.points, surface.sigma, plane, surface.warnings, between=surface.between_mm)
+    if not 0 <= found.foot_mm[0] <= (n_slices - 1) * spacing[0] and "extrapolated" not in found.warnings:
+        found = replace(found, warnings=(*found.warnings, "extrapolated"))
+    return found
+
+
+def cut_open(slices: Sequence[Slice], plane: Plane, *, spacing_mm: Sequence[float]) -> bool:
+    """Tell whether a rim without a core comes within 1 mm of the plane; see `pyicg.slices.rim_cut_open`."""
+    spacing = _spacing(spacing_mm)
+    if not plane.oriented:
+        centres = [(item.index, *lesion.centroid) for item in slices for lesion in item.lesions]
+        plane = plane.facing(np.mean(centres, axis=0) * spacing)
+    near = _DECISION_MM
+    return rim_cut_open(slices, lambda corners: plane_distances(corners, plane), spacing, threshold_mm=near)
 
 
 def _distance(

@@ -197,7 +197,8 @@ def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0")
     -------
     MarginStatus
         R1 when the interval lies below the threshold, R0 when it lies at or above it, else indeterminate with
-        ``straddles_threshold``. The warnings of `dist` are carried over; they do not change the label. An undefined
+        ``straddles_threshold``. The warnings of `dist` are carried over; of them only ``no_enclosed_core``, a rim that
+        the plane may cut open and that was not measured, changes the label: it forbids R0. An undefined
         distance gives NaN with its warnings; one that does not say why, or has no uncertainty, ``no_distance``.
 
     Raises
@@ -230,5 +231,8 @@ def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0")
         return MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", None, reasons, provenance)
     # A far plane is a small risk: the upper end of the distance gives the lower end of P.
     p_r1, low, high = (_p_below(threshold_mm, mm, dist.sigma_mm, tie) for mm in (dist.min_mm, high_mm, low_mm))
+    if label != "R1" and "no_enclosed_core" in dist.warnings:
+        # A rim that the plane may cut open was not measured: what was measured says nothing of P(R1).
+        return MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", None, dist.warnings, provenance)
     reasons = dist.warnings if label != "indeterminate" else (*dist.warnings, "straddles_threshold")
     return MarginStatus(p_r1, (low, high), label, None, reasons, provenance)

@@ -129,7 +129,7 @@ class Background:
     """Background level of one frame and how it was found.
 
     `level` and `sigma` (spatial standard deviation of one pixel) and `sem` (standard error of the level) are in
-    the unit of the frame. `reason` is None or a code.
+    the unit of the frame. `reason` is None or a code. `empty_field`: a dark field without tissue was left out.
     """
 
     level: float
@@ -138,6 +138,7 @@ class Background:
     n_pixels: int
     policy: str
     reason: str | None = None
+    empty_field: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,10 @@ def score_stack(
     if view == "section":
         lesions = link_slices(frames, plane, spacing)
         distance, status = section_answer(lesions, plane, frames, spacing)
+        if not profile.calibrated:
+            # A length needs no calibrated counts, but a curve that is not linear moves the half level.
+            label = status.label if stack.transfer == "linear" else "indeterminate"
+            status = replace(status, label=label, reasons=(*status.reasons, "uncalibrated"))
         key = key_slice(frames, distance, spacing)
     else:
         members = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]
@@ -258,7 +262,12 @@ def _score_frames(
                 pixel_size_mm=pixel_size_mm,
                 sbr_cut=sbr_cut,
             )
-        score: FrameScore = local.scorer.score(stack[index], exposure_ms=stack.exposure_ms, index=index)
+        frame = stack[index]
+        if frame.dtype == np.float32 and not np.isfinite(frame).any():
+            raise InputError(
+                f"{stack.source or 'the stack'}, page {index}: every pixel is NaN or infinite; leave it out"
+            )
+        score: FrameScore = local.scorer.score(frame, exposure_ms=stack.exposure_ms, index=index)
         return score
 
     from tqdm import tqdm

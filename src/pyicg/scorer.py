@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pyicg import _core, margin
 from pyicg.contrast import background_of, contrast_of
 from pyicg.errors import InputError, ProfileError
+from pyicg.frame import positive
 from pyicg.results import FrameScore, HotSpot, MarginStatus, Measurement, Quality, RejectedRegion
 from pyicg.rim import check_pixel_size, lesion_of
 
@@ -130,6 +131,8 @@ class Scorer:
         if not isinstance(frame, np.ndarray) or frame.shape != self._shape or frame.dtype != self._dtype:
             what = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
             raise InputError(f"this scorer takes {self._dtype} frames of {self._shape}, found {what}")
+        if exposure_ms is not None:
+            positive(exposure_ms, "exposure_ms")
         found = self._core.score(
             frame,
             exposure_ms=math.nan if exposure_ms is None else exposure_ms,

@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from pyicg import margin
-from pyicg.distance import Plane, distance_of_lesions, plane_distances
+from pyicg.distance import Plane, cut_open, distance_of_lesions
 from pyicg.errors import UnitError
 from pyicg.results import Distance, FrameScore, Lesion, MarginStatus, SpecimenLesion
+from pyicg.slices import Slice
 
 __all__ = ["key_slice", "link_slices", "section_answer"]
 
 _WORST_FIRST = ("R1", "indeterminate", "R0")
-_THRESHOLD_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
+# What makes a length on the picture doubtful. A missing camera profile alone does not.
+_LIMITS = frozenset({"out_of_range", "background_not_resolved"})
 
 Spacing = tuple[float | None, float | None, float | None]
 
@@ -45,7 +45,7 @@ def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spac
     for label, chain in enumerate(chains, start=1):
         distance = status = None
         if plane is not None:
-            distance = distance_of_lesions(chain, plane, spacing_mm=_known(spacing))
+            distance = distance_of_lesions(chain, plane, spacing_mm=_known(spacing), n_slices=len(frames))
             status = margin.from_distance(distance)
         lesions.append(SpecimenLesion(label, tuple(chain), distance, status))
     return tuple(lesions)
@@ -68,56 +68,22 @@ def section_answer(
     if plane is None:
         reason = "no_plane" if lesions else "no_lesion"
         return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
-    measured = [lesion for lesion in lesions if lesion.distance is not None and lesion.margin is not None]
+    measured = [(lesion.distance, lesion) for lesion in lesions if lesion.distance is not None]
     if not measured:
-        missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0))
+        missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0), n_slices=len(frames))
         return missing, margin.from_distance(missing)
-    nearest = min((lesion.distance for lesion in measured if lesion.distance), key=lambda d: d.min_mm)
+    slices = [Slice(frame.index, frame.lesions, frame.rejected) for frame in frames]
+    extra = ("no_enclosed_core",) if cut_open(slices, plane, spacing_mm=_known(spacing)) else ()
+    nearest = min((distance for distance, _ in measured), key=lambda distance: distance.min_mm)
     # The worst lesion decides: a wide interval further off may hold what a narrow one nearby does not.
-    worst = min(
-        (lesion.margin for lesion in measured if lesion.margin),
-        key=lambda status: (_WORST_FIRST.index(status.label), -status.p_r1),
-    )
-    if _open_region_near(plane, lesions, frames, spacing):
-        nearest = replace(nearest, warnings=(*nearest.warnings, "no_enclosed_core"))
-        if worst.label != "R1":
-            # A rim that the plane cuts open was not measured: what was measured says nothing of P(R1).
-            worst = replace(worst, p_r1=math.nan, ci=(math.nan, math.nan), label="indeterminate")
-        worst = replace(worst, reasons=(*worst.reasons, "no_enclosed_core"))
-    limits = {r for f in frames for r in f.reasons if r in ("out_of_range", "background_not_resolved")}
+    statuses = [margin.from_distance(replace(d, warnings=(*d.warnings, *extra))) for d, _ in measured]
+    worst = min(statuses, key=lambda status: (_WORST_FIRST.index(status.label), -status.p_r1))
+    limits = {r for frame in frames for r in frame.reasons if r in _LIMITS}
+    if any(seen.sbr.reason == "saturated_lower_bound" for lesion in lesions for _, seen in lesion.members):
+        limits.add("saturated_lower_bound")
     if limits:
         worst = replace(worst, label="indeterminate", reasons=(*worst.reasons, *sorted(limits)))
-    return nearest, worst
-
-
-def _open_region_near(
-    plane: Plane, lesions: Sequence[SpecimenLesion], frames: Sequence[FrameScore], spacing: Spacing
-) -> bool:
-    """Tell whether a bright region without a core comes within 1 mm of the plane: a rim that the plane cuts open.
-
-    The cap of a lesion, where a slice meets its rim but not its core, is no such region: it lies over that lesion
-    in the next slice.
-    """
-    step_z, step_y, step_x = _known(spacing)
-    if not plane.oriented:
-        members = [(z, lesion) for found in lesions for z, lesion in found.members]
-        centre = np.mean(
-            [(z * step_z, les.centroid[0] * step_y, les.centroid[1] * step_x) for z, les in members], axis=0
-        )
-        plane = plane.facing(centre.tolist())
-    seen = {frame.index: frame.lesions for frame in frames}
-    for frame in frames:
-        for region in frame.rejected:
-            if region.reason != "no_enclosed_core":
-                continue
-            beside = (*seen.get(frame.index - 1, ()), *seen.get(frame.index + 1, ()))
-            if any(math.dist(les.centroid, region.centroid) < math.sqrt(les.area_px / math.pi) for les in beside):
-                continue
-            y0, x0, y1, x1 = region.box
-            corners = [(frame.index * step_z, y * step_y, x * step_x) for y in (y0, y1) for x in (x0, x1)]
-            if plane_distances(corners, plane).min() < _THRESHOLD_MM:
-                return True
-    return False
+    return replace(nearest, warnings=(*nearest.warnings, *extra)), worst
 
 
 def key_slice(
@@ -127,5 +93,5 @@ def key_slice(
 ) -> int:
     """Return the slice that shows the answer: the closest point's, else the one with most tumour."""
     if distance is not None and spacing[0] is not None and not math.isnan(distance.foot_mm[0]):
-        return round(distance.foot_mm[0] / spacing[0])
+        return min(max(round(distance.foot_mm[0] / spacing[0]), 0), len(frames) - 1)
     return max(frames, key=lambda f: (sum(lesion.area_px for lesion in f.lesions), -f.index)).index

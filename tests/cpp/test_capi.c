@@ -106,8 +106,8 @@ static void words(void) {
   CHECK(pyicg_status_string(PYICG_ERROR_INTERNAL + 1) == NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NONE), "none") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_CLIPPED_BY_BORDER), "clipped_by_border") == 0);
-  for (reason = 0; reason <= PYICG_REASON_QUANTISATION_LIMITED; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
-  CHECK(pyicg_reason_string(PYICG_REASON_QUANTISATION_LIMITED + 1) == NULL);
+  for (reason = 0; reason <= PYICG_REASON_NOT_FINITE; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
+  CHECK(pyicg_reason_string(PYICG_REASON_NOT_FINITE + 1) == NULL);
   CHECK(pyicg_reason_string(UINT32_MAX) == NULL);
 }
 

@@ -201,7 +201,7 @@ def test_counts_above_full_scale_are_refused(bits: int, top: int) -> None:
 
 @pytest.mark.parametrize("exposure", [0.0, -1.0, float("inf")])
 def test_exposure_must_be_positive(exposure: float) -> None:
-    with pytest.raises(UnitError, match="exposure_ms must be positive"):
+    with pytest.raises(UnitError, match=r"exposure_ms is .*positive"):
         pyicg.calibrate(np.ones((2, 2), np.uint16), CameraProfile.identity((2, 2)), exposure_ms=exposure)
 
 

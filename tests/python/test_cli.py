@@ -113,7 +113,7 @@ def test_a_plane_that_meets_no_lesion_is_exit_4(specimen: Path, tmp_path: Path) 
     assert run("score", flat, "--view", "section", *sizes, *plane, "-o", tmp_path / "out") == 4
     found = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert found["margin"]["label"] == "indeterminate"
-    assert found["margin"]["reasons"] == ["no_lesion"]
+    assert found["margin"]["reasons"] == ["no_lesion", "uncalibrated"]
 
 
 def test_an_exposure_out_of_the_profiles_range_is_exit_4(bed: Path, tmp_path: Path) -> None:
@@ -202,13 +202,39 @@ def test_wrong_profile_shape(bed: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "(240, 320)" in message
 
 
-def test_float_nan_and_inf_are_flagged_not_fatal(tmp_path: Path) -> None:
+def test_float_nan_and_inf_are_flagged_and_exit_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frame = np.random.default_rng(0).normal(500, 5, (60, 60)).astype(np.float32)
     frame[3, 3], frame[4, 4] = np.nan, np.inf
     tifffile.imwrite(tmp_path / "nan.tif", frame)
-    assert run("score", tmp_path / "nan.tif", "--view", "bed", "-o", tmp_path / "out") == 0
+    assert run("score", tmp_path / "nan.tif", "--view", "bed", "-o", tmp_path / "out") == 4
     rows = table(tmp_path / "out" / "frames.csv")
     assert float(rows[0]["background_level"]) == pytest.approx(500, abs=1)
+    assert "not_finite" in rows[0]["reasons"]
+    assert "not_finite" in capsys.readouterr().out
+
+
+def test_a_page_of_nan_is_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = np.full((3, 40, 40), 500, np.float32)
+    pages[1] = np.nan
+    tifffile.imwrite(tmp_path / "nan.tif", pages, photometric="minisblack")
+    assert run("score", tmp_path / "nan.tif", "--view", "bed", "-o", tmp_path / "out") == 3
+    assert "page 1: every pixel is NaN" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_inputs_of_the_same_name_are_told_apart(bed: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / "patient1" / "x.1.tif", tmp_path / "patient2" / "x.1.tif"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes((bed / "bed.tif").read_bytes())
+    assert run("score", *paths, *bed_options(bed), "-o", tmp_path / "out") == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"patient1_x.1", "patient2_x.1"}
+
+
+def test_every_input_is_opened_before_the_first_is_scored(bed: Path, tmp_path: Path) -> None:
+    inputs = [bed / "bed.tif", tmp_path / "missing.tif"]
+    assert run("score", *inputs, *bed_options(bed), "-o", tmp_path / "out") == 3
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

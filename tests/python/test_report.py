@@ -346,7 +346,12 @@ def draw(of: Score, **changes: Any) -> bytes:
 def test_overlay_shows_each_mark_in_its_own_colour() -> None:
     score = make_section()
     plain = replace(score.frames[2], lesions=(), hot_spots=())
-    full = draw(score, foot_yx=(110.0, 80.0), plane_line=((124.2, -0.5), (124.2, 159.5)), distance_mm=1.42)
+    full = draw(
+        score,
+        foot_yx=(110.0, 80.0),
+        plane_line=((124.2, -0.5), (124.2, 159.5)),
+        distance=Distance(1.42, 0.1, (1.22, 1.62), 1.5, (0.0, 0.0, 0.0)),
+    )
     bare = draw(score, score=plain, mask=np.zeros_like(score.key_mask))
     for colour in (marks.OUTER, marks.PLANE, marks.CLOSEST, marks.SATURATED_COLOUR):
         assert has_colour(bare, colour) == 0
@@ -393,17 +398,27 @@ def test_scale_bar_names_its_unit(axes: Any, pixel_size: float | None, text: str
     assert axes.artists[0].txt_label.get_text() == text
 
 
+def distance_of(value: float, sigma: float) -> Distance:
+    return Distance(value, sigma, (value - 2 * sigma, value + 2 * sigma), value, (0.0, 0.0, 0.0))
+
+
 @pytest.mark.parametrize(
-    ("size", "distance", "text"), [((MM, MM), 1.42, "1.42 mm"), (None, None, "14.2 px"), ((MM, MM), NAN, None)]
+    ("size", "distance", "text"),
+    [
+        ((MM, MM), distance_of(1.42, 0.1), "1.42 mm [1.22, 1.62]"),
+        ((MM, MM), distance_of(1.42, NAN), "1.42 mm"),
+        (None, None, "14.2 px"),
+        ((MM, MM), distance_of(NAN, NAN), None),
+    ],
 )
-def test_distance_label(axes: Any, size: Any, distance: float | None, text: str | None) -> None:
+def test_distance_label(axes: Any, size: Any, distance: Distance | None, text: str | None) -> None:
     marks.draw_plane(axes, (110.0, 80.0), ((124.2, 0.0), (124.2, 159.0)), distance, size)
     assert [item.get_text() for item in axes.texts] == ([] if text is None else [text])
 
 
 def test_perpendicular_is_dropped_in_millimetres(axes: Any) -> None:
     marks.draw_plane(axes, (10.0, 10.0), ((0.0, 20.0), (20.0, 0.0)), None, (1.0, 1.0))
-    marks.draw_plane(axes, (5.0, 10.0), ((0.0, 20.0), (20.0, 0.0)), 1.0, (2.0, 1.0))
+    marks.draw_plane(axes, (5.0, 10.0), ((0.0, 20.0), (20.0, 0.0)), distance_of(1.0, 0.1), (2.0, 1.0))
     (x0, x1), (y0, y1) = axes.lines[-1].get_data()
     along, across = np.array([20 * 2.0, -20.0]), np.array([(y1 - y0) * 2.0, x1 - x0])
     assert (x0, y0) == (10.0, 5.0)

@@ -124,7 +124,9 @@ def test_the_demonstration_recovers_its_truth(tmp_path: Path) -> None:
     assert [row["true"] for row in margins] == [0.4, 1.5, 6.0]
     for row in margins:
         assert row["measured"] == pytest.approx(row["true"], abs=MARGIN_TOLERANCE_MM)
-    assert [row["measured"] for name, row in rows.items() if name.startswith("status")] == ["R1", "R0", "R0"]
+    statuses = [row["measured"] for name, row in rows.items() if name.startswith("status")]
+    assert [text.split(",")[0] for text in statuses] == ["R1", "R0", "R0"]
+    assert statuses[0] == "R1, P(R1) 1.00 [1.00, 1.00]"
     assert (SBR_TOLERANCE, MARGIN_TOLERANCE_MM) == (0.03, 0.15)
     for folder in (tmp_path, tmp_path / "bed"):
         assert {path.name for path in folder.iterdir() if path.is_file()} == FILES
@@ -429,3 +431,66 @@ def test_the_worst_lesion_decides() -> None:
     assert distance.min_mm == near.distance.min_mm
     assert status.label == "indeterminate"
     assert status.reasons == ("straddles_threshold",)
+
+
+def test_a_cut_in_the_middle_slice_is_not_taken_for_a_cap() -> None:
+    # The slices beside the cut one show the lesion whole: they must not excuse the open rim between them.
+    scene = pyicg.phantom.section_stack(margins_mm=(-0.1,), core_radius_mm=8, slice_spacing_mm=5, n_slices=5)
+    result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
+    assert result.margin is not None
+    assert result.margin.label != "R0"
+    assert "no_enclosed_core" in result.margin.reasons
+
+
+@pytest.mark.parametrize("spacing", [0.25, 0.5])
+def test_a_plane_along_the_slices_allows_for_the_tip(spacing: float) -> None:
+    # Slices of a ball, core 3.5 mm; the plane lies 0.9 mm beyond its tip, parallel to the slices.
+    um, size, n = 0.1, 120, int(2 * 6 / spacing) + 1
+    y, x = np.mgrid[:size, :size] * um - size * um / 2
+    z = np.arange(n) * spacing - 6
+    r = np.sqrt(z[:, None, None] ** 2 + y**2 + x**2)
+    ball = np.where(r < 3.5, 200.0, np.where(r < 3.9, 4000.0, 1000.0))
+    noisy = gaussian_filter(ball, (0, 1, 1)) + np.random.default_rng(1).normal(0, 10, ball.shape)
+    stack = Stack.from_array(noisy.round().astype(np.uint16), axes="ZYX", spacing_mm=(spacing, um, um))
+    plane = Plane(point_mm=(6 + 3.5 + 0.9, 0, 0), normal=(1, 0, 0))
+    result = pyicg.score_stack(stack, profile=CameraProfile.identity((size, size)), view="section", plane=plane)
+    assert result.distance is not None
+    assert result.distance.ci_mm[0] <= 0.9 <= result.distance.ci_mm[1]
+    assert result.margin is not None
+    assert result.margin.label != "R0"
+
+
+def test_saturated_rims_leave_the_margin_open() -> None:
+    camera = pyicg.phantom.SimulatedCamera(gain_dn_per_e=1.4)
+    scene = pyicg.phantom.section_stack(margins_mm=(0.4, 6.0), camera=camera)
+    result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
+    assert result.margin is not None
+    assert result.margin.label == "indeterminate"
+    assert "saturated_lower_bound" in result.margin.reasons
+
+
+def test_a_black_table_is_not_the_background() -> None:
+    scene = pyicg.phantom.section_stack(margins_mm=(1.5,))
+    frames = np.stack(list(scene.stack))
+    table = np.repeat(frames[:, -1:, :], 2 * frames.shape[1], axis=1)
+    wide = np.concatenate([frames, table], axis=1)
+    shape = wide.shape[1:]
+
+    def grown(array: Any, fill: float) -> Any:
+        return np.concatenate([array, np.full((table.shape[1], shape[1]), fill, array.dtype)])
+
+    profile = replace(
+        scene.profile,
+        shape=shape,
+        dark=grown(scene.profile.dark, float(scene.profile.dark.mean())),
+        flat=grown(scene.profile.flat, 1.0),
+        bad=grown(scene.profile.bad, 0),
+    )
+    stack = Stack.from_array(
+        wide, axes="ZYX", spacing_mm=scene.stack.spacing_mm, exposure_ms=scene.stack.exposure_ms, bit_depth=12
+    )
+    result = pyicg.score_stack(stack, profile=profile, view="section", plane=scene.plane)
+    assert result.summary["median_sbr"] == pytest.approx(scene.truth.sbr, rel=0.03)
+    assert "empty_field_left_out" in result.summary["reasons"]
+    assert result.distance is not None
+    assert result.distance.min_mm == pytest.approx(1.5, abs=0.15)

@@ -26,6 +26,7 @@ py::dict background_dict(const Background& b) {
   d["sem"] = b.sem;
   d["n_pixels"] = b.n_pixels;
   d["reason"] = reason_or_none(b.reason);
+  d["empty_field"] = b.empty_field;
   return d;
 }
 

@@ -73,7 +73,9 @@ static_assert(same(PYICG_REASON_NO_RESPONSE, Reason::no_response));
 static_assert(same(PYICG_REASON_NON_UNIFORMITY_NOT_RESOLVED, Reason::non_uniformity_not_resolved));
 static_assert(same(PYICG_REASON_GAIN_NOT_CONSTANT, Reason::gain_not_constant));
 static_assert(same(PYICG_REASON_QUANTISATION_LIMITED, Reason::quantisation_limited));
-static_assert(PYICG_REASON_QUANTISATION_LIMITED + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_EMPTY_FIELD_LEFT_OUT, Reason::empty_field_left_out));
+static_assert(same(PYICG_REASON_NOT_FINITE, Reason::not_finite));
+static_assert(PYICG_REASON_NOT_FINITE + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

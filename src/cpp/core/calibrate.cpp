@@ -124,6 +124,11 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
     require(std::isnan(exposure) || (exposure > 0 && std::isfinite(exposure)),
             "exposures must be positive, found " + number(exposure) + " ms");
   }
+  require(!(data_.exposure_min_ms > data_.exposure_max_ms), "exposure_min_ms is larger than exposure_max_ms");
+  require(std::isnan(data_.gain_dn_per_e) || (data_.gain_dn_per_e > 0 && std::isfinite(data_.gain_dn_per_e)),
+          "gain_dn_per_e must be positive or NaN, found " + number(data_.gain_dn_per_e));
+  require(std::isnan(data_.read_noise_dn) || (data_.read_noise_dn >= 0 && std::isfinite(data_.read_noise_dn)),
+          "read_noise_dn must be 0 or more, or NaN, found " + number(data_.read_noise_dn));
   require(!std::isinf(data_.gain_db), "gain_db must be finite, found " + number(data_.gain_db));
   data_.bad.resize(size, 0);
   if (!data_.dark.empty()) {

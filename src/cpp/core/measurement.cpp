@@ -40,6 +40,8 @@ const char* reason_name(Reason reason) noexcept {
       "non_uniformity_not_resolved",
       "gain_not_constant",
       "quantisation_limited",
+      "empty_field_left_out",
+      "not_finite",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -150,6 +150,8 @@ void Scorer::finish() {
   add(score_.background.reason);
   add(score_.contrast.sbr.reason);
   if (!calibrated) add(Reason::uncalibrated);
+  if (score_.background.empty_field) add(Reason::empty_field_left_out);
+  if (c.not_finite > 0) add(Reason::not_finite);
   if (c.out_of_range) add(Reason::out_of_range);
   if (std::isnan(score_.background.level) && c.saturated > 0) add(Reason::saturated_lower_bound);
   if (std::isnan(c.exposure_ms)) add(Reason::no_exposure);

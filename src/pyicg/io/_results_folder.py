@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import tempfile
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pyicg.errors import InputError
@@ -24,22 +26,40 @@ def check_writable(folder: Path) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files under temporary names, then rename each; a failure while writing changes nothing."""
+    """Write all files under temporary names, then rename; a failure or Ctrl-C while writing changes nothing.
+
+    A new folder appears as a whole. In one that is there the files are renamed one after the other, with Ctrl-C held
+    back until all are.
+    """
+    partial = (folder if folder.is_dir() else folder.parent) / f".pyicg-partial-{uuid.uuid4().hex}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".pyicg-partial-", dir=folder))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
+        partial.mkdir(parents=True)
         for name, content in files.items():
             (partial / name).write_bytes(content)
-        for name in files:
-            (partial / name).replace(folder / name)
+        with _interrupts_held():
+            if folder.is_dir():
+                for name in files:
+                    (partial / name).replace(folder / name)
+            else:
+                partial.rename(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(partial)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for a moment, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _unwritable(folder: Path, error: OSError) -> InputError:

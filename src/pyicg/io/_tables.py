@@ -85,6 +85,8 @@ def lesion_records(lesion: SpecimenLesion) -> list[dict[str, Any]]:
         row["lesion_distance_warnings"] = " ".join(distance.warnings) if distance else ""
         row["lesion_margin"] = status.label if status else ""
         row["lesion_p_r1"] = status.p_r1 if status else None
+        row["lesion_p_r1_lo"] = status.ci[0] if status else None
+        row["lesion_p_r1_hi"] = status.ci[1] if status else None
         rows.append(row)
     return rows
 

@@ -63,10 +63,12 @@ def build(score: Scored) -> tuple[bytes, str]:
         "pixel_size_mm": pixel_size,
         "foot_yx": foot,
         "plane_line": line,
-        "distance_mm": None if score.distance is None else score.distance.min_mm,
+        "distance": score.distance,
         "unit": key.unit,
     }
     title = f"{name.capitalize()} {key.index}"
+    if score.summary.get("truth"):
+        title = f"SIMULATED. {title}"
     overlay = figures.overlay(score.key_image, **drawn, title=f"{title} (key {name})")
     pictures = [html.Picture(f"{title}, the key {name}", html.overlay_caption(score, line, foot), overlay)]
     if window is not None:

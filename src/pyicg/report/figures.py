@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyicg.report.geometry import Line, Point
-    from pyicg.results import FrameScore
+    from pyicg.results import Distance, FrameScore
 
 __all__ = ["chart", "overlay"]
 
@@ -37,7 +37,7 @@ def overlay(
     pixel_size_mm: Point | float | None,
     foot_yx: Point | None = None,
     plane_line: Line | None = None,
-    distance_mm: float | None = None,
+    distance: Distance | None = None,
     window: Line | None = None,
     title: str = "",
     unit: str = "DN",
@@ -58,7 +58,7 @@ def overlay(
         Point of the tumour's edge that is closest to the plane, pixels.
     plane_line : ((y, x), (y, x)) or None
         Resection plane in this frame, pixels.
-    distance_mm : float or None
+    distance : Distance or None
         Distance to write beside the closest point.
     window : ((y0, x0), (y1, x1)) or None
         Part of the frame to show, pixels; None shows all of it.
@@ -94,7 +94,7 @@ def overlay(
     bar = figure.colorbar(shown, ax=axes, extend="both", shrink=0.9, pad=0.02)
     bar.set_label(unit_in_words(unit, calibrated=score.quality.calibrated), parse_math=False)
     marks.draw_lesions(axes, score)
-    marks.draw_plane(axes, foot_yx, plane_line, distance_mm, size)
+    marks.draw_plane(axes, foot_yx, plane_line, distance, size)
     marks.draw_hot_spots(axes, score)
     marks.draw_scale_bar(axes, right - left, None if size is None else size[1])
     axes.set_title(marks.drawable(title), parse_math=False, fontsize=11)

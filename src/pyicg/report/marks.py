@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pyicg.report.geometry import Line, Point
-    from pyicg.results import FrameScore
+    from pyicg.results import Distance, FrameScore
 
 __all__ = [
     "LEFT_OUT_COLOUR",
@@ -105,7 +105,7 @@ def draw_lesions(axes: Axes, score: FrameScore) -> None:
 
 
 def draw_plane(
-    axes: Axes, foot_yx: Point | None, line: Line | None, distance_mm: float | None, pixel_size_mm: Point | None
+    axes: Axes, foot_yx: Point | None, line: Line | None, distance: Distance | None, pixel_size_mm: Point | None
 ) -> None:
     """Draw the resection plane, the closest point and the distance between them."""
     if line is not None:
@@ -124,7 +124,11 @@ def draw_plane(
         "zorder": 6,
     }
     axes.plot(foot_yx[1], foot_yx[0], label=label, **dot)
-    text = "" if distance_mm is None or math.isnan(distance_mm) else f"{number(distance_mm)} mm"
+    text = ""
+    if distance is not None and not math.isnan(distance.min_mm):
+        text = f"{number(distance.min_mm)} mm"
+        if not any(math.isnan(bound) for bound in distance.ci_mm):
+            text += f" [{number(distance.ci_mm[0])}, {number(distance.ci_mm[1])}]"
     middle = foot_yx
     if line is not None:
         # The perpendicular is dropped in millimetres: with oblong pixels it is none in pixels.

@@ -52,6 +52,7 @@ SENTENCES = {
     "no_spatial_series": "No series of frames for the spatial figures was given.",
     "not_saturated": "The brightest light level does not reach saturation.",
     "too_few_cases": "Too few cases for this number.",
+    "empty_field_left_out": "A dark, empty field covers much of the frame; the background is that of the rest.",
     "too_few_exposures": "Too few exposure times for this number.",
     "no_response": "The camera's signal does not rise with the light.",
     "non_uniformity_not_resolved": "The pixels differ by less than the noise shows.",

@@ -30,12 +30,14 @@ struct Background {
   double sem = nan;    // standard error of the level
   std::size_t n_pixels = 0;
   Reason reason = Reason::none;
+  bool empty_field = false;  // a dark field without tissue was left out (mode)
 };
 
 // Background of a frame. `use` (non-zero = use) and `exclude` (non-zero = leave out) may have a null data pointer;
 // BackgroundPolicy::mask needs `use`. `scratch` is reused between calls;
 // `step` is the size of one count in the unit of the data, 0 where there are no whole counts.
-//   mode        centre of the densest part of the histogram: robust to a bright lesion and to a dark drape
+//   mode        centre of the densest part of the histogram: robust to a bright lesion and to a dark drape; where that
+//               part is an empty field (a tenth of the pixels lie over 20 times its level), of the rest
 //   median      median after clipping at 3 sigma until nothing changes
 //   percentile  25th percentile
 //   mask        mean and standard deviation of `use`

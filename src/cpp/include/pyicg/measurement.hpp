@@ -42,8 +42,10 @@ enum class Reason : std::uint32_t {
   non_uniformity_not_resolved = 31,
   gain_not_constant = 32,
   quantisation_limited = 33,
+  empty_field_left_out = 34,
+  not_finite = 35,
 };
-inline constexpr std::uint32_t reason_count = 34;
+inline constexpr std::uint32_t reason_count = 36;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;
