@@ -26,7 +26,8 @@ struct Pool {
 // Calls work(first, last) on disjoint ranges that cover [0, count). An exception of any worker is thrown again here.
 template <class Work>
 void parallel_ranges(std::size_t count, unsigned threads, const Work& work) {
-  const std::size_t workers = std::min<std::size_t>(std::max(threads, 1U), std::max<std::size_t>(count, 1));
+  constexpr unsigned most = 256;  // more threads than any machine gains from: a mistyped number must not exhaust one
+  const std::size_t workers = std::min<std::size_t>(std::clamp(threads, 1U, most), std::max<std::size_t>(count, 1));
   if (workers <= 1) {
     work(std::size_t{0}, count);
     return;
