@@ -135,10 +135,10 @@ bool leave_out_empty_field(const Background& found, std::vector<float>& values) 
   // The field's own spread, and light that strays into it from the specimen.
   const double field_ends = std::max(found.level + 10 * found.sigma, 5 * found.level);
   const double tissue_begins = std::max(beyond_any_lesion * found.level, field_ends);
-  const auto tissue =
-      std::count_if(values.begin(), values.end(), [&](float v) { return static_cast<double>(v) > tissue_begins; });
+  const auto over = [&](float v) { return static_cast<double>(v) > tissue_begins; };
+  const auto tissue = static_cast<std::size_t>(std::count_if(values.begin(), values.end(), over));
+  if (tissue < min_background_pixels) return false;
   if (static_cast<double>(tissue) < share * static_cast<double>(values.size())) return false;
-  if (static_cast<std::size_t>(tissue) < min_background_pixels) return false;
   std::erase_if(values, [&](float v) { return !(static_cast<double>(v) > field_ends); });
   return true;
 }
