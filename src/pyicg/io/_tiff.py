@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from tifffile import TiffFile, TiffPageSeries
 
@@ -99,9 +100,16 @@ def _read(tif: TiffFile, path: str) -> ImageFile:
     )
 
 
+def _unsqueezed(series: Any) -> tuple[str, tuple[int, ...]]:
+    """Return a series' axes and shape with those of length 1, which older tifffile (up to 2026.3) drops unless told."""
+    if hasattr(series, "get_axes"):
+        return series.get_axes(squeeze=False), tuple(series.get_shape(squeeze=False))
+    return series.axes, tuple(series.shape)
+
+
 def _lead_axes(series: TiffPageSeries, chain: Chain, path: str) -> tuple[str, tuple[int, ...]]:
     """Return letters and lengths of the axes before Y and X; planar samples are channels."""
-    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    axes, shape = _unsqueezed(series)
     if axes.endswith("S"):
         axes, shape = axes[:-1], shape[:-1]
     if not axes.endswith("YX") or shape[-2:] != chain.frame_shape:
