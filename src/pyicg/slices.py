@@ -13,7 +13,9 @@ from pyicg.results import FloatArray, Lesion, RejectedRegion
 __all__ = ["Slice", "SurfacePoints", "goes_on", "rim_cut_open", "surface_points"]
 
 _LEVEL_DOUBT = 0.1  # the boundary's level is taken as known within +-10 % of the step, uniformly
-_THICK_SLICE_MM = 2.0  # above it the error of a slice-wise minimum is half a millimetre: too much for a 1 mm decision
+# The minimum over slices of a sphere errs by 0.12 mm (RMSE, simulated) at 2 mm slices and by 0.54 mm at 5 mm: beyond
+# 2 mm, our choice between the two, slices are called too thick for a 1 mm decision.
+_THICK_SLICE_MM = 2.0
 _THIN_RIM = 3.0  # a rim thinner than this many widths of its edge has no plateau to measure a half level from
 
 

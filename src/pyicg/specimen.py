@@ -68,15 +68,15 @@ def section_answer(
     if plane is None:
         reason = "no_plane" if lesions else "no_lesion"
         return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
-    measured = [(lesion.distance, lesion) for lesion in lesions if lesion.distance is not None]
-    if not measured:
+    distances = [lesion.distance for lesion in lesions if lesion.distance is not None]
+    if not distances:
         missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0), n_slices=len(frames))
         return missing, margin.from_distance(missing)
     slices = [Slice(frame.index, frame.lesions, frame.rejected) for frame in frames]
     extra = ("no_enclosed_core",) if cut_open(slices, plane, spacing_mm=_known(spacing)) else ()
-    nearest = min((distance for distance, _ in measured), key=lambda distance: distance.min_mm)
+    nearest = min(distances, key=lambda distance: distance.min_mm)
     # The worst lesion decides: a wide interval further off may hold what a narrow one nearby does not.
-    statuses = [margin.from_distance(replace(d, warnings=(*d.warnings, *extra))) for d, _ in measured]
+    statuses = [margin.from_distance(replace(d, warnings=(*d.warnings, *extra))) for d in distances]
     worst = min(statuses, key=lambda status: (_WORST_FIRST.index(status.label), -status.p_r1))
     limits = {r for frame in frames for r in frame.reasons if r in _LIMITS}
     if any(seen.sbr.reason == "saturated_lower_bound" for lesion in lesions for _, seen in lesion.members):
