@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -393,10 +392,3 @@ def test_section_seeds_reproduce_bits() -> None:
 def test_impossible_specimens_are_refused(options: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         section_stack(**options)  # type: ignore[arg-type]
-
-
-def test_defaults_are_quick() -> None:
-    for make in (bed_scene, section_stack):
-        start = time.process_time()
-        make()
-        assert time.process_time() - start < 1.5
