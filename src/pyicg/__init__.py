@@ -13,11 +13,13 @@ from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgE
 from pyicg.frame import Stack
 from pyicg.io import read_stack
 from pyicg.profile import CameraProfile, build_profile
+from pyicg.profile_check import ProfileCheck, check_profile
 from pyicg.results import (
     Background,
     CalibratedFrame,
     Contrast,
     Distance,
+    Finding,
     FrameScore,
     HotSpot,
     Lesion,
@@ -40,6 +42,7 @@ __all__ = [
     "CameraReport",
     "Contrast",
     "Distance",
+    "Finding",
     "FrameScore",
     "HotSpot",
     "InputError",
@@ -47,6 +50,7 @@ __all__ = [
     "MarginStatus",
     "Measurement",
     "Plane",
+    "ProfileCheck",
     "ProfileError",
     "PyicgError",
     "Quality",
@@ -61,6 +65,7 @@ __all__ = [
     "build_profile",
     "calibrate",
     "characterize",
+    "check_profile",
     "contrast",
     "distance_to_plane",
     "distance_to_surface",

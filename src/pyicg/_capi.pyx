@@ -62,6 +62,13 @@ cdef uint64_t _expect(shape, uint64_t height, uint64_t width, name) except 0:
     return height * width
 
 
+cdef const float* _float_map(const float[:, ::1] map, uint64_t height, uint64_t width, name) except? NULL:
+    if map is None:
+        return NULL
+    _expect((map.shape[0], map.shape[1]), height, width, name)
+    return &map[0, 0]
+
+
 cdef class Scorer:
     """One camera mode and one set of options; scores frames of (height, width) through the C interface.
 
@@ -71,11 +78,13 @@ cdef class Scorer:
     ----------
     height, width : int
         Shape of every frame.
-    dark, flat : ndarray of float32, shape (height, width), or None
-        Dark map in DN; relative response, mean 1. C-contiguous.
+    dark, dark_rate, dark_sigma, flat, flat_sigma, read_noise_map, gain_map : ndarray of float32, or None
+        Maps of shape (height, width), C-contiguous; see ``pyicg_profile_data``.
     bad : ndarray of uint8, shape (height, width), or None
         Non-zero: bad pixel. C-contiguous.
-    linearity, saturation_dn, exposure_ms, exposure_min_ms, exposure_max_ms, gain_db, gain_dn_per_e, read_noise_dn, calibrated
+    linearity_table : ndarray of float64, shape (N,), or None
+        Linear signal in steps of `linearity_step_dn` counts; takes the place of `linearity`.
+    linearity, linearity_step_dn, saturation_dn, exposure_ms, exposure_min_ms, exposure_max_ms, dark_mean_exposure_ms, dark_exposure_sd_ms, gain_db, gain_dn_per_e, read_noise_dn, response_nm_per_dn_ms, calibrated
         As in ``pyicg_profile_data``; NaN where unknown.
     view : str
         "bed" or "section".
@@ -92,12 +101,16 @@ cdef class Scorer:
     cdef object _lock
 
     def __cinit__(
-        self, uint64_t height, uint64_t width, *, const float[:, ::1] dark=None, const float[:, ::1] flat=None,
-        const uint8_t[:, ::1] bad=None, linearity=(1.0, 0.0, 0.0), double saturation_dn=math.inf,
-        double exposure_ms=math.nan, double exposure_min_ms=math.nan, double exposure_max_ms=math.nan,
-        double gain_db=math.nan, double gain_dn_per_e=math.nan, double read_noise_dn=math.nan, bint calibrated=False,
-        str view="bed", double sbr_cut=1.5, double pixel_size_mm=math.nan, double min_area_px=math.nan,
-        double smooth_px=1.0, double psf_sigma_px=math.nan,
+        self, uint64_t height, uint64_t width, *, const float[:, ::1] dark=None, const float[:, ::1] dark_rate=None,
+        const float[:, ::1] dark_sigma=None, const float[:, ::1] flat=None, const float[:, ::1] flat_sigma=None,
+        const float[:, ::1] read_noise_map=None, const float[:, ::1] gain_map=None, const uint8_t[:, ::1] bad=None,
+        linearity=(1.0, 0.0, 0.0), const double[::1] linearity_table=None, double linearity_step_dn=math.nan,
+        double saturation_dn=math.inf, double exposure_ms=math.nan, double exposure_min_ms=math.nan,
+        double exposure_max_ms=math.nan, double dark_mean_exposure_ms=math.nan, double dark_exposure_sd_ms=math.nan,
+        double gain_db=math.nan, double gain_dn_per_e=math.nan, double read_noise_dn=math.nan,
+        double response_nm_per_dn_ms=math.nan, bint calibrated=False, str view="bed", double sbr_cut=1.5,
+        double pixel_size_mm=math.nan, double min_area_px=math.nan, double smooth_px=1.0,
+        double psf_sigma_px=math.nan,
     ):
         cdef capi.pyicg_error error
         error.struct_size = sizeof(error)
@@ -106,22 +119,33 @@ cdef class Scorer:
         data.calibrated = calibrated
         data.height = height
         data.width = width
-        data.dark = data.flat = NULL
+        data.dark = _float_map(dark, height, width, "dark")
+        data.dark_rate = _float_map(dark_rate, height, width, "dark_rate")
+        data.dark_sigma = _float_map(dark_sigma, height, width, "dark_sigma")
+        data.flat = _float_map(flat, height, width, "flat")
+        data.flat_sigma = _float_map(flat_sigma, height, width, "flat_sigma")
+        data.read_noise_map = _float_map(read_noise_map, height, width, "read_noise_map")
+        data.gain_map = _float_map(gain_map, height, width, "gain_map")
         data.bad = NULL
-        if dark is not None and _expect((dark.shape[0], dark.shape[1]), height, width, "dark"):
-            data.dark = &dark[0, 0]
-        if flat is not None and _expect((flat.shape[0], flat.shape[1]), height, width, "flat"):
-            data.flat = &flat[0, 0]
         if bad is not None and _expect((bad.shape[0], bad.shape[1]), height, width, "bad"):
             data.bad = &bad[0, 0]
         data.linearity[0], data.linearity[1], data.linearity[2] = linearity
+        data.linearity_table = NULL
+        data.linearity_table_size = 0
+        if linearity_table is not None and linearity_table.shape[0] > 0:
+            data.linearity_table = &linearity_table[0]
+            data.linearity_table_size = linearity_table.shape[0]
+        data.linearity_step_dn = linearity_step_dn
         data.saturation_dn = saturation_dn
         data.exposure_ms = exposure_ms
         data.exposure_min_ms = exposure_min_ms
         data.exposure_max_ms = exposure_max_ms
+        data.dark_mean_exposure_ms = dark_mean_exposure_ms
+        data.dark_exposure_sd_ms = dark_exposure_sd_ms
         data.gain_db = gain_db
         data.gain_dn_per_e = gain_dn_per_e
         data.read_noise_dn = read_noise_dn
+        data.response_nm_per_dn_ms = response_nm_per_dn_ms
 
         cdef capi.pyicg_scorer_options options
         options.struct_size = sizeof(options)

@@ -10,22 +10,50 @@ class Profile:
         height: int,
         width: int,
         dark: npt.NDArray[np.float32] | None = None,
+        dark_rate: npt.NDArray[np.float32] | None = None,
+        dark_sigma: npt.NDArray[np.float32] | None = None,
         flat: npt.NDArray[np.float32] | None = None,
+        flat_sigma: npt.NDArray[np.float32] | None = None,
         bad: npt.NDArray[np.uint8] | None = None,
+        read_noise_map: npt.NDArray[np.float32] | None = None,
+        gain_map: npt.NDArray[np.float32] | None = None,
         linearity: tuple[float, float, float] = (1.0, 0.0, 0.0),
+        linearity_table: npt.NDArray[np.float64] | None = None,
+        linearity_step_dn: float = ...,
         saturation_dn: float = ...,
         exposure_ms: float = ...,
         exposure_min_ms: float = ...,
         exposure_max_ms: float = ...,
+        dark_mean_exposure_ms: float = ...,
+        dark_exposure_sd_ms: float = ...,
         gain_db: float = ...,
         gain_dn_per_e: float = ...,
         read_noise_dn: float = ...,
+        response_nm_per_dn_ms: float = ...,
         calibrated: bool = False,
     ) -> None: ...
     @property
     def shape(self) -> tuple[int, int]: ...
     @property
     def has_variance(self) -> bool: ...
+
+class FrameSums:
+    def __init__(self, height: int, width: int, full_scale: int) -> None: ...
+    def add(self, frame: npt.NDArray[Any]) -> None: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def sum(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def sum_squares(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def step_squares(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def zeros(self) -> int: ...
+    @property
+    def saturated(self) -> int: ...
+    @property
+    def frame_totals(self) -> list[int]: ...
 
 class Scorer:
     def __init__(self, profile: Profile, *, view: str, sbr_cut: float, pixel_size_mm: float) -> None: ...
@@ -41,7 +69,13 @@ def calibrate(
     exposure_ms: float,
     gain_db: float,
     out: npt.NDArray[np.float32] | None,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, float, float, float]: ...
+    unit: str | None,
+    variance: bool,
+    exclude: npt.NDArray[np.uint8] | None,
+    ambient: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, str] | None,
+) -> tuple[
+    npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, str, float, float, float
+]: ...
 def estimate_background(
     data: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], *, policy: str, use: Any, exclude: Any, step: float
 ) -> dict[str, Any]: ...

@@ -10,9 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._core import FrameSums
 from .errors import ProfileError
 
-__all__ = ["FrameSeries", "accumulate", "check_dark", "dead_pixels", "flat_signal", "hot_pixels", "noisy_pixels"]
+__all__ = [
+    "FrameSeries",
+    "accumulate",
+    "blinking_pixels",
+    "check_dark",
+    "dead_pixels",
+    "flat_signal",
+    "hot_pixels",
+    "noisy_pixels",
+]
 
 _Reals = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
@@ -25,10 +35,14 @@ _UNLIT = 0.05
 _LOCAL_WINDOW = 7
 _NOISY_FACTOR = 10.0
 _NOISY_MIN_FRAMES = 8
+_BLINKING_MIN_FRAMES = 16
+_BLINKING_FACTOR = 3.0
+_BLINKING_CHANCE = 1e-5
 _QUANTISATION_DN2 = 1.0 / 12.0
 _MAX_ZERO_SHARE = 0.05
 _MAX_SATURATED_SHARE = 0.001
 _MIN_FLAT_SHARE = 0.01
+_EXPOSURE_TOLERANCE = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +50,15 @@ class FrameSeries:
     """Sums over `n` frames.
 
     `mean` is the (H, W) temporal mean in DN and `variance` the (H, W) sample variance in DN^2 (None for one frame);
-    `frame_variance` is the sample variance of the frame means; the shares are of all samples.
+    `step_variance` is half the mean squared step from frame to frame, which for white noise is another estimate of the
+    variance and for slow changes a smaller one; `frame_variance` is the sample variance of the frame means; the shares
+    are of all samples.
     """
 
     n: int
     mean: _Reals
     variance: _Reals | None
+    step_variance: _Reals | None
     frame_variance: float
     zero_share: float
     saturated_share: float
@@ -53,8 +70,10 @@ class FrameSeries:
         return max(float(self.variance[good].mean()) - self.frame_variance, 0.0)
 
 
-def accumulate(frames: Iterable[npt.NDArray[Any]], name: str, bit_depth: int) -> FrameSeries:
-    """Sum frames one at a time; the sums are integers, so they are exact and their order is of no consequence.
+def accumulate(
+    frames: Iterable[npt.NDArray[Any]], name: str, bit_depth: int, *, exposure_ms: float | None = None
+) -> FrameSeries:
+    """Sum frames one at a time, in the core; the sums are integers, so they are exact.
 
     Parameters
     ----------
@@ -64,36 +83,50 @@ def accumulate(frames: Iterable[npt.NDArray[Any]], name: str, bit_depth: int) ->
         What to call them in messages.
     bit_depth : int
         Bits per pixel.
+    exposure_ms : float, optional
+        The exposure they are said to have.
 
     Raises
     ------
     ProfileError
-        When there are no frames, or they are not linear raw counts of one shape within the bit depth.
+        When there are no frames, they are not linear raw counts of one shape within the bit depth, or a stack states an
+        exposure that differs from `exposure_ms` by more than 0.1 %.
     """
     transfer = getattr(frames, "transfer", "linear")
     if transfer != "linear":
         raise ProfileError(f"{name} frames: transfer is {transfer!r}, expected 'linear'; use raw frames of the camera")
+    stated = getattr(frames, "exposure_ms", None)
+    if not (stated is None or exposure_ms is None or math.isclose(stated, exposure_ms, rel_tol=_EXPOSURE_TOLERANCE)):
+        raise ProfileError(
+            f"{name} frames: they state an exposure of {stated:g} ms, expected {exposure_ms:g} ms; give the right "
+            "exposure or the right frames"
+        )
     limit = 2**bit_depth - 1
-    sums: npt.NDArray[np.int64] | None = None  # of the counts and of their squares
-    totals: list[int] = []
-    zeros = saturated = 0
+    sums: FrameSums | None = None
+    shape: tuple[int, int] | None = None
     for index, frame in enumerate(frames):
-        _check_frame(frame, f"{name} frame {index}", None if sums is None else sums.shape[1:], limit)
+        _check_frame(frame, f"{name} frame {index}", shape, limit)
         if sums is None:
-            sums = np.zeros((2, *frame.shape), np.int64)
-        sums[0] += frame
-        sums[1] += np.square(frame, dtype=np.int64)
-        totals.append(int(frame.sum(dtype=np.int64)))
-        zeros += frame.size - int(np.count_nonzero(frame))
-        saturated += int(np.count_nonzero(frame == limit))
+            shape = frame.shape
+            sums = FrameSums(frame.shape[0], frame.shape[1], limit)
+        sums.add(np.ascontiguousarray(frame))  # one plane of a colour mosaic has its columns apart
     if sums is None:
         raise ProfileError(f"{name} frames: found none, expected at least one")
-    n, size = len(totals), sums[0].size
-    variance, frame_variance = None, math.nan
-    if n > 1:  # exact in 64 bits up to 46 340 frames of 16 bits
-        variance = (n * sums[1] - sums[0] ** 2) / (n * (n - 1))
+    return _series(sums)
+
+
+def _series(sums: FrameSums) -> FrameSeries:
+    n, total, size = sums.n, sums.sum, sums.sum.size
+    variance, step_variance, frame_variance = None, None, math.nan
+    if n > 1:
+        # n * sum(y^2) - sum(y)^2 outgrows 64 bits; with sum(y) = whole n + rest every term below is exact.
+        whole, rest = np.divmod(total, n)
+        variance = (sums.sum_squares - whole * (whole * n + 2 * rest) - rest**2 / n) / (n - 1)
+        step_variance = sums.step_squares / (2.0 * (n - 1))
+        totals = sums.frame_totals
         frame_variance = (n * sum(t * t for t in totals) - sum(totals) ** 2) / (n * (n - 1) * size**2)
-    return FrameSeries(n, sums[0] / n, variance, frame_variance, zeros / (n * size), saturated / (n * size))
+    shares = (count / (n * size) for count in (sums.zeros, sums.saturated))
+    return FrameSeries(n, total / n, variance, step_variance, frame_variance, *shares)
 
 
 def check_dark(dark: FrameSeries) -> None:
@@ -139,6 +172,33 @@ def noisy_pixels(dark: FrameSeries) -> _Bools:
     if dark.variance is None or dark.n < _NOISY_MIN_FRAMES:
         return np.zeros(dark.mean.shape, np.bool_)
     return np.asarray(dark.variance > _NOISY_FACTOR * max(float(np.median(dark.variance)), _QUANTISATION_DN2))
+
+
+def blinking_pixels(series: FrameSeries) -> _Bools:
+    """Return where the level jumps now and then; nowhere when there are under 16 frames to tell.
+
+    A pixel that dwells at each of two levels varies more from first to last than from frame to frame. With
+    ``r = 1 - step variance / variance`` (one minus half of von Neumann's ratio), a pixel blinks when its variance is
+    over 3 times the median, the median taken as at least 1/12 DN^2, and r is so large that white Gaussian noise
+    exceeds it with p < 1e-5. Both are independent for such noise: a pixel of median noise is flagged with p < 1e-8. A
+    drift that all pixels share is allowed for by comparing Fisher's z of r with its median.
+
+    Sources: von Neumann, Ann. Math. Stat. 12 (1941) 367; r closely follows a symmetric beta law
+    of its variance (n - 2)/(n^2 - 1).
+    """
+    from scipy.special import betainccinv
+
+    n = series.n
+    if series.variance is None or series.step_variance is None or n < _BLINKING_MIN_FRAMES:
+        return np.zeros(series.mean.shape, np.bool_)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a pixel that never changes is 0/0, and does not blink
+        r = 1.0 - series.step_variance / series.variance
+    shape = ((n * n - 1) / (n - 2) - 1) / 2  # of the beta law on -1..1, whose variance is 1 / (2 shape + 1)
+    limit = 2.0 * float(betainccinv(shape, shape, _BLINKING_CHANCE)) - 1.0
+    drift = float(np.nanmedian(r)) if np.isfinite(r).any() else 0.0
+    z = np.arctanh(np.clip(r, -0.999999, 0.999999)) - math.atanh(max(drift, 0.0))
+    loud = series.variance > _BLINKING_FACTOR * max(float(np.median(series.variance)), _QUANTISATION_DN2)
+    return np.asarray(loud & (z > math.atanh(limit)))
 
 
 def dead_pixels(response: _Reals) -> _Bools:

@@ -61,6 +61,15 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_QUANTISATION_LIMITED
         PYICG_REASON_EMPTY_FIELD_LEFT_OUT
         PYICG_REASON_NOT_FINITE
+        PYICG_REASON_NOT_LINEAR
+        PYICG_REASON_UNEVEN_LIGHT
+        PYICG_REASON_EXPOSURE_INCONSISTENT
+        PYICG_REASON_OFFSET_DRIFT
+        PYICG_REASON_NOISE_CHANGED
+        PYICG_REASON_GAIN_CHANGED
+        PYICG_REASON_FLAT_CHANGED
+        PYICG_REASON_NEW_BAD_PIXELS
+        PYICG_REASON_FEW_FRAMES
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8
@@ -94,16 +103,27 @@ cdef extern from "pyicg/pyicg.h" nogil:
         uint64_t height
         uint64_t width
         const float* dark
+        const float* dark_rate
+        const float* dark_sigma
         const float* flat
+        const float* flat_sigma
+        const float* read_noise_map
+        const float* gain_map
         const uint8_t* bad
         double linearity[3]
+        const double* linearity_table
+        uint64_t linearity_table_size
+        double linearity_step_dn
         double saturation_dn
         double exposure_ms
         double exposure_min_ms
         double exposure_max_ms
+        double dark_mean_exposure_ms
+        double dark_exposure_sd_ms
         double gain_db
         double gain_dn_per_e
         double read_noise_dn
+        double response_nm_per_dn_ms
 
     ctypedef struct pyicg_scorer_options:
         uint32_t struct_size

@@ -1,109 +1,140 @@
 """Camera characterisation, computed per EMVA 1288 Release 4.0 Linear.
 
-Every figure comes from bright and dark frames of an evenly lit camera without a lens. The numbers in the comments
-are the steps of `docs/characterize.md`.
+Every figure comes from bright and dark frames of an evenly lit camera without a lens. Step numbers are those of
+`docs/characterize.md`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyicg import _photon_transfer as transfer
+from pyicg._camera_findings import TOUCHED, gain_finding, level_findings, spatial_findings
 from pyicg._frame_series import FrameSeries, accumulate, check_dark
+from pyicg._non_uniformity import NonUniformity, Part, deviation, non_uniformity, smallest_side
+from pyicg._photon_transfer import Bracket, Figure, Levels
+from pyicg._tiles import replicates, square_root, tile_means
 from pyicg.errors import InputError, ProfileError
-from pyicg.results import Measurement
+from pyicg.results import Finding, Measurement, to_plain
 
-__all__ = ["CameraReport", "characterize"]
+__all__ = ["CameraReport", "Level", "characterize"]
 
 Frames = Iterable[npt.NDArray[Any]]
 FloatArray = npt.NDArray[np.float64]
 
-_MIN_LEVELS = 3
-_MIN_EXPOSURES = 6
-_SATURATED_SHARE = (0.001, 0.002)  # 0.1-0.2 % of the pixels at full scale mark saturation
-_FIT_SHARE = 0.70
-_LINEARITY_RANGE = (0.05, 0.95)
-_GAIN_SPREAD_LIMIT = 0.03
-_QUANTISATION_VARIANCE = 1.0 / 12.0
-_VARIANCE_FLOOR = 0.24  # below it quantisation hides the noise, and 0.49 DN is used
-_FLOORED_VARIANCE = 0.49**2
-_HIGH_PASS_MARGIN = 9  # half widths of the three low-pass kernels: 3 + 5 + 1
-_HIGH_PASS_WHITE_GAIN = 0.988495  # variance that the high-pass leaves of white noise: sum of its squared weights
+_MAX_SATURATED_SHARE = 0.001
+_DECIBELS = 20.0 / math.log(10.0)
+_BITS = 1.0 / math.log(2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of light: `signal_dn` is the bright mean minus the dark mean, variances are temporal, in DN^2.
+
+    `exposure_ms` and `photons` (per pixel) are None where they were not given; `in_fit` says whether gain and
+    responsivity use the level.
+    """
+
+    exposure_ms: float | None
+    photons: float | None
+    signal_dn: float
+    variance_dn2: float
+    dark_mean_dn: float
+    dark_variance_dn2: float
+    saturated_share: float
+    in_fit: bool
 
 
 @dataclass(frozen=True, slots=True)
 class CameraReport:
     """What a camera is, computed per EMVA 1288 Release 4.0 Linear (or with the choices of Release 3.1).
 
-    Every figure is a `Measurement`; an undefined one is NaN with a reason code.
+    Every figure is a `Measurement`; an undefined one is NaN with a reason code. m and s^2 are mean and temporal
+    variance of a level in DN, m_dark and s_dark^2 those of the dark, p its photons per pixel. Source of all formulas:
+    EMVA Standard 1288, Release 4.0 Linear (2021); for Release 3.1, EMVA Standard 1288 (2016).
 
     Attributes
     ----------
     gain_dn_per_e : Measurement
-        System gain K, DN per electron.
+        System gain K, DN per electron: slope of s^2 - s_dark^2 on m - m_dark over 0-70 % of saturation.
     quantum_efficiency : Measurement
-        Electrons per photon, a fraction (0.45 is 45 %).
+        Electrons per photon, a fraction (0.45 is 45 %): R / K.
     responsivity : Measurement
-        DN per photon.
-    dark_noise_e : Measurement
-        Temporal dark noise without quantisation noise, electrons.
+        R, DN per photon: slope of m - m_dark on p through zero, over 0-70 % of saturation.
+    dark_noise_e, dark_noise_dn : Measurement
+        Temporal dark noise without quantisation noise, electrons and DN: sqrt(s_dark^2 - 1/12) / K. Where
+        s_dark^2 < 0.24 DN^2, s_dark becomes 0.49 DN and the reason is ``quantisation_limited``.
+    absolute_threshold_e, absolute_threshold_photons : Measurement
+        Signal of SNR 1: sqrt(s_dark^2 / K^2 + 1/4) + 1/2 electrons; photons are that over the quantum efficiency.
     saturation_e : Measurement
-        Saturation capacity, electrons.
-    snr_max : Measurement
-        Signal-to-noise ratio at saturation, a ratio; decibels are ``20 * log10(snr_max)``.
-    dynamic_range : Measurement
-        Saturation over absolute sensitivity threshold, a ratio; decibels as above.
+        Saturation capacity, electrons: quantum efficiency times p at the level where 0.1-0.2 % of the pixels sit at
+        full scale. The interval reaches to the neighbouring levels that the count of such pixels leaves open.
+    saturation_dn : Measurement
+        m - m_dark at that level, DN.
+    snr_max, snr_max_db : Measurement
+        Signal-to-noise ratio at saturation: sqrt(saturation_e), and 20 log10 of it.
+    dynamic_range, dynamic_range_db, dynamic_range_bits : Measurement
+        Saturation over absolute threshold, a ratio; 20 log10 and log2 of it.
     linearity_error : Measurement
-        Mean absolute relative deviation from a straight line, a fraction.
-    dsnu_e : Measurement
-        Dark signal non-uniformity, electrons.
-    prnu : Measurement
-        Photo response non-uniformity, a fraction.
+        Mean absolute relative deviation, a fraction, from a line with weights 1/y^2 over 5-95 % of saturation.
+    dsnu_e, dsnu_row_e, dsnu_column_e, dsnu_pixel_e : Measurement
+        Dark signal non-uniformity, electrons: standard deviation over space of the dark signal divided by K; together
+        and of rows, columns and pixels alone.
+    prnu, prnu_row, prnu_column, prnu_pixel : Measurement
+        Photo response non-uniformity, a fraction: sqrt(s_50^2 - s_dark^2) / (m_50 - m_dark), here with variances over
+        space, at 50 % of saturation.
     dark_current : Measurement
-        Electrons per pixel and second.
+        Electrons per pixel and second: slope of m_dark on the exposure, over K.
     release : str
         ``"4.0"`` or ``"3.1"``.
     bit_depth : int
         Bits per pixel; full scale is ``2**bit_depth - 1``.
+    findings : tuple of Finding
+        What is amiss with camera or frames: ``not_linear``, ``gain_not_constant``, ``uneven_light``,
+        ``exposure_inconsistent``, ``too_few_levels``, ``few_frames``, ``not_saturated``. Empty when nothing is.
+    levels : tuple of Level
+        The levels in the order given, for plots.
     """
 
     gain_dn_per_e: Measurement
     quantum_efficiency: Measurement
     responsivity: Measurement
     dark_noise_e: Measurement
+    dark_noise_dn: Measurement
+    absolute_threshold_e: Measurement
+    absolute_threshold_photons: Measurement
     saturation_e: Measurement
+    saturation_dn: Measurement
     snr_max: Measurement
+    snr_max_db: Measurement
     dynamic_range: Measurement
+    dynamic_range_db: Measurement
+    dynamic_range_bits: Measurement
     linearity_error: Measurement
     dsnu_e: Measurement
+    dsnu_row_e: Measurement
+    dsnu_column_e: Measurement
+    dsnu_pixel_e: Measurement
     prnu: Measurement
+    prnu_row: Measurement
+    prnu_column: Measurement
+    prnu_pixel: Measurement
     dark_current: Measurement
     release: str
     bit_depth: int
+    findings: tuple[Finding, ...] = ()
+    levels: tuple[Level, ...] = ()
 
-
-class _Line(NamedTuple):
-    slope: float
-    intercept: float
-    slope_sigma: float
-    intercept_sigma: float
-    dof: int
-
-
-class _Series(NamedTuple):
-    """Per-level statistics: one array element per level."""
-
-    signal: FloatArray  # bright mean minus dark mean, DN
-    bright_variance: FloatArray
-    dark_mean: FloatArray
-    dark_variance: FloatArray
-    saturated_share: FloatArray
-    samples: int  # independent samples behind the least sampled variance
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as dictionaries, lists and numbers that JSON can hold; NaN and infinity become None."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
 
 def characterize(
@@ -139,21 +170,26 @@ def characterize(
     Returns
     -------
     CameraReport
-        Sigmas are standard errors of the straight-line fits, carried on to first order; NaN where that says little.
+        Every figure with standard error and 95 % interval; the page on characterisation tells how they are made.
 
     Raises
     ------
     InputError
         When an option has a wrong value or length.
     ProfileError
-        When frames are not linear raw counts of one shape within the bit depth, fewer than two make a stack, or over
+        When frames are not linear raw counts of one shape within the bit depth, fewer than two make a stack, a stack
+        states another exposure than `exposures_ms`, over 0.1 % of the spatial bright samples sit at full scale, or over
         5 % of the dark samples are zero: clipped dark frames give no read noise.
 
     Notes
     -----
-    Gain K is the slope of the temporal variance on the signal (photon transfer), responsivity R the slope of the
-    signal on the photons, quantum efficiency R/K; both fits use 0-70 % of saturation. Source: EMVA Standard 1288,
-    Release 4.0 Linear (2021), and Release 3.1 (2016).
+    `CameraReport` gives the formula of each figure. Frames are read one at a time and summed in the core; of each level
+    only the means of 8 x 8 tiles are kept, so memory grows with neither levels nor frames. Standard errors come from
+    leaving out one tile at a time (jackknife), which carries all covariances between levels and figures, plus what the
+    scatter of the levels shows beyond that.
+
+    One departure from the standard: what its high-pass takes of a white pattern is given back, so that DSNU and PRNU
+    are unbiased for such patterns (0.6 % larger for pixels).
 
     Examples
     --------
@@ -176,50 +212,74 @@ def characterize(
         raise InputError(f'release is {release!r}, expected "4.0" or "3.1"')
     if not 1 <= bit_depth <= 16:
         raise InputError(f"bit_depth is {bit_depth}, expected 1 to 16: state the camera's own bits per pixel")
-    series = _measure_series(bright, dark, bit_depth)
-    levels = series.signal.size
-    photon_levels = None if photons is None else _per_level(photons, levels, "photons")
-    exposures = None if exposures_ms is None else _per_level(exposures_ms, levels, "exposures_ms")
+    levels = _measure_levels(bright, dark, photons, exposures_ms, bit_depth)
+    pair = None if spatial is None else _spatial_pair(spatial, bit_depth)
+    patterns = None
+    if pair is not None and min(pair[0].mean.shape) >= smallest_side(release):
+        patterns = non_uniformity(*pair, release)
 
-    saturation_level = _saturation_level(series)
+    saturation = transfer.saturation_level(levels)
     # Without a saturated level 70 % of the brightest one still lies below 70 % of saturation.
-    ceiling = series.signal.max() if saturation_level is None else series.signal[saturation_level]
-    fitted = series.signal <= _FIT_SHARE * ceiling
+    ceiling = levels.signal[0].max() if saturation is None else levels.signal[0, saturation]
+    fitted = levels.signal[0] <= transfer.FIT_SHARE * ceiling
 
-    gain, gain_dof = _gain(series, fitted, release)
-    responsivity, responsivity_dof = _responsivity(series, fitted, photon_levels)
-    efficiency = _ratio(responsivity, gain, min(gain_dof, responsivity_dof))
-    dark_variance, dark_variance_sigma = _dark_variance(series, exposures)
-    saturation = _saturation(efficiency, photon_levels, saturation_level)
-    dsnu, prnu = _non_uniformity(spatial, gain, bit_depth, release)
-    return CameraReport(
-        gain_dn_per_e=gain,
-        quantum_efficiency=efficiency,
-        responsivity=responsivity,
-        dark_noise_e=_dark_noise(dark_variance, dark_variance_sigma, gain, gain_dof),
-        saturation_e=saturation,
-        snr_max=_snr_max(saturation),
-        dynamic_range=_dynamic_range(saturation, dark_variance, gain),
-        linearity_error=_linearity_error(series, photon_levels, saturation_level),
-        dsnu_e=dsnu,
-        prnu=prnu,
-        dark_current=_dark_current(series, exposures, gain),
+    gain = transfer.gain(levels, fitted, release)
+    responsivity = transfer.responsivity(levels, fitted, _shared_by_tiles(pair, patterns))
+    efficiency = transfer.over(responsivity, gain)
+    variance = transfer.dark_variance(levels)
+    threshold = transfer.absolute_threshold(variance, gain)
+    open_levels = None if saturation is None else transfer.bracket(levels, saturation)
+    capacity = _capacity(efficiency, levels, open_levels)
+    dynamic = transfer.over(capacity, threshold)
+    saturation_e, saturation_range = (_between(f, levels.photons, open_levels) for f in (capacity, dynamic))
+    if saturation_range.reason == "quantisation_limited":  # the threshold lies anywhere down to one electron
+        saturation_range = replace(saturation_range, ci=(saturation_range.ci[0], saturation_e.ci[1]))
+    snr = saturation_e if math.isnan(saturation_e.value) else square_root(saturation_e)
+
+    findings = [*level_findings(levels, saturation), *spatial_findings(levels, pair, fitted)]
+    if gain.reason == "gain_not_constant":
+        findings.append(gain_finding())
+    report = CameraReport(
+        gain_dn_per_e=gain.measurement(),
+        quantum_efficiency=efficiency.measurement(),
+        responsivity=responsivity.measurement(),
+        dark_noise_e=transfer.dark_noise(variance, gain),
+        dark_noise_dn=transfer.dark_noise(variance, Figure(np.ones_like(variance))),
+        absolute_threshold_e=transfer.as_measurement(threshold, 1.0),
+        absolute_threshold_photons=transfer.as_measurement(
+            transfer.over(threshold, efficiency), 1.0 / efficiency.measurement().value
+        ),
+        saturation_e=saturation_e,
+        saturation_dn=_saturation_dn(levels, open_levels),
+        snr_max=snr,
+        snr_max_db=_logarithm(snr, _DECIBELS),
+        dynamic_range=saturation_range,
+        dynamic_range_db=_logarithm(saturation_range, _DECIBELS),
+        dynamic_range_bits=_logarithm(saturation_range, _BITS),
+        linearity_error=transfer.linearity_error(levels, saturation),
+        **_patterns(patterns, "no_spatial_series" if pair is None else "too_few_pixels", gain.measurement()),
+        dark_current=transfer.dark_current(levels, gain),
         release=release,
         bit_depth=bit_depth,
+        findings=tuple(findings),
+        levels=_levels(levels, fitted),
     )
+    return _marked(report)
 
 
-def _accumulate(stack: Frames, name: str, bit_depth: int) -> FrameSeries:
-    series = accumulate(stack, name, bit_depth)
+def _accumulate(stack: Frames, name: str, bit_depth: int, exposure_ms: float | None = None) -> FrameSeries:
+    series = accumulate(stack, name, bit_depth, exposure_ms=exposure_ms)
     if series.n < 2:
         raise ProfileError(f"{name} frames: found 1, expected at least 2: one frame says nothing of temporal noise")
     return series
 
 
-def _accumulate_pair(bright: Frames, dark: Frames, name: str, bit_depth: int) -> tuple[FrameSeries, FrameSeries]:
+def _accumulate_pair(
+    bright: Frames, dark: Frames, name: str, bit_depth: int, exposure_ms: float | None = None
+) -> tuple[FrameSeries, FrameSeries]:
     """Return the sums over bright and dark frames of one shape."""
-    lit = _accumulate(bright, f"{name} bright", bit_depth)
-    unlit = _accumulate(dark, f"{name} dark", bit_depth)
+    lit = _accumulate(bright, f"{name} bright", bit_depth, exposure_ms)
+    unlit = _accumulate(dark, f"{name} dark", bit_depth, exposure_ms)
     if lit.mean.shape != unlit.mean.shape:
         raise ProfileError(
             f"{name}: found {lit.mean.shape} bright and {unlit.mean.shape} dark, expected one shape; record both with "
@@ -229,15 +289,19 @@ def _accumulate_pair(bright: Frames, dark: Frames, name: str, bit_depth: int) ->
     return lit, unlit
 
 
-def _temporal_variance(series: FrameSeries) -> float:
-    """Step 1: temporal variance of a pixel, free of changes of the whole frame, in DN squared.
+def _spatial_pair(spatial: tuple[Frames, Frames], bit_depth: int) -> tuple[FrameSeries, FrameSeries]:
+    pair = _accumulate_pair(*spatial, "spatial", bit_depth)
+    if pair[0].saturated_share > _MAX_SATURATED_SHARE:
+        raise ProfileError(
+            f"spatial bright frames: {pair[0].saturated_share:.2%} of the samples sit at the maximum, expected at most "
+            f"{_MAX_SATURATED_SHARE:.1%}; record them at half of saturation"
+        )
+    return pair
 
-    For two frames this is ``mean((y0 - y1)**2)/2 - (m0 - m1)**2/2``.
-    """
-    return series.temporal_variance(np.ones(series.mean.shape, np.bool_))
 
-
-def _per_level(values: Sequence[float] | npt.NDArray[Any], levels: int, name: str) -> FloatArray:
+def _per_level(values: Sequence[float] | npt.NDArray[Any] | None, levels: int, name: str) -> FloatArray | None:
+    if values is None:
+        return None
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (levels,):
         raise InputError(f"{name}: expected one value per level, {levels} in all, found shape {array.shape}")
@@ -246,233 +310,146 @@ def _per_level(values: Sequence[float] | npt.NDArray[Any], levels: int, name: st
     return array
 
 
-def _measure_series(bright: Sequence[Frames], dark: Sequence[Frames], bit_depth: int) -> _Series:
-    if len(bright) != len(dark) or len(bright) == 0:
+def _measure_levels(
+    bright: Sequence[Frames], dark: Sequence[Frames], photons: Any, exposures_ms: Any, bit_depth: int
+) -> Levels:
+    """Sum the frames of each level and keep the means of its tiles (step 1)."""
+    n = len(bright)
+    if n != len(dark) or n == 0:
         raise InputError(
-            f"expected one dark stack per bright level, found {len(bright)} bright and {len(dark)} dark: "
+            f"expected one dark stack per bright level, found {n} bright and {len(dark)} dark: "
             "with a fixed exposure pass dark=[stack] * len(bright)"
         )
-    rows: list[tuple[float, ...]] = []
+    photons, exposures = _per_level(photons, n, "photons"), _per_level(exposures_ms, n, "exposures_ms")
+    tiles: list[FloatArray] = []
+    shares: list[float] = []
     samples: list[int] = []
+    shape = None
     for level, stacks in enumerate(zip(bright, dark, strict=True)):
-        lit, unlit = _accumulate_pair(*stacks, f"level {level}", bit_depth)
-        dark_mean = float(unlit.mean.mean())
-        signal = float(lit.mean.mean()) - dark_mean
-        rows.append((signal, _temporal_variance(lit), dark_mean, _temporal_variance(unlit), lit.saturated_share))
-        samples.append((min(lit.n, unlit.n) - 1) * lit.mean.size)
-    signals, bright_variance, dark_means, dark_variance, saturated = np.array(rows, dtype=np.float64).T
-    return _Series(signals, bright_variance, dark_means, dark_variance, saturated, min(samples))
+        exposure = None if exposures is None else float(exposures[level])
+        lit, unlit = _accumulate_pair(*stacks, f"level {level}", bit_depth, exposure)
+        shape = shape or lit.mean.shape
+        if lit.mean.shape != shape:
+            raise ProfileError(
+                f"level {level}: found frames of {lit.mean.shape}, expected {shape} as level 0; record all levels with "
+                "the same region of interest and binning"
+            )
+        maps = [lit.mean - unlit.mean, _temporal_variance(lit), unlit.mean, _temporal_variance(unlit)]
+        means = [tile_means(image) for image in maps]
+        counts = means[0][1]
+        tiles.append(np.stack([mean for mean, _ in means]))
+        shares.append(lit.saturated_share)
+        samples.append(lit.mean.size)  # frames of one level share their patterns
+    grid = np.stack(tiles, axis=-1)  # figure, tile, level
+    signal, bright_variance, dark_mean, dark_variance = (replicates(figure, counts) for figure in grid)
+    return Levels(
+        signal=signal,
+        bright_variance=bright_variance,
+        dark_mean=dark_mean,
+        dark_variance=dark_variance,
+        tiles=grid[0],
+        saturated_share=np.array(shares),
+        samples=np.array(samples, np.int64),
+        photons=photons,
+        exposures=exposures,
+    )
 
 
-def _line(x: FloatArray, y: FloatArray, *, intercept: bool, weights: FloatArray | None = None) -> _Line | None:
-    """Fit a straight line by least squares; None when `x` cannot carry it."""
-    w = np.ones_like(x) if weights is None else weights
-    design = np.column_stack([x, np.ones_like(x)]) if intercept else x[:, np.newaxis]
-    normal = design.T @ (w[:, np.newaxis] * design)
-    dof = x.size - design.shape[1]
-    if dof < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
-        return None
-    solution = np.linalg.solve(normal, design.T @ (w * y))
-    residual = y - design @ solution
-    covariance = np.linalg.inv(normal) * float(w @ residual**2) / dof
-    sigma = np.sqrt(np.diag(covariance))
-    slope, offset = (*solution.tolist(), 0.0)[:2]
-    slope_sigma, offset_sigma = (*sigma.tolist(), 0.0)[:2]
-    return _Line(slope, offset, slope_sigma, offset_sigma, dof)
+def _temporal_variance(series: FrameSeries) -> FloatArray:
+    """Step 1: temporal variance of the pixels (H, W), free of changes of the whole frame, in DN squared.
+
+    For two frames its mean is ``mean((y0 - y1)**2)/2 - (m0 - m1)**2/2``.
+    """
+    assert series.variance is not None  # a stack has two frames at least
+    return np.asarray(series.variance - series.frame_variance)
 
 
-def _measurement(value: float, sigma: float, dof: int, reason: str | None = None) -> Measurement:
-    """Return a measurement with its 95 % Student interval."""
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(dof, 0.975)) * sigma
-    return Measurement(value, sigma, (value - half, value + half), reason)
-
-
-def _saturation_level(series: _Series) -> int | None:
-    """Step 2: the brightest level with at most 0.2 % of pixels at full scale, if 0.1 % is reached anywhere."""
-    low, high = _SATURATED_SHARE
-    usable = series.saturated_share <= high
-    if series.saturated_share.max() < low or not usable.any():
-        return None
-    return int(np.argmax(np.where(usable, series.signal, -np.inf)))
+def _shared_by_tiles(pair: tuple[FrameSeries, FrameSeries] | None, patterns: NonUniformity | None) -> float:
+    """Return the relative variance of a mean signal that rows and columns bring: tiles in line share it."""
+    if pair is None or patterns is None:
+        return 0.0
+    height, width = pair[0].mean.shape
+    _, rows, columns, _ = (max(np.nan_to_num(part.value), 0.0) for part in patterns.light)
+    return float(rows / height + columns / width)
 
 
-def _gain(series: _Series, fitted: npt.NDArray[np.bool_], release: str) -> tuple[Measurement, int]:
-    """Step 4: slope of the light-induced variance on the signal, and its degrees of freedom."""
-    signal = series.signal[fitted]
-    variance = (series.bright_variance - series.dark_variance)[fitted]
-    line = _line(signal, variance, intercept=release == "4.0") if signal.size >= _MIN_LEVELS else None
-    if line is None:
-        return Measurement.undefined("too_few_levels"), 0
-    if line.slope <= 0.0:
-        return Measurement.undefined("no_response"), 0
-    # A level whose own sampling error exceeds the 3 % limit cannot speak for or against it.
-    sampling = np.sqrt(2.0 / series.samples) * np.hypot(series.bright_variance, series.dark_variance)[fitted]
-    telling = sampling < _GAIN_SPREAD_LIMIT * line.slope * signal
-    deviation = np.abs(variance[telling] / signal[telling] - line.slope) / line.slope
-    constant = deviation.size == 0 or deviation.mean() < _GAIN_SPREAD_LIMIT
-    reason = None if constant else "gain_not_constant"
-    return _measurement(line.slope, line.slope_sigma, line.dof, reason), line.dof
-
-
-def _responsivity(
-    series: _Series, fitted: npt.NDArray[np.bool_], photons: FloatArray | None
-) -> tuple[Measurement, int]:
-    """Step 3: zero-intercept slope of the signal on the photons, and its degrees of freedom."""
-    if photons is None:
-        return Measurement.undefined("no_photons"), 0
-    enough = int(fitted.sum()) >= _MIN_LEVELS
-    line = _line(photons[fitted], series.signal[fitted], intercept=False) if enough else None
-    if line is None:
-        return Measurement.undefined("too_few_levels"), 0
-    if line.slope <= 0.0:
-        return Measurement.undefined("no_response"), 0
-    return _measurement(line.slope, line.slope_sigma, line.dof), line.dof
-
-
-def _ratio(top: Measurement, bottom: Measurement, dof: int) -> Measurement:
-    """Step 5: quantum efficiency R/K; the two fits are taken as independent."""
-    for term in (top, bottom):
-        if math.isnan(term.value):
-            return term
-    reason = top.reason or bottom.reason
-    value = top.value / bottom.value
-    sigma = value * math.hypot(top.sigma / top.value, bottom.sigma / bottom.value)
-    return _measurement(value, sigma, dof, reason)
-
-
-def _dark_variance(series: _Series, exposures: FloatArray | None) -> tuple[float, float]:
-    """Return the temporal dark variance and its sigma, DN squared; at zero exposure where exposures tell it."""
-    variance = series.dark_variance
-    if exposures is not None and np.unique(exposures).size >= _MIN_LEVELS:
-        line = _line(exposures, variance, intercept=True)
-        if line is not None:
-            return line.intercept, line.intercept_sigma
-    mean = float(variance.mean())
-    return mean, mean * math.sqrt(2.0 / (series.samples * variance.size))
-
-
-def _dark_noise(variance: float, variance_sigma: float, gain: Measurement, dof: int) -> Measurement:
-    """Step 5: dark noise without quantisation noise, electrons."""
-    if math.isnan(gain.value):
-        return gain
-    if variance < _VARIANCE_FLOOR:
-        noise = math.sqrt(_FLOORED_VARIANCE - _QUANTISATION_VARIANCE) / gain.value
-        return Measurement(noise, reason="quantisation_limited")
-    clean = variance - _QUANTISATION_VARIANCE
-    noise = math.sqrt(clean) / gain.value
-    sigma = noise * math.hypot(0.5 * variance_sigma / clean, gain.sigma / gain.value)
-    return _measurement(noise, sigma, dof, gain.reason)
-
-
-def _saturation(efficiency: Measurement, photons: FloatArray | None, level: int | None) -> Measurement:
+def _capacity(efficiency: Figure, levels: Levels, open_levels: Bracket | None) -> Figure:
     """Step 7: saturation capacity, quantum efficiency times photons at saturation."""
-    if photons is None:
-        return Measurement.undefined("no_photons")
-    if level is None:
-        return Measurement.undefined("not_saturated")
-    if math.isnan(efficiency.value):
+    if levels.photons is None:
+        return Figure(None, reason="no_photons")
+    if open_levels is None:
+        return Figure(None, reason="not_saturated")
+    if efficiency.values is None:
         return efficiency
-    return efficiency.scaled(float(photons[level]))
+    photons = float(levels.photons[open_levels.level])
+    return replace(efficiency, values=efficiency.values * photons, scatter=efficiency.scatter.scaled(photons))
 
 
-def _snr_max(saturation: Measurement) -> Measurement:
-    """Step 7: square root of the saturation capacity."""
-    if math.isnan(saturation.value):
-        return saturation
-    value = math.sqrt(saturation.value)
-    lo, hi = (math.sqrt(max(0.0, bound)) for bound in saturation.ci)
-    return Measurement(value, 0.5 * saturation.sigma / value, (lo, hi), saturation.reason)
+def _between(figure: Figure, scale: FloatArray | None, open_levels: Bracket | None) -> Measurement:
+    """Return a figure that goes with the saturation level, its interval widened to the levels left open."""
+    m = figure.measurement()
+    if open_levels is None or scale is None:
+        return m
+    here = float(scale[open_levels.level])
+    if here <= 0.0:
+        return m
+    return transfer.bracketed(m, (float(scale[open_levels.lowest]) / here, float(scale[open_levels.highest]) / here))
 
 
-def _dynamic_range(saturation: Measurement, dark_variance: float, gain: Measurement) -> Measurement:
-    """Return saturation over the absolute sensitivity threshold (steps 6 and 7).
-
-    Both in electrons: the quantum efficiency cancels. Gain errors nearly cancel too, so no sigma is given.
-    """
-    if math.isnan(saturation.value):
-        return saturation
-    variance = dark_variance if dark_variance >= _VARIANCE_FLOOR else _FLOORED_VARIANCE
-    threshold_e = math.sqrt(variance / gain.value**2 + 0.25) + 0.5
-    reason = saturation.reason or (None if dark_variance >= _VARIANCE_FLOOR else "quantisation_limited")
-    return Measurement(saturation.value / threshold_e, reason=reason)
-
-
-def _linearity_error(series: _Series, photons: FloatArray | None, level: int | None) -> Measurement:
-    """Step 8: mean |relative deviation| from a line with weights 1/y^2 over 5-95 % of saturation."""
-    if photons is None:
-        return Measurement.undefined("no_photons")
-    if level is None:
+def _saturation_dn(levels: Levels, open_levels: Bracket | None) -> Measurement:
+    if open_levels is None:
         return Measurement.undefined("not_saturated")
-    low, high = (share * series.signal[level] for share in _LINEARITY_RANGE)
-    inside = (series.signal >= low) & (series.signal <= high) & (series.signal > 0.0)
-    x, y = photons[inside], series.signal[inside]
-    line = _line(x, y, intercept=True, weights=y**-2) if y.size >= _MIN_LEVELS else None
-    if line is None:
-        return Measurement.undefined("too_few_levels")
-    expected = line.intercept + line.slope * x
-    return Measurement(float(np.mean(np.abs(y - expected) / expected)))
+    return _between(Figure(levels.signal[:, open_levels.level]), levels.signal[0], open_levels)
 
 
-def _high_pass(image: FloatArray) -> FloatArray:
-    """Take off the image smoothed by 7x7 box, 11x11 box and 3x3 binomial (step 9).
-
-    The margin of 9 pixels that the kernels cannot fill is dropped.
-    """
-    from scipy.ndimage import correlate1d, uniform_filter
-
-    smooth = uniform_filter(uniform_filter(image, 7), 11)
-    for axis in (0, 1):
-        smooth = correlate1d(smooth, [0.25, 0.5, 0.25], axis=axis)
-    inside = slice(_HIGH_PASS_MARGIN, -_HIGH_PASS_MARGIN)
-    return np.asarray(image - smooth, dtype=np.float64)[inside, inside]
+def _logarithm(m: Measurement, scale: float) -> Measurement:
+    """Return `scale` times the natural logarithm of a ratio."""
+    if math.isnan(m.value):
+        return m
+    lo, hi = (scale * math.log(bound) if bound > 0.0 else -math.inf for bound in m.ci)
+    return Measurement(scale * math.log(m.value), scale * m.sigma / m.value, (lo, hi), m.reason)
 
 
-def _spatial_variance(series: FrameSeries, release: str) -> float:
-    """Return the spatial variance with its temporal part taken off (steps 9 and 10), DN squared."""
-    temporal = _temporal_variance(series) / series.n
-    if release == "4.0":
-        return float(np.var(_high_pass(series.mean), ddof=1)) - _HIGH_PASS_WHITE_GAIN * temporal
-    return float(np.var(series.mean, ddof=1)) - temporal
+def _patterns(patterns: NonUniformity | None, why_not: str, gain: Measurement) -> dict[str, Measurement]:
+    """Step 10: DSNU in electrons and PRNU as a fraction, together and split."""
+    suffixes = ("", "_row", "_column", "_pixel")
+    if patterns is None:
+        names = [f"dsnu{s}_e" for s in suffixes] + [f"prnu{s}" for s in suffixes]
+        return dict.fromkeys(names, Measurement.undefined(why_not))
+    reason = gain.reason or ("quantisation_limited" if patterns.quantised else None)
+
+    def dsnu(part: Part) -> Measurement:
+        return gain if math.isnan(gain.value) else deviation(part, gain, reason)
+
+    figures = {f"dsnu{s}_e": dsnu(part) for s, part in zip(suffixes, patterns.dark, strict=True)}
+    return figures | {f"prnu{s}": deviation(part) for s, part in zip(suffixes, patterns.light, strict=True)}
 
 
-def _non_uniformity(
-    spatial: tuple[Frames, Frames] | None, gain: Measurement, bit_depth: int, release: str
-) -> tuple[Measurement, Measurement]:
-    """Step 10: DSNU in electrons and PRNU as a fraction."""
-    if spatial is None:
-        return Measurement.undefined("no_spatial_series"), Measurement.undefined("no_spatial_series")
-    lit, unlit = _accumulate_pair(*spatial, "spatial", bit_depth)
-    if min(lit.mean.shape) <= 2 * _HIGH_PASS_MARGIN + 1:
-        return Measurement.undefined("too_few_pixels"), Measurement.undefined("too_few_pixels")
-    dark_variance = _spatial_variance(unlit, release)
+def _levels(levels: Levels, fitted: npt.NDArray[np.bool_]) -> tuple[Level, ...]:
+    def at(values: FloatArray | None, k: int) -> float | None:
+        return None if values is None else float(values[k])
 
-    light_variance = _spatial_variance(lit, release) - dark_variance
-    signal = float(lit.mean.mean() - unlit.mean.mean())
-    if light_variance < 0.0 or signal <= 0.0:
-        prnu = Measurement.undefined("non_uniformity_not_resolved")
-    else:
-        prnu = Measurement(math.sqrt(light_variance) / signal)
-    if math.isnan(gain.value):
-        return gain, prnu
-    if dark_variance < 0.0:
-        return Measurement.undefined("non_uniformity_not_resolved"), prnu
-    return Measurement(math.sqrt(dark_variance) / gain.value, reason=gain.reason), prnu
+    return tuple(
+        Level(
+            exposure_ms=at(levels.exposures, k),
+            photons=at(levels.photons, k),
+            signal_dn=float(levels.signal[0, k]),
+            variance_dn2=float(levels.bright_variance[0, k]),
+            dark_mean_dn=float(levels.dark_mean[0, k]),
+            dark_variance_dn2=float(levels.dark_variance[0, k]),
+            saturated_share=float(levels.saturated_share[k]),
+            in_fit=bool(fitted[k]),
+        )
+        for k in range(fitted.size)
+    )
 
 
-def _dark_current(series: _Series, exposures: FloatArray | None, gain: Measurement) -> Measurement:
-    """Step 11: slope of the dark mean on the exposure, electrons per second."""
-    if exposures is None:
-        return Measurement.undefined("no_exposures")
-    if np.unique(exposures).size < _MIN_EXPOSURES:
-        return Measurement.undefined("too_few_exposures")
-    if math.isnan(gain.value):
-        return gain
-    line = _line(exposures, series.dark_mean, intercept=True)
-    if line is None:
-        return Measurement.undefined("too_few_exposures")
-    per_second = 1000.0 / gain.value
-    current = line.slope * per_second
-    sigma = math.hypot(line.slope_sigma * per_second, current * gain.sigma / gain.value)
-    return _measurement(current, sigma, line.dof, gain.reason)
+def _marked(report: CameraReport) -> CameraReport:
+    """Attach the codes of the findings to the figures they touch, where those have no reason yet."""
+    changed: dict[str, Any] = {}
+    for finding in report.findings:
+        for name in TOUCHED.get(finding.code, ()):
+            m = changed.get(name, getattr(report, name))
+            if m.reason is None:
+                changed[name] = replace(m, reason=finding.code)
+    return replace(report, **changed)

@@ -11,19 +11,17 @@ from typing import Any, NoReturn
 import click
 
 from pyicg import _core
+from pyicg._terminal import BAD_INPUT, INTERRUPTED, REFUSED, RESEARCH_USE, aligned
+from pyicg.cli_profile import profile
 from pyicg.distance import Plane, fit_plane
 from pyicg.errors import InputError, PyicgError
 from pyicg.io import read_stack
 from pyicg.io._results_folder import check_writable
-from pyicg.profile import CameraProfile, build_profile
+from pyicg.profile import CameraProfile
 from pyicg.score import StackScore, score_stack
 
 __all__ = ["main"]
 
-RESEARCH_USE = "Research software, not a medical device."
-_INTERRUPTED = 130
-_BAD_INPUT = 3
-_REFUSED = 4
 # A result that was asked for and could not be given. No pixel size, profile or prevalence is the user's choice.
 _REFUSALS = frozenset(
     {"out_of_range", "background_not_resolved", "saturated_lower_bound", "too_few_pixels", "not_finite"}
@@ -39,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing half written was left behind", err=True)
-        code = _INTERRUPTED
+        code = INTERRUPTED
     except PyicgError as error:
         click.echo(f"pyicg: {error}", err=True)
-        code = _BAD_INPUT
+        code = BAD_INPUT
     except OSError as error:
         click.echo(f"pyicg: {error.filename or ''}: {error.strerror or error}", err=True)
-        code = _BAD_INPUT
+        code = BAD_INPUT
     sys.exit(code or 0)
 
 
@@ -78,9 +76,9 @@ def demo(folder: Path) -> int:
     for row in rows:
         unit = f" {row['unit']}" if row["unit"] else ""
         table.append((row["quantity"], _text(row["measured"]) + unit, _text(row["true"]) + unit, _verdict(row["ok"])))
-    click.echo(_aligned(table))
+    click.echo(aligned(table))
     click.echo(f"\nSpecimen: {folder / 'report.html'}\nTumour bed: {folder / 'bed' / 'report.html'}\n{RESEARCH_USE}")
-    return 0 if all(row["ok"] for row in rows) else _REFUSED
+    return 0 if all(row["ok"] for row in rows) else REFUSED
 
 
 def _verdict(ok: bool) -> str:
@@ -89,13 +87,6 @@ def _verdict(ok: bool) -> str:
 
 def _text(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
 
 
 @commands.command()
@@ -159,10 +150,10 @@ def score(
     ]
     code = 0
     for path, name, stack in zip(inputs, names, stacks, strict=True):
-        profile = chosen or CameraProfile.identity(stack.frame_shape, bit_depth=stack.bit_depth)
+        used = chosen or CameraProfile.identity(stack.frame_shape, bit_depth=stack.bit_depth)
         result = score_stack(
             stack,
-            profile=profile,
+            profile=used,
             view=view,
             plane=plane,
             prevalence=_prevalence(prevalence),
@@ -171,7 +162,7 @@ def score(
         )
         target = result.write(folder if len(inputs) == 1 else folder / name)
         click.echo(_answer(path, result, target))
-        code = max(code, _REFUSED if _refused(result) else 0)
+        code = max(code, REFUSED if _refused(result) else 0)
     click.echo(RESEARCH_USE)
     return code
 
@@ -253,75 +244,10 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
     if not summary["calibrated"]:
         rows.append(("calibration", "UNCALIBRATED: no camera profile, or data that are not linear"))
     rows.append(("report", str(folder / "report.html")))
-    return _aligned(rows) + "\n"
+    return aligned(rows) + "\n"
 
 
-@commands.group()
-def profile() -> None:
-    """Build and look at camera profiles."""
-
-
-@profile.command()
-@click.option("--dark", type=click.Path(path_type=Path), required=True, help="Stack of dark frames.")
-@click.option("--flat", type=click.Path(path_type=Path), help="Stack of frames of an even, bright field.")
-@click.option("--camera", required=True, help="Name of the camera, kept in the profile.")
-@click.option("--exposure-ms", type=float, required=True)
-@click.option("--flat-exposure-ms", type=float)
-@click.option("--bit-depth", type=int, required=True)
-@click.option("--gain-db", type=float)
-@_folder
-def build(
-    dark: Path,
-    flat: Path | None,
-    camera: str,
-    exposure_ms: float,
-    flat_exposure_ms: float | None,
-    bit_depth: int,
-    gain_db: float | None,
-    folder: Path,
-) -> None:
-    """Build a profile from a dark and a flat series."""
-    from contextlib import ExitStack
-
-    with ExitStack() as files:
-        stacks = [None if p is None else files.enter_context(read_stack(p, bit_depth=bit_depth)) for p in (dark, flat)]
-        if stacks[0] is None:
-            raise InputError("a profile needs a dark series")
-        built = build_profile(
-            stacks[0],
-            stacks[1],
-            camera=camera,
-            exposure_ms=exposure_ms,
-            bit_depth=bit_depth,
-            flat_exposure_ms=flat_exposure_ms,
-            gain_db=gain_db,
-        )
-    built.save(folder)
-    click.echo(_profile_text(built) + f"\nwritten to {folder}")
-
-
-@profile.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-def show(folder: Path) -> None:
-    """Print what a profile holds."""
-    click.echo(_profile_text(CameraProfile.load(folder)))
-
-
-def _profile_text(found: CameraProfile) -> str:
-    bad = 0 if found.bad is None else int(found.bad.sum())
-    rows = [
-        ("camera", found.camera),
-        ("shape", f"{found.shape[0]} x {found.shape[1]}"),
-        ("bit depth", str(found.bit_depth)),
-        ("exposure", f"{found.exposure_ms} ms"),
-        ("gain K", f"{found.gain_dn_per_e:.4g} DN/e"),
-        ("read noise", f"{found.read_noise_dn:.4g} DN"),
-        ("saturation", f"{found.saturation_dn:g} DN"),
-        ("bad pixels", str(bad)),
-        ("maps", ", ".join(n for n in ("dark", "flat", "bad") if getattr(found, n) is not None) or "none"),
-        ("digest", found.digest),
-    ]
-    return _aligned(rows)
+commands.add_command(profile)
 
 
 @commands.command()
@@ -343,4 +269,4 @@ def info() -> None:
             rows.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             rows.append((name, "not installed"))
-    click.echo(_aligned(rows) + f"\n{RESEARCH_USE}")
+    click.echo(aligned(rows) + f"\n{RESEARCH_USE}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ._characterization_series import CharacterizationSeries
 from ._simulated_camera import SimulatedCamera
 from .errors import InputError, UnitError
 from .frame import Stack
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BedPhantom",
     "BedTruth",
+    "CharacterizationSeries",
     "SectionLesion",
     "SectionPhantom",
     "SectionTruth",

@@ -15,6 +15,7 @@ __all__ = [
     "CalibratedFrame",
     "Contrast",
     "Distance",
+    "Finding",
     "FrameScore",
     "HotSpot",
     "Lesion",
@@ -86,6 +87,25 @@ class Measurement:
         return text if self.reason is None else f"{text} ({self.reason})"
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something amiss with a camera or its frames.
+
+    Attributes
+    ----------
+    code : str
+        Reason code, such as ``not_linear``.
+    text : str
+        One sentence: what was found, what was expected, and what to do.
+    """
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
 @dataclass(frozen=True, eq=False)
 class CalibratedFrame:
     """A frame in calibrated units with its validity mask.
@@ -98,13 +118,14 @@ class CalibratedFrame:
         Validity bits: 1 saturated, 2 underflow, 4 bad, 8 excluded, 16 out of calibrated range, 32 repaired,
         64 not finite.
     variance : ndarray of float32, shape (H, W), or None
-        Pixel variance in `unit` squared, when the profile knows gain and read noise.
+        Pixel variance in `unit` squared: noise of the frame, dark map and flat map. None where the profile does not
+        know gain and read noise, or where it was not asked for.
     unit : str
-        ``"DN/ms"``, or ``"DN"`` when no exposure is known.
+        ``"DN/ms"``, ``"e/ms"`` (electrons) or ``"nM"`` (of ICG); ``"DN"`` or ``"e"`` when no exposure is known.
     offset : float
         Mean dark offset that was taken off, in `unit`; 0 without a dark map.
     step : float
-        Size of one count in `unit`; 0 where the counts are not whole numbers.
+        Size of one count in `unit`, at the dark level; 0 where the counts are not whole numbers.
     calibrated : bool
         False when nothing but counts stands behind the numbers.
     profile_digest : str

@@ -35,7 +35,8 @@ static pyicg_profile_data plain_profile(void) {
   data.saturation_dn = 4095;
   data.exposure_ms = 10;
   data.exposure_min_ms = data.exposure_max_ms = NAN;
-  data.gain_db = data.gain_dn_per_e = data.read_noise_dn = NAN;
+  data.dark_mean_exposure_ms = data.dark_exposure_sd_ms = NAN;
+  data.gain_db = data.gain_dn_per_e = data.read_noise_dn = data.response_nm_per_dn_ms = NAN;
   return data;
 }
 
@@ -92,7 +93,7 @@ static void layout(void) {
   CHECK(sizeof(pyicg_lesion) == 224);
   CHECK(sizeof(pyicg_hot_spot) == 32);
   if (sizeof(void*) == 8) {
-    CHECK(sizeof(pyicg_profile_data) == 128);
+    CHECK(sizeof(pyicg_profile_data) == 216);
     CHECK(sizeof(pyicg_frame) == 64);
   }
 }
@@ -106,8 +107,10 @@ static void words(void) {
   CHECK(pyicg_status_string(PYICG_ERROR_INTERNAL + 1) == NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NONE), "none") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_CLIPPED_BY_BORDER), "clipped_by_border") == 0);
-  for (reason = 0; reason <= PYICG_REASON_NOT_FINITE; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
-  CHECK(pyicg_reason_string(PYICG_REASON_NOT_FINITE + 1) == NULL);
+  for (reason = 0; reason <= PYICG_REASON_FEW_FRAMES; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
+  CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NOT_LINEAR), "not_linear") == 0);
+  CHECK(strcmp(pyicg_reason_string(PYICG_REASON_FEW_FRAMES), "few_frames") == 0);
+  CHECK(pyicg_reason_string(PYICG_REASON_FEW_FRAMES + 1) == NULL);
   CHECK(pyicg_reason_string(UINT32_MAX) == NULL);
 }
 
@@ -163,6 +166,64 @@ static void profiles(pyicg_error* error) {
   small.status = 77;
   CHECK(create_profile(&data, &small) == PYICG_ERROR_ARGUMENT);
   CHECK(small.status == 77); /* too small a struct is not written to */
+}
+
+/* Maps of variance and dark current, and a table of linearity. */
+static void profile_members(pyicg_error* error) {
+  pyicg_profile_data data = plain_profile();
+  float map[PIXELS];
+  const double table[3] = {0, 100, 190};
+  const double falling[3] = {0, 100, 90};
+  const float** maps[6];
+  size_t i;
+  maps[0] = &data.dark_rate; /* first: it needs the dark map, which stays */
+  maps[1] = &data.dark_sigma;
+  maps[2] = &data.flat_sigma;
+  maps[3] = &data.read_noise_map;
+  maps[4] = &data.gain_map;
+  maps[5] = &data.flat;
+  for (i = 0; i < PIXELS; ++i) map[i] = 1;
+  data.dark = map;
+  for (i = 0; i < 6; ++i) {
+    *maps[i] = map;
+    CHECK(create_profile(&data, error) == PYICG_OK);
+    *maps[i] = (const float*)(const void*)((const char*)map + 1);
+    CHECK(create_profile(&data, error) == PYICG_ERROR_ARGUMENT);
+    map[9] = NAN;
+    *maps[i] = map;
+    CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);
+    map[9] = 1;
+    *maps[i] = NULL;
+  }
+  map[3] = -1;
+  data.gain_map = map;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);
+  CHECK(strstr(error->message, "gain_map is -1 at index 3") != NULL);
+
+  data = plain_profile();
+  data.linearity_table = table;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_ARGUMENT); /* no size */
+  data.linearity_table_size = 3;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE); /* no step */
+  CHECK(strstr(error->message, "linearity_step_dn") != NULL);
+  data.linearity_step_dn = 100;
+  CHECK(create_profile(&data, error) == PYICG_OK);
+  data.linearity_table_size = UINT64_MAX;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_ARGUMENT);
+  data.linearity_table_size = 3;
+  data.linearity_table = falling;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);
+  CHECK(strstr(error->message, "from 100 to 90") != NULL);
+  data.linearity_table = NULL;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_ARGUMENT); /* a size alone */
+
+  data = plain_profile();
+  data.dark_mean_exposure_ms = 10;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);
+  data.dark_exposure_sd_ms = 5;
+  CHECK(create_profile(&data, error) == PYICG_OK);
+  data.response_nm_per_dn_ms = 0;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);
 }
 
 static pyicg_status create_scorer(const pyicg_profile* profile, const pyicg_scorer_options* options,
@@ -399,6 +460,7 @@ int main(void) {
   layout();
   words();
   profiles(&error);
+  profile_members(&error);
   CHECK(pyicg_profile_create(&data, &profile, &error) == PYICG_OK);
   scorers(profile, &error);
   CHECK(pyicg_scorer_create(profile, &options, &scorer, &error) == PYICG_OK);

@@ -23,53 +23,94 @@ def calibrated(data: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None = None
 
 
 def calibrate_oracle(
-    frame: npt.NDArray[Any], profile: CameraProfile, exposure_ms: float | None = None, gain_db: float | None = None
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None]:
-    """Calibrate in numpy, in float32 and in the order of operations of the formula."""
-    used = exposure_ms if exposure_ms is not None else profile.exposure_ms
-    scale = 1.0 if used is None else 1.0 / used
+    frame: npt.NDArray[Any],
+    profile: CameraProfile,
+    exposure_ms: float | None = None,
+    gain_db: float | None = None,
+    *,
+    unit: str | None = None,
+    exclude: npt.NDArray[np.bool_] | None = None,
+    ambient: CalibratedFrame | None = None,
+    real: type[np.floating[Any]] = np.float64,
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8], npt.NDArray[Any]]:
+    """Calibrate in numpy, in the order of operations of the formula: in float32 the same bits, in float64 the truth."""
+    t = exposure_ms if exposure_ms is not None else profile.exposure_ms
+    g = 1.0
     if gain_db is not None and profile.gain_db is not None:
-        scale *= 10.0 ** ((profile.gain_db - gain_db) / 20.0)
-    c1, c2, c3 = (F32(c) for c in profile.linearity)
-    counts = frame.astype(F32)
-    x = counts if profile.dark is None else counts - profile.dark
-    factor = np.full(frame.shape, F32(scale))
-    if profile.flat is not None:
-        factor = (F32(1) / profile.flat) * F32(scale)
+        g = 10.0 ** ((gain_db - profile.gain_db) / 20.0)
+    quantity = {"e": 1 / profile.gain_dn_per_e, "n": profile.response_nm_per_dn_ms}.get((unit or "D")[0], 1.0)
+    scale = real(quantity / (1.0 if t is None else t) / g)
+    elapsed = real(0.0 if t is None or profile.exposure_ms is None else t - profile.exposure_ms)
+
+    def of(field: Any, otherwise: float) -> Any:
+        return np.full(frame.shape, real(otherwise)) if field is None else field.astype(real)
+
+    counts = frame.astype(real)
     with np.errstate(invalid="ignore", over="ignore"):
-        data = x * (c1 + x * (c2 + x * c3)) * factor
-        step = (c1 + x * (F32(2) * c2 + x * F32(3) * c3)) * factor
-        read = F32(profile.read_noise_dn**2)
-        variance = (F32(profile.gain_dn_per_e) * np.maximum(x, F32(0)) + read) * step * step
-    known = profile.gain_dn_per_e > 0 and profile.read_noise_dn >= 0
+        x = counts - (of(profile.dark, 0.0) + of(profile.dark_rate, 0.0) * elapsed)
+        linear, slope = _linearity(x, profile, real)
+        factor = real(1) / of(profile.flat, 1.0) * scale
+        data = linear * factor
+        read2 = of(profile.read_noise_map, profile.read_noise_dn) ** 2
+        rounding = real(1) / real(12)
+        dark_noise = read2 + (real(g) * real(g) - real(1)) * np.maximum(read2 - rounding, real(0))
+        if profile.dark_sigma is not None:
+            mean, sd = profile.dark_exposures_ms or (math.nan, math.nan)
+            stretch2 = 1.0 if t is None or math.isnan(mean) else 1.0 + ((t - mean) / sd) ** 2
+            dark_noise += of(profile.dark_sigma, 0.0) ** 2 * real(stretch2)
+        shot = of(profile.gain_map, profile.gain_dn_per_e) * real(g) * linear
+        slope2 = slope * slope
+        noise = np.maximum(shot + dark_noise * slope2, np.minimum(dark_noise, rounding) * slope2)
+        variance = noise * (factor * factor)
+        if profile.flat_sigma is not None:
+            variance += (data * of(profile.flat_sigma, 0.0)) ** 2
+    if ambient is not None:
+        assert ambient.variance is not None
+        data -= ambient.data.astype(real)
+        variance += ambient.variance.astype(real)
 
     lo, hi = profile.exposure_range_ms or (-math.inf, math.inf)
-    outside = used is not None and not lo * 0.999 <= used <= hi * 1.001
-    everywhere = 16 if outside else 0
-    mask = np.full(frame.shape, everywhere, np.uint8)
+    mask = np.full(frame.shape, 0 if t is None or lo * 0.999 <= t <= hi * 1.001 else 16, np.uint8)
     word = np.iinfo(frame.dtype).max if frame.dtype.kind == "u" else math.inf
-    mask[counts >= F32(min(profile.saturation_dn, word))] |= 1
+    lost = ~np.isfinite(data)
+    mask[(counts >= min(profile.saturation_dn, word)) & ~lost] |= 1
     if profile.dark is not None:
-        mask[counts <= 0] |= 2
-    lost = ~np.isfinite(counts)
-    mask[lost] = everywhere | 64
+        mask[(counts <= 0) & ~lost] |= 2
+    mask[lost] |= 64
     data[lost] = np.nan
+    if exclude is not None:
+        mask[exclude] |= 8
+    if ambient is not None:
+        mask |= ambient.mask & (1 | 8 | 16 | 64)
     if profile.bad is not None:
-        _repair(data, mask, variance, profile.bad, everywhere)
-    return data, mask, variance if known else None
+        _repair(data, mask, variance, profile.bad)
+    variance[np.isnan(data)] = np.nan
+    return data, mask, variance
 
 
-def _repair(data: Any, mask: Any, variance: Any, bad: Any, everywhere: int) -> None:
-    usable = ((mask & (1 | 4 | 32 | 64)) == 0) & ~bad
+def _linearity(x: npt.NDArray[Any], profile: CameraProfile, real: type[np.floating[Any]]) -> tuple[Any, Any]:
+    """Linear signal and its slope."""
+    if profile.linearity_table is None:
+        c1, c2, c3 = (real(c) for c in profile.linearity)
+        return x * (c1 + x * (c2 + x * c3)), c1 + x * (real(2) * c2 + x * real(3) * c3)
+    assert profile.linearity_step_dn is not None
+    step, nodes = profile.linearity_step_dn, np.array(profile.linearity_table)
+    piece = np.floor(np.clip(np.nan_to_num(x / real(step)), 0, len(nodes) - 2)).astype(int)
+    slope = (np.diff(nodes) / step).astype(real)[piece]
+    return nodes.astype(real)[piece] + slope * (x - (piece * step).astype(real)), slope
+
+
+def _repair(data: Any, mask: Any, variance: Any, bad: Any) -> None:
+    usable = ((mask & (1 | 4 | 8 | 32 | 64)) == 0) & ~bad
     for y, x in np.argwhere(bad):
         window = (slice(max(y - 1, 0), y + 2), slice(max(x - 1, 0), x + 2))
         near = usable[window]
         pairs = sorted(zip(data[window][near], variance[window][near], strict=True))
-        mask[y, x] = everywhere | (32 if pairs else 4)
+        mask[y, x] = (mask[y, x] & (8 | 16)) | (32 if pairs else 4)
         data[y, x] = np.nan
         if pairs:
             lower, upper = pairs[(len(pairs) - 1) // 2], pairs[len(pairs) // 2]
-            data[y, x] = F32(0.5) * (lower[0] + upper[0])
+            data[y, x] = data.dtype.type(0.5) * (lower[0] + upper[0])
             variance[y, x] = max(lower[1], upper[1])
 
 

@@ -37,20 +37,40 @@ def profile_maps(offset_dn: float) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     flat = (1 + 0.1 * rng.uniform(-1, 1, SHAPE)).astype(np.float32)
     bad = rng.uniform(size=SHAPE) < 0.002
-    return {"dark": rng.normal(offset_dn, 0.5, SHAPE).astype(np.float32), "flat": flat, "bad": bad}
+    return {
+        "dark": rng.normal(offset_dn, 0.5, SHAPE).astype(np.float32),
+        "dark_rate": rng.normal(0.1, 0.02, SHAPE).astype(np.float32),
+        "dark_sigma": np.full(SHAPE, 0.2, np.float32),
+        "flat": flat,
+        "flat_sigma": np.full(SHAPE, 0.003, np.float32),
+        "bad": bad,
+        "read_noise_map": rng.uniform(1, 3, SHAPE).astype(np.float32),
+        "gain_map": rng.uniform(0.3, 0.5, SHAPE).astype(np.float32),
+    }
 
 
-def both_scorers(view: str, dtype: str, *, pixel_size_mm: float | None) -> tuple[pyicg.Scorer, _capi.Scorer]:
+def both_scorers(
+    view: str, dtype: str, *, pixel_size_mm: float | None, bent: bool = False
+) -> tuple[pyicg.Scorer, _capi.Scorer]:
     maps = profile_maps(8.0 if dtype == "uint8" else 64.0)
+    numbers: dict[str, Any] = {
+        "saturation_dn": 4000.0, "exposure_ms": 20.0, "gain_db": 3.0, "gain_dn_per_e": 0.4, "read_noise_dn": 2.0,
+        "response_nm_per_dn_ms": 0.7, "calibrated": True,
+    }  # fmt: skip
+    nodes = (0.0, 1000.0, 2020.0, 3090.0, 4200.0)
+    if bent:
+        numbers |= {"linearity_step_dn": 1000.0}
+    else:
+        numbers |= {"linearity": (1.01, 1e-6, 0.0)}
     profile = pyicg.CameraProfile(
-        camera="test", shape=SHAPE, bit_depth=12, linearity=(1.01, 1e-6, 0.0), saturation_dn=4000.0, exposure_ms=20.0,
-        exposure_range_ms=(1.0, 100.0), gain_db=3.0, gain_dn_per_e=0.4, read_noise_dn=2.0, calibrated=True, **maps,
+        camera="test", shape=SHAPE, bit_depth=12, exposure_range_ms=(1.0, 100.0), dark_exposures_ms=(15.0, 5.0),
+        linearity_table=nodes if bent else None, **numbers, **maps,
     )  # fmt: skip
     through_c = _capi.Scorer(
-        *SHAPE, dark=maps["dark"], flat=maps["flat"], bad=maps["bad"].view(np.uint8), linearity=(1.01, 1e-6, 0.0),
-        saturation_dn=4000.0, exposure_ms=20.0, exposure_min_ms=1.0, exposure_max_ms=100.0, gain_db=3.0,
-        gain_dn_per_e=0.4, read_noise_dn=2.0, calibrated=True, view=view,
+        *SHAPE, exposure_min_ms=1.0, exposure_max_ms=100.0, dark_mean_exposure_ms=15.0, dark_exposure_sd_ms=5.0,
+        linearity_table=np.array(nodes) if bent else None, view=view,
         pixel_size_mm=math.nan if pixel_size_mm is None else pixel_size_mm,
+        **numbers, **(maps | {"bad": maps["bad"].view(np.uint8)}),
     )  # fmt: skip
     return pyicg.Scorer(profile, shape=SHAPE, dtype=dtype, view=view, pixel_size_mm=pixel_size_mm), through_c
 
@@ -68,9 +88,9 @@ def same(found: dict[str, Any], expected: pyicg.Measurement) -> None:
 
 @pytest.mark.parametrize("view", ["bed", "section"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-@pytest.mark.parametrize("pixel_size_mm", [None, 0.15])
-def test_same_digits_as_python(view: str, dtype: str, pixel_size_mm: float | None) -> None:
-    python, through_c = both_scorers(view, dtype, pixel_size_mm=pixel_size_mm)
+@pytest.mark.parametrize(("pixel_size_mm", "bent"), [(None, False), (0.15, True)])
+def test_same_digits_as_python(view: str, dtype: str, pixel_size_mm: float | None, bent: bool) -> None:
+    python, through_c = both_scorers(view, dtype, pixel_size_mm=pixel_size_mm, bent=bent)
     frame = annulus_frame(1, dtype=dtype)
     expected = python.score(frame, exposure_ms=25.0, gain_db=6.0)
     found = through_c.score(frame, 25.0, 6.0)
@@ -177,8 +197,17 @@ def test_refusals() -> None:
         plain_scorer((0, 5))
     with pytest.raises(pyicg.ProfileError, match="dark map"):
         plain_scorer(dark=np.zeros((3, 3), np.float32))
-    with pytest.raises(pyicg.ProfileError, match="not positive"):
+    with pytest.raises(pyicg.ProfileError, match="flat is 0 at index 0, expected over 0"):
         plain_scorer(flat=np.zeros(SHAPE, np.float32))
+    for name in ("dark_rate", "dark_sigma", "flat_sigma", "read_noise_map", "gain_map"):
+        with pytest.raises(pyicg.ProfileError, match=f"{name} map: found shape"):
+            plain_scorer(**{name: np.ones((3, 3), np.float32)})
+        with pytest.raises(pyicg.ProfileError, match=f"{name} is nan at index 0"):
+            plain_scorer(**{name: np.full(SHAPE, np.nan, np.float32)})
+    with pytest.raises(pyicg.ProfileError, match="linearity_step_dn is nan"):
+        plain_scorer(linearity_table=np.array([0.0, 1.0]))
+    with pytest.raises(pyicg.ProfileError, match="response_nm_per_dn_ms is 0"):
+        plain_scorer(response_nm_per_dn_ms=0.0)
 
 
 def test_threads_wait_for_each_other() -> None:

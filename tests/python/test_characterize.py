@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import logging
 import math
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,9 +20,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from pyicg import Measurement
+from pyicg import Stack as FrameStack
 from pyicg._frame_series import accumulate
-from pyicg.characterize import CameraReport, _high_pass, _temporal_variance, characterize
+from pyicg._non_uniformity import high_pass, non_uniformity
+from pyicg.characterize import CameraReport, characterize
 from pyicg.errors import InputError, ProfileError
+from pyicg.phantom import SimulatedCamera
 
 Stack = npt.NDArray[Any]
 
@@ -34,7 +43,6 @@ ELECTRONS = np.array(
 PHOTONS = ELECTRONS / QE
 SATURATION_E = 12700.0  # 0.01 % of the pixels clip here, all of them at the next level
 EXPOSURES_MS = np.linspace(10.0, 120.0, ELECTRONS.size)
-WHITE = math.sqrt(0.988495)  # what the high-pass leaves of a white pattern
 
 
 @dataclass
@@ -90,43 +98,136 @@ def test_simulated_camera_gives_its_truth_back(simulated: SimulatedSeries, relea
     assert report.release == release
 
 
+def measurements(report: CameraReport) -> dict[str, Measurement]:
+    values = {f.name: getattr(report, f.name) for f in fields(report)}
+    return {name: value for name, value in values.items() if isinstance(value, Measurement)}
+
+
 def test_intervals_hold_the_truth(simulated: SimulatedSeries) -> None:
     report = simulated.report()
     truths = {
         "gain_dn_per_e": GAIN,
         "quantum_efficiency": QE,
         "dark_noise_e": DARK_NOISE_E,
+        "dark_noise_dn": DARK_NOISE_E * GAIN,
         "dark_current": DARK_CURRENT_E_PER_S,
         "snr_max": math.sqrt(SATURATION_E),
+        "saturation_e": SATURATION_E,
+        "dsnu_e": DSNU_E,
+        "dsnu_pixel_e": DSNU_E,
+        "prnu": PRNU,
+        "prnu_pixel": PRNU,
+        "linearity_error": 0.0,
     }
     for name, truth in truths.items():
-        lo, hi = getattr(report, name).ci
-        assert lo < truth < hi, name
-        assert getattr(report, name).sigma > 0.0
+        m = getattr(report, name)
+        assert m.sigma > 0.0, name
+        assert m.ci[0] - 0.5 * m.sigma <= truth <= m.ci[1] + 0.5 * m.sigma, name  # 12 intervals of 95 %
+
+
+def test_every_figure_has_an_uncertainty_or_a_reason(simulated: SimulatedSeries) -> None:
+    found = measurements(simulated.report())
+    assert len(found) == 24
+    for name, m in found.items():
+        lo, hi = m.ci
+        assert 0.0 <= hi < math.inf, name
+        if math.isnan(m.value):  # a row or column pattern there is none of
+            assert (m.reason, lo) == ("non_uniformity_not_resolved", 0.0), name
+        else:
+            assert lo <= m.value <= hi, name
+            assert 0.0 < m.sigma < 0.5 * (hi - lo) + 1e-12, name
+
+
+def test_ratios_in_decibels_and_bits(simulated: SimulatedSeries) -> None:
+    report = simulated.report()
+    assert report.snr_max_db.value == pytest.approx(20 * math.log10(report.snr_max.value))
+    assert report.dynamic_range_db.ci[0] == pytest.approx(20 * math.log10(report.dynamic_range.ci[0]))
+    assert report.dynamic_range_bits.value == pytest.approx(math.log2(report.dynamic_range.value))
+    threshold = report.absolute_threshold_e.value
+    assert threshold == pytest.approx(math.sqrt(DARK_NOISE_E**2 + 1 / 12 / GAIN**2 + 0.25) + 0.5, rel=0.02)
+    assert report.absolute_threshold_photons.value == pytest.approx(threshold / report.quantum_efficiency.value)
+    assert report.dynamic_range.value == pytest.approx(report.saturation_e.value / threshold)
+
+
+def test_saturation_reaches_to_the_level_that_the_count_leaves_open(simulated: SimulatedSeries) -> None:
+    """0.01 % clip at level 10 and all at level 11: saturation lies between them."""
+    report = simulated.report()
+    level = report.levels[10]
+    assert report.saturation_dn.value == pytest.approx(level.signal_dn)
+    assert report.saturation_dn.ci[1] >= report.levels[11].signal_dn
+    assert report.saturation_dn.ci[0] == pytest.approx(level.signal_dn, rel=0.01)
+    assert report.saturation_e.ci[1] == pytest.approx(report.quantum_efficiency.ci[1] * PHOTONS[11])
+
+
+def test_levels_are_told(simulated: SimulatedSeries) -> None:
+    report = simulated.report()
+    assert [level.in_fit for level in report.levels] == [e <= 0.7 * SATURATION_E for e in ELECTRONS]
+    first = report.levels[0]
+    assert (first.photons, first.exposure_ms) == (PHOTONS[0], EXPOSURES_MS[0])
+    assert first.variance_dn2 == pytest.approx(GAIN**2 * (400 + 2 + DARK_NOISE_E**2) + 1 / 12, rel=0.03)
+    assert first.dark_variance_dn2 == pytest.approx(GAIN**2 * (2 + DARK_NOISE_E**2) + 1 / 12, rel=0.03)
+    assert report.levels[-1].saturated_share > 0.99
+    plain = json.loads(json.dumps(report.to_dict()))
+    assert plain["gain_dn_per_e"]["value"] == report.gain_dn_per_e.value
+    assert plain["findings"][0]["code"] == "uneven_light"
+    assert len(plain["levels"]) == 12
+
+
+def test_photon_numbers_that_scatter_widen_the_responsivity() -> None:
+    photons = np.array(CLEAN.characterization_series(shape=(8, 8), levels=14).photons)
+    lamp = 1 + 0.003 * np.random.default_rng(4).standard_normal(photons.size)
+    (_, steady), (_, shaky) = codes(CLEAN), codes(CLEAN, photons=photons * lamp)
+    assert shaky.responsivity.sigma > 5 * steady.responsivity.sigma
+    lo, hi = shaky.responsivity.ci
+    assert lo < CLEAN.gain_dn_per_e * CLEAN.quantum_efficiency < hi
+    assert shaky.gain_dn_per_e == steady.gain_dn_per_e
 
 
 def test_release_4_takes_shading_off_non_uniformity_and_release_3_1_does_not(simulated: SimulatedSeries) -> None:
     new, old = simulated.report(release="4.0"), simulated.report(release="3.1")
-    assert float(new.prnu) == pytest.approx(PRNU * WHITE, rel=0.03)
+    assert float(new.prnu) == pytest.approx(PRNU, rel=0.02)
     ramp_sd = np.std(np.linspace(-0.02, 0.02, SHAPE[1]))
     assert float(old.prnu) == pytest.approx(math.hypot(PRNU, ramp_sd), rel=0.03)
-    assert float(new.dsnu_e) == pytest.approx(DSNU_E * WHITE, rel=0.04)
+    assert float(new.dsnu_e) == pytest.approx(DSNU_E, rel=0.03)
     assert float(old.dsnu_e) == pytest.approx(DSNU_E, rel=0.04)
 
 
 def test_high_pass_removes_a_plane_and_leaves_the_stated_share_of_white_noise() -> None:
     y, x = np.mgrid[:40, :50].astype(np.float64)
-    assert np.abs(_high_pass(3.0 * y - 2.0 * x + 7.0)).max() < 1e-11
+    assert np.abs(high_pass(3.0 * y - 2.0 * x + 7.0)).max() < 1e-11
     impulse = np.zeros((41, 41))
     impulse[20, 20] = 1.0
-    assert np.sum(_high_pass(impulse) ** 2) == pytest.approx(0.988495, abs=1e-6)
+    assert np.sum(high_pass(impulse) ** 2) == pytest.approx(0.988495, abs=1e-6)
+
+
+@pytest.mark.parametrize("release", ["4.0", "3.1"])
+def test_rows_columns_and_pixels_are_told_apart_without_bias(release: str) -> None:
+    """Mean over 60 draws of small images whose three patterns are all there: the high-pass is given back."""
+    rng = np.random.default_rng(40)
+    shape, truth = (48, 40), {"rows": 2.0, "columns": 1.0, "pixels": 3.0}
+    dark = np.full((2, *shape), 1000, np.uint16)
+    found = []
+    for _ in range(60):
+        pattern = (
+            truth["rows"] * rng.standard_normal((shape[0], 1))
+            + truth["columns"] * rng.standard_normal((1, shape[1]))
+            + truth["pixels"] * rng.standard_normal(shape)
+        )
+        lit = np.rint(30000.0 + 20.0 * pattern + 10.0 * rng.standard_normal((4, *shape))).astype(np.uint16)
+        parts = non_uniformity(accumulate(lit, "lit", 16), accumulate(dark, "dark", 16), release)
+        found.append([part.value * (29000.0 / 20.0) ** 2 for part in parts.light])
+    total, rows, columns, pixels = np.mean(found, axis=0)
+    assert rows == pytest.approx(4.0, rel=0.1)
+    assert columns == pytest.approx(1.0, rel=0.15)
+    assert pixels == pytest.approx(9.0, rel=0.02)
+    assert total == pytest.approx(rows + columns + pixels)
 
 
 @given(arrays(np.uint8, (2, 3, 4)))
 def test_temporal_variance_of_a_pair_is_equation_1(pair: Stack) -> None:
     y = pair.astype(np.float64)
     expected = np.mean((y[0] - y[1]) ** 2) / 2.0 - (y[0].mean() - y[1].mean()) ** 2 / 2.0
-    assert _temporal_variance(accumulate(pair, "pair", 8)) == pytest.approx(expected, abs=1e-9)
+    assert accumulate(pair, "pair", 8).temporal_variance(np.ones((3, 4), np.bool_)) == pytest.approx(expected, abs=1e-9)
 
 
 @settings(max_examples=5, deadline=None)
@@ -224,6 +325,11 @@ def test_dark_noise_hidden_by_quantisation_is_an_upper_figure() -> None:
     expected = math.sqrt(0.49**2 - 1.0 / 12.0) / float(report.gain_dn_per_e)
     assert float(report.dark_noise_e) == pytest.approx(expected, rel=1e-12)
     assert report.dark_noise_e.reason == "quantisation_limited"
+    lo, hi = report.dark_noise_e.ci
+    assert lo == 0.0
+    assert expected < 0.49 / float(report.gain_dn_per_e) < hi
+    assert report.absolute_threshold_e.ci[0] == 1.0
+    assert report.absolute_threshold_e.reason == "quantisation_limited"
 
 
 def test_frames_need_not_be_one_array(simulated: SimulatedSeries) -> None:
@@ -270,6 +376,150 @@ def test_bad_stacks_are_named(simulated: SimulatedSeries) -> None:
             characterize([lit], [unlit], bit_depth=12)
     with pytest.raises(ProfileError, match="level 1 bright"):
         characterize(bright, dark, bit_depth=8 + 1)
+
+
+def test_stacks_of_another_exposure_or_shape_and_saturated_spatial_frames_are_refused(
+    simulated: SimulatedSeries,
+) -> None:
+    stacks = [
+        FrameStack.from_array(frames, axes="TYX", exposure_ms=float(t))
+        for frames, t in zip(simulated.bright, EXPOSURES_MS, strict=True)
+    ]
+    assert characterize(stacks, simulated.dark, exposures_ms=EXPOSURES_MS, bit_depth=12).gain_dn_per_e.value > 0
+    wrong = np.where(np.arange(12) == 3, 1.2, 1.0) * EXPOSURES_MS
+    with pytest.raises(ProfileError, match=r"level 3 bright frames: they state an exposure of 40 ms, expected 48 ms"):
+        characterize(stacks, simulated.dark, exposures_ms=wrong, bit_depth=12)
+    with pytest.raises(ProfileError, match=r"spatial bright frames: .* sit at the maximum, expected at most 0\.1%"):
+        simulated.report(spatial=(simulated.bright[-1], simulated.spatial[1]))
+    small = [simulated.bright[0], simulated.bright[1][:, 1:]], [simulated.dark[0], simulated.dark[1][:, 1:]]
+    with pytest.raises(ProfileError, match="level 1: found frames of"):
+        characterize(*small, bit_depth=12)
+
+
+CLEAN = SimulatedCamera(
+    vignetting=0.0, hot_pixel_share=0.0, dark_current_e_per_s=500.0, exposure_ms=40.0, prnu=0.006, seed=77
+)
+
+
+def codes(camera: SimulatedCamera, **options: Any) -> tuple[tuple[str, ...], CameraReport]:
+    levels, n, frames = options.pop("levels", 14), options.pop("n", 2), options.pop("spatial_frames", 16)
+    s = camera.characterization_series(shape=(96, 96), levels=levels, n=n, spatial_frames=frames)
+    given_options: dict[str, Any] = {"photons": s.photons, "exposures_ms": s.exposures_ms, "spatial": s.spatial}
+    report = characterize(s.bright, s.dark, bit_depth=camera.bit_depth, **(given_options | options))
+    return tuple(finding.code for finding in report.findings), report
+
+
+def test_a_clean_camera_gives_no_findings() -> None:
+    assert codes(CLEAN)[0] == ()
+    assert codes(CLEAN, spatial=None)[0] == ()
+    assert codes(CLEAN, photons=None)[0] == ()
+
+
+@pytest.mark.parametrize("bend", [0.01, 0.02, -0.02])
+def test_bent_linearity_is_found(bend: float) -> None:
+    found, report = codes(replace(CLEAN, bend=bend))
+    assert found == ("not_linear",)
+    assert report.linearity_error.reason == report.quantum_efficiency.reason == "not_linear"
+    assert math.isfinite(report.linearity_error.value)
+    told = float(report.findings[0].text.split("bends by ")[1].split("%")[0])
+    assert told == pytest.approx(100 * bend, rel=0.2)  # at the saturation level, which lies under full scale
+    assert codes(replace(CLEAN, bend=bend), photons=None)[0] == ("not_linear",)  # by the exposures alone
+
+
+def test_uneven_light_is_found_with_and_without_a_spatial_series() -> None:
+    found, report = codes(replace(CLEAN, tilt=0.05))
+    assert found == ("uneven_light",)
+    assert report.prnu.reason == "uneven_light"
+    assert "changes by 5." in report.findings[0].text
+    assert codes(replace(CLEAN, tilt=0.05), spatial=None)[0] == ("uneven_light",)
+    assert codes(replace(CLEAN, tilt=0.02))[0] == ()
+
+
+@pytest.mark.parametrize("level", [0, 4, 11])
+def test_one_misstated_exposure_is_found(level: int) -> None:
+    s = CLEAN.characterization_series(shape=(96, 96), levels=14)
+    wrong = np.array(s.exposures_ms)
+    wrong[level] *= 1.2
+    found, report = codes(CLEAN, exposures_ms=wrong)
+    assert found == ("exposure_inconsistent",)
+    assert f"level {level}: its signal departs" in report.findings[0].text
+    assert report.dark_current.reason == "exposure_inconsistent"
+    photons = np.array(s.photons)
+    photons[level] *= 0.8
+    assert codes(CLEAN, photons=photons)[0] == ("exposure_inconsistent",)
+    assert "check the photon number" in codes(CLEAN, photons=photons)[1].findings[0].text
+
+
+def test_dark_stacks_that_differ_at_one_exposure_are_found() -> None:
+    s = CLEAN.characterization_series(shape=(96, 96), levels=14, method="light")
+    longer = CLEAN.dark_series(2, shape=(96, 96), exposure_ms=80.0)
+    dark = [*s.dark[:5], longer, *s.dark[6:]]
+    options: dict[str, Any] = {"photons": s.photons, "exposures_ms": s.exposures_ms, "bit_depth": 12}
+    assert characterize(s.bright, s.dark, **options).findings == ()
+    (finding,) = characterize(s.bright, dark, **options).findings
+    assert finding.code == "exposure_inconsistent"
+    assert "level 5: its dark mean is" in finding.text
+
+
+def test_few_levels_few_frames_and_no_saturation_are_told() -> None:
+    found, report = codes(CLEAN, levels=np.linspace(0.05, 0.9, 8), spatial_frames=8)
+    assert found == ("too_few_levels", "not_saturated", "few_frames")
+    assert report.gain_dn_per_e.reason == "too_few_levels"
+    assert report.prnu.reason == report.dsnu_e.reason == "few_frames"
+    assert report.gain_dn_per_e.value == pytest.approx(CLEAN.gain_dn_per_e, rel=0.05)
+    assert "found 8, expected at least 9" in report.findings[0].text
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_whatever_the_frames_are_a_figure_is_finite_inside_its_interval_or_has_a_reason(seed: int) -> None:
+    """Tiny, constant, saturated and noise-free frames; photons and exposures that make no sense."""
+    rng = np.random.default_rng([26, seed])
+    height, width, levels = (int(n) for n in rng.integers((1, 1, 1), (26, 26, 13)))
+    full = 2 ** int(rng.choice([4, 8, 12, 16])) - 1
+    noise, shot = rng.choice([0, 0.3, 3]) * full / 255, rng.choice([0, 1])
+
+    def shoot(light: float) -> Stack:
+        frames = full * (0.1 + 0.5 * light) + noise * rng.standard_normal((2, height, width))
+        return np.rint(frames + shot * rng.poisson(light * full, frames.shape)).clip(0, full).astype(np.uint16)
+
+    light = np.sort(rng.random(levels)) * rng.choice([0.0, 0.3, 1.5])
+    options: dict[str, Any] = {"bit_depth": int(full).bit_length(), "release": str(rng.choice(["3.1", "4.0"]))}
+    if rng.random() < 0.7:
+        options["photons"] = light * rng.choice([0.0, 1e3]) * (1 + 0.1 * rng.random(levels))
+    if rng.random() < 0.7:
+        options["exposures_ms"] = np.where(rng.random() < 0.5, 10 * light, 5.0) + np.zeros(levels)
+    if rng.random() < 0.7 and full > 4095:
+        options["spatial"] = (shoot(0.2), shoot(0.0))
+    report = characterize([shoot(x) for x in light], [shoot(0.0) for _ in light], **options)
+    for name, m in measurements(report).items():
+        if math.isnan(m.value):
+            assert m.reason is not None, name
+        else:
+            slack = 1e-9 * abs(m.value)
+            lo, hi = m.ci  # unknown bounds are NaN
+            assert not lo > m.value + slack, name
+            assert not hi < m.value - slack, name
+
+
+@pytest.fixture(scope="module")
+def validation() -> ModuleType:
+    path = Path(__file__).parents[2] / "bench" / "validation" / "characterize.py"
+    spec = importlib.util.spec_from_file_location("validate_characterize", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_intervals_cover_the_truth_over_twenty_cameras(validation: ModuleType) -> None:
+    """A fixed slice of bench/validation/characterize.py, which pools 2000 runs."""
+    cases = [case for index in range(20) for run in range(2) for case in validation.coverage_run(index, run)]
+    narrow = [case.covered for case in cases if case.name not in validation.BOUNDS]
+    assert len(narrow) > 500
+    assert 0.92 < np.mean(narrow) < 0.99
+    assert np.mean([case.covered for case in cases if case.name in validation.BOUNDS]) > 0.97
 
 
 @dataclass
@@ -330,11 +580,39 @@ def test_real_camera_with_release_3_1_agrees_with_the_reference(real: RealSeries
     assert report.gain_dn_per_e.reason is None
 
 
+def test_real_camera_saturates_at_the_stated_level(real: RealSeries) -> None:
+    report = report_of(real, "3.1")
+    (level,) = (x for x in report.levels if x.photons == 30957.0)
+    assert report.saturation_dn.value == pytest.approx(level.signal_dn)
+    assert report.saturation_e.value == pytest.approx(30957.0 * report.quantum_efficiency.value)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_real_camera_agrees_with_the_package_of_the_standard(
+    real: RealSeries, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = pytest.importorskip("emva1288.process", reason="the package emva1288 (an oracle) is not installed")
+    # It was written for numpy 1, and leaves its descriptor file open.
+    monkeypatch.setattr(np, "asfarray", lambda a: np.asarray(a, np.float64), raising=False)
+    logging.disable()
+    parser = process.ParseEmvaDescriptorFile(str(shared_data / "emva1288_set001" / "EMVA1288_Data.txt"))
+    oracle = process.Results1288(process.Data1288(process.LoadImageData(parser.images).data).data)
+    logging.disable(logging.NOTSET)
+    report = report_of(real, "3.1")
+    assert report.gain_dn_per_e.value == pytest.approx(oracle.K, rel=1e-4)
+    assert 100 * report.quantum_efficiency.value == pytest.approx(oracle.QE, rel=1e-3)
+    assert report.dark_noise_e.value == pytest.approx(oracle.sigma_d, rel=1e-3)
+    assert report.dynamic_range.value == pytest.approx(oracle.DR, rel=2e-3)
+    assert report.dsnu_e.value == pytest.approx(oracle.DSNU1288, rel=0.01)
+    assert 100 * report.prnu.value == pytest.approx(oracle.PRNU1288, rel=0.003)
+
+
 def test_real_camera_with_release_4_agrees_with_the_reference(real: RealSeries) -> None:
     report = report_of(real, "4.0")
     assert float(report.gain_dn_per_e) == pytest.approx(0.27674, rel=0.01)
     assert float(report.dark_noise_e) == pytest.approx(10.92, rel=0.02)
     assert float(report.prnu) == pytest.approx(0.00261, rel=0.02)
+    assert [f.code for f in report.findings] == ["not_linear"]  # its response falls by 2 % up to saturation
     # 17 frames leave a temporal part of the size of the whole spatial variance: no figure, rather than a guess.
     assert report.dsnu_e.reason == "non_uniformity_not_resolved"
 

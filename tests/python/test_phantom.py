@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -120,7 +120,20 @@ def test_a_moving_scene_gives_its_frames_in_order() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"bit_depth": 17}, {"gain_dn_per_e": 0.0}, {"vignetting": 1.0}, {"exposure_ms": math.nan}, {"read_noise_e": -1.0}],
+    [
+        {"bit_depth": 17},
+        {"gain_dn_per_e": 0.0},
+        {"vignetting": 1.0},
+        {"exposure_ms": math.nan},
+        {"read_noise_e": -1.0},
+        {"bend": 0.3},
+        {"quantum_efficiency": 0.0},
+        {"tilt": 2.1},
+        {"full_well_e": 0.0},
+        {"dark_current_e_per_s": -1.0},
+        {"drift_dn": math.inf},
+        {"blinking_pixel_share": 1.0},
+    ],
 )
 def test_impossible_cameras_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(change))):
@@ -133,6 +146,169 @@ def test_impossible_cameras_are_refused(change: dict[str, float]) -> None:
 def test_impossible_scenes_are_refused(scene: npt.NDArray[np.float64], n: int) -> None:
     with pytest.raises(InputError):
         SimulatedCamera().expose(scene, n)
+
+
+def test_defaults_give_the_frames_of_the_plain_camera() -> None:
+    """Options that came later change no bit of a camera that does not use them."""
+    camera, shape = SimulatedCamera(seed=3), (40, 50)
+    rng = np.random.default_rng([3, 0])
+    dark = 64 + rng.standard_normal(shape)
+    y, x = (np.arange(n) - (n - 1) / 2 for n in shape)
+    tan2 = (0.75**-0.5 - 1) * (y[:, None] ** 2 + x**2) / (y[0] ** 2 + x[0] ** 2)
+    response = (1 + 0.01 * rng.standard_normal(shape)) / (1 + tan2) ** 2
+    hot_e = np.where(rng.random(shape) < 5e-4, rng.uniform(400, 4000, shape), 0.0)
+
+    def plain(radiance: float, stream: int) -> npt.NDArray[np.uint16]:
+        noise = np.random.default_rng([3, stream])
+        frames = []
+        for _ in range(3):
+            electrons = noise.poisson(radiance * response * 20 + hot_e) + 8 * noise.standard_normal(shape)
+            frames.append(np.rint(dark + 0.25 * electrons).clip(0, 4095).astype(np.uint16))
+        return np.stack(frames)
+
+    np.testing.assert_array_equal(camera.expose(np.full(shape, 80.0), 3), plain(80.0, 1))
+    np.testing.assert_array_equal(camera.dark_series(3, shape=shape), plain(0.0, 2))
+    np.testing.assert_array_equal(camera.dark_series(3, shape=shape, exposure_ms=20.0), plain(0.0, 2))
+    np.testing.assert_array_equal(camera.flat_series(3, shape=shape), plain(0.5 * (4095 - 64) / 0.25 / 20, 3))
+
+
+EVEN = {"prnu": 0.0, "dsnu_dn": 0.0, "vignetting": 0.0, "hot_pixel_share": 0.0}
+
+
+def test_dark_current_is_a_slope_over_exposure_with_its_own_shot_noise() -> None:
+    camera = SimulatedCamera(**EVEN, dark_current_e_per_s=5000.0, read_noise_e=4.0, seed=2)
+    for exposure in (5.0, 20.0, 80.0):
+        frames = camera.dark_series(40, shape=SHAPE, exposure_ms=exposure).astype(np.float64)
+        electrons = 5.0 * exposure
+        variance = 0.25**2 * (electrons + 16) + 1 / 12
+        assert frames.mean() == pytest.approx(64 + 0.25 * electrons, abs=5 * math.sqrt(variance / frames.size))
+        assert frames.var(axis=0, ddof=1).mean() == pytest.approx(variance, rel=5 * math.sqrt(2 / (39 * 5120)))
+
+
+def test_hot_pixels_grow_with_the_exposure() -> None:
+    camera = SimulatedCamera(hot_pixel_share=0.02, dsnu_dn=0.0)
+    hot = camera.hot_pixels(SHAPE)
+    short, long = (camera.dark_series(16, shape=SHAPE, exposure_ms=t).mean(axis=0)[hot] - 64 for t in (10.0, 40.0))
+    assert (long / short).mean() == pytest.approx(4.0, rel=0.02)
+
+
+@pytest.mark.parametrize("what", ["dsnu", "prnu"])
+def test_rows_and_columns_have_the_spread_asked_for(what: str) -> None:
+    names = ("dsnu_row_dn", "dsnu_column_dn") if what == "dsnu" else ("prnu_row", "prnu_column")
+    spreads = (3.0, 5.0) if what == "dsnu" else (0.02, 0.03)
+    camera = SimulatedCamera(**EVEN, **dict(zip(names, spreads, strict=True)))
+    image = camera.dark_series(64, shape=SHAPE).mean(axis=0)
+    if what == "prnu":
+        image = camera.flat_series(64, shape=SHAPE).mean(axis=0) / (0.5 * (4095 - 64)) - image / (0.5 * (4095 - 64))
+    assert image.mean(axis=1).std() == pytest.approx(spreads[0], rel=0.02)
+    assert image.mean(axis=0).std() == pytest.approx(spreads[1], rel=0.02)
+    assert camera.dsnu_e == pytest.approx(math.hypot(3, 5) / 0.25 if what == "dsnu" else 0.0)
+    assert camera.prnu_total == pytest.approx(math.hypot(0.02, 0.03) if what == "prnu" else 0.0)
+
+
+def test_a_bent_camera_loses_the_share_asked_for_at_full_scale() -> None:
+    camera = SimulatedCamera(**EVEN, bend=0.1, bit_depth=16, gain_dn_per_e=1.0, offset_dn=100.0)
+    span = camera.saturation_dn - 100
+    for share in (0.1, 0.5, 1.0):
+        found = camera.expose(np.full(SHAPE, share * span / 20.0), 4).mean() - 100
+        assert found == pytest.approx(share * span * (1 - 0.1 * share), rel=1e-3)
+    assert camera.expose(np.full(SHAPE, camera.saturation_e / 20)).mean() == pytest.approx(
+        camera.saturation_dn, rel=5e-3
+    )
+    assert (camera.expose(np.full(SHAPE, 30 * span / 20)) == 65535).all()
+
+
+def test_a_full_well_stops_the_signal() -> None:
+    camera = SimulatedCamera(**EVEN, full_well_e=5000.0)
+    assert camera.saturation_e == 5000.0
+    frames = camera.expose(np.full(SHAPE, 1000.0), 8)
+    assert frames.mean() == pytest.approx(64 + 1250, abs=0.1)
+    assert frames.std() == pytest.approx(math.hypot(0.25 * 8, math.sqrt(1 / 12)), rel=0.02)
+
+
+def test_tilted_light_rises_by_the_share_asked_for() -> None:
+    camera = SimulatedCamera(**EVEN, tilt=0.2)
+    light = camera.flat_series(64, shape=SHAPE).mean(axis=0) - 64
+    columns = light.mean(axis=0) / light.mean()
+    np.testing.assert_allclose(columns, np.linspace(0.9, 1.1, SHAPE[1]), atol=2e-3)
+
+
+def test_bad_pixels_are_where_the_truth_says() -> None:
+    camera = SimulatedCamera(blinking_pixel_share=0.01, noisy_pixel_share=0.01, hot_pixel_share=0.01)
+    shape = (100, 100)
+    hot, blinking, noisy = camera.hot_pixels(shape), camera.blinking_pixels(shape), camera.noisy_pixels(shape)
+    assert not (hot & blinking).any()
+    assert not (noisy & (hot | blinking)).any()
+    for kind in (blinking, noisy):
+        assert kind.mean() == pytest.approx(0.01, abs=0.005)
+    frames = camera.dark_series(200, shape=shape).astype(np.float64)
+    variance = frames.var(axis=0, ddof=1)
+    plain = variance[~(hot | blinking | noisy)].mean()
+    assert variance[noisy].mean() / plain == pytest.approx(36, rel=0.1)
+    steps = (np.diff(frames, axis=0) ** 2).mean(axis=0) / 2
+    assert steps[noisy].mean() / variance[noisy].mean() == pytest.approx(1.0, rel=0.05)
+    # half the variance would be that of independent levels; one switch in ten frames leaves a fifth of it
+    assert steps[blinking].mean() / variance[blinking].mean() == pytest.approx(0.2, rel=0.15)
+    assert (variance[blinking] > 20 * plain).mean() > 0.95
+
+
+def test_the_dark_level_drifts() -> None:
+    camera = SimulatedCamera(**EVEN, drift_dn=0.5)
+    levels = camera.dark_series(10, shape=(200, 200)).mean(axis=(1, 2))
+    np.testing.assert_allclose(np.diff(levels), 0.5, atol=0.1)
+    assert levels[-1] - levels[0] == pytest.approx(4.5, abs=0.1)
+
+
+def test_other_exposures_and_levels_have_noise_of_their_own() -> None:
+    camera = SimulatedCamera(**EVEN)
+    frames = [camera.dark_series(1, shape=SHAPE, exposure_ms=t)[0] for t in (20.0, 20.1)]
+    frames += [camera.flat_series(1, shape=SHAPE, level=x)[0] for x in (0.4, 0.5)]
+    for left, right in combinations(frames, 2):
+        assert abs(np.corrcoef(left.ravel(), right.ravel())[0, 1]) < 5 / math.sqrt(left.size)
+    same = camera.flat_series(1, shape=SHAPE, level=0.4, exposure_ms=5.0)
+    assert same.mean() == pytest.approx(frames[2].mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize("method", ["exposure", "light"])
+def test_characterization_series_is_what_it_says(method: str) -> None:
+    camera = SimulatedCamera(dark_current_e_per_s=50.0, hot_pixel_share=0.0, quantum_efficiency=0.4)
+    series = camera.characterization_series(shape=SHAPE, levels=(0.25, 0.5, 1.0), spatial_frames=3, method=method)
+    assert [stack.shape for stack in series.bright + series.dark] == [(2, *SHAPE)] * 6
+    assert [stack.shape for stack in series.spatial] == [(3, *SHAPE)] * 2
+    assert series.photons == pytest.approx([share * 16124 / 0.4 for share in (0.25, 0.5, 1.0)])
+    assert series.exposures_ms == ((10.0, 20.0, 40.0) if method == "exposure" else (20.0,) * 3)
+    for bright, dark, photons, exposure in zip(
+        series.bright[:2], series.dark[:2], series.photons, series.exposures_ms, strict=False
+    ):
+        dark_dn = 64 + 0.25 * 0.05 * exposure
+        assert dark.mean() == pytest.approx(dark_dn, abs=0.15)
+        assert bright.mean() - dark.mean() == pytest.approx(0.25 * 0.4 * photons, rel=2e-3)
+    half = series.spatial[0].mean() - series.spatial[1].mean()
+    assert half == pytest.approx(0.5 * (4095 - 64), rel=2e-3)
+    corners = series.spatial[0].mean(axis=0)[[0, 0, -1, -1], [0, -1, 0, -1]].mean()
+    assert corners / series.spatial[0].mean() == pytest.approx(1.0, abs=0.02)  # no lens, no vignetting
+
+
+def test_characterization_levels_run_from_dark_to_saturation() -> None:
+    series = SimulatedCamera(hot_pixel_share=0.0).characterization_series(shape=(32, 32), levels=7)
+    assert series.exposures_ms[0] == pytest.approx(0.03 * 40)
+    assert series.exposures_ms[-1] == pytest.approx(1.06 * 40)
+    assert (series.bright[-1] == 4095).mean() > 0.9
+    assert (series.bright[-2] == 4095).mean() < 0.002
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"levels": 1}, "levels"),
+        ({"levels": (0.0, 1.0)}, "levels"),
+        ({"method": "both"}, "method"),
+        ({"n": 1}, "n is 1"),
+    ],
+)
+def test_impossible_characterization_is_refused(options: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        SimulatedCamera().characterization_series(shape=(8, 8), **options)  # type: ignore[arg-type]
 
 
 # ---- tumour bed

@@ -7,225 +7,23 @@ import re
 import sys
 import types
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 
-from pyicg.errors import ProfileError
-from pyicg.frame import Stack
-from pyicg.profile import CameraProfile, build_profile
+import pyicg
+from pyicg import CalibrationRangeError, CameraProfile, ProfileError
 
-SHAPE = (48, 64)
-OFFSET, READ_DN, GAIN, LEVEL_E = 100.0, 3.0, 0.5, 4000.0
-Frames = npt.NDArray[np.uint16]
-
-
-def series(n: int, level_e: float = 0.0, seed: int = 0, response: npt.ArrayLike = 1.0) -> Frames:
-    rng = np.random.default_rng([seed, n, int(level_e)])
-    counts = OFFSET + READ_DN * rng.standard_normal((n, *SHAPE))
-    counts += GAIN * rng.poisson(np.broadcast_to(level_e * np.asarray(response), (n, *SHAPE)))
-    return np.rint(counts).clip(0, 4095).astype(np.uint16)
-
-
-def build(dark: Frames, flat: Frames | None = None, **options: object) -> CameraProfile:
-    return build_profile(dark, flat, **{"camera": "test", "exposure_ms": 20.0, "bit_depth": 12, **options})  # type: ignore[arg-type]
+from .camera_frames import SHAPE, build, full_profile, series
 
 
 @pytest.fixture(scope="module")
 def full() -> CameraProfile:
-    dark, flat = series(16), series(16, LEVEL_E)
-    dark[:, 5, 6] = 900
-    return build(dark, flat, gain_db=6.0, linearity=(1.0, 1e-6, 0.0))
+    return full_profile()
 
 
-# ---- measuring
-
-
-def test_maps_noise_and_gain_come_back() -> None:
-    response = 1.0 + 0.3 * np.linspace(-1, 1, SHAPE[1])
-    profile = build(series(16), series(16, LEVEL_E, response=response))
-    assert profile.dark is not None
-    assert profile.flat is not None
-    assert profile.bad is not None
-    assert profile.dark.mean() == pytest.approx(OFFSET, abs=0.05)
-    assert profile.flat[~profile.bad].mean() == pytest.approx(1.0, abs=1e-6)
-    assert np.abs(profile.flat.mean(axis=0) / response - 1).max() < 0.01
-    assert profile.read_noise_dn == pytest.approx(math.sqrt(READ_DN**2 + 1 / 12), rel=0.01)
-    assert profile.gain_dn_per_e == pytest.approx(GAIN, rel=0.015)
-    assert profile.saturation_dn == 4095.0
-    assert profile.exposure_range_ms == (20.0, 20.0)
-    assert profile.calibrated
-    assert not profile.bad.any()
-
-
-@pytest.mark.parametrize("n", [2, 3])
-def test_gain_and_read_noise_are_unbiased_with_few_frames(n: int) -> None:
-    # the gain of one run scatters by sqrt(2/((n - 1) pixels)), at most 2.6 %; the mean of 60 by 0.33 %
-    profiles = [build(series(n, seed=s), series(n, LEVEL_E, seed=s)) for s in range(60)]
-    assert np.mean([p.gain_dn_per_e for p in profiles]) == pytest.approx(GAIN, rel=0.013)
-    assert np.mean([p.read_noise_dn for p in profiles]) == pytest.approx(math.sqrt(READ_DN**2 + 1 / 12), rel=0.01)
-
-
-def test_a_flickering_lamp_and_a_drifting_offset_are_no_noise() -> None:
-    drift = np.array([0, 40, 10, 30], np.uint16)[:, None, None]
-    steady = build(series(4), series(4, LEVEL_E))
-    drifting = build(series(4) + drift, series(4, LEVEL_E) + drift)
-    assert drifting.read_noise_dn == pytest.approx(steady.read_noise_dn, rel=0.01)
-    assert drifting.gain_dn_per_e == pytest.approx(steady.gain_dn_per_e, rel=0.01)
-
-
-def test_one_frame_gives_maps_but_neither_noise_nor_gain() -> None:
-    profile = build(series(1), series(1, LEVEL_E))
-    assert profile.dark is not None
-    assert profile.flat is not None
-    assert math.isnan(profile.read_noise_dn)
-    assert math.isnan(profile.gain_dn_per_e)
-    assert "one dark frame: read noise and gain are unknown" in profile.provenance["assumptions"]
-    assert "one flat frame: gain is unknown" in build(series(2), series(1, LEVEL_E)).provenance["assumptions"]
-
-
-def test_without_flat_frames_there_is_no_flat_map_and_it_says_so() -> None:
-    profile = build(series(4))
-    assert profile.flat is None
-    assert math.isnan(profile.gain_dn_per_e)
-    assert any("vignetting" in text for text in profile.provenance["assumptions"])
-
-
-def test_constant_dark_frames_get_the_emva_floor() -> None:
-    profile = build(np.full((4, *SHAPE), 100, np.uint16))
-    assert profile.read_noise_dn == 0.49
-    assert any("0.49 DN" in text for text in profile.provenance["assumptions"])
-
-
-def test_processed_flats_have_no_gain() -> None:
-    profile = build(series(4), np.full((4, *SHAPE), 2000, np.uint16))
-    assert math.isnan(profile.gain_dn_per_e)
-    assert any("not raw" in text for text in profile.provenance["assumptions"])
-
-
-def test_hot_dead_and_noisy_pixels_are_found_and_nothing_else() -> None:
-    dark, flat = series(16), series(16, LEVEL_E)
-    dark[:, 3, 4] += 100  # hot
-    dark[::2, 10, 11] += 60  # noisy: +/- 30 DN around its mean
-    flat[:, 20, 21] = 100 + 800 // 2  # response 0.2
-    flat[:, 0, 0] = 100 + 2 * 2200  # response 2.2
-    profile = build(dark, flat, bit_depth=13)
-    assert profile.bad is not None
-    assert profile.flat is not None
-    assert sorted(zip(*np.nonzero(profile.bad), strict=True)) == [(0, 0), (3, 4), (10, 11), (20, 21)]
-    assert (profile.flat[profile.bad] == 1).all()
-    notes = profile.provenance
-    assert (notes["hot_pixels"], notes["dead_pixels"], notes["bad_pixels"]) == (2, 2, 4)  # +30 DN on average is hot too
-    assert notes["noisy_pixels"] == 1
-
-
-def test_hot_needs_both_ten_sigma_and_five_counts() -> None:
-    dark = np.full((1, *SHAPE), 100, np.uint16)
-    dark[0, 1, 1], dark[0, 2, 2] = 104, 105
-    profile = build(dark)
-    assert profile.bad is not None
-    assert np.argwhere(profile.bad).tolist() == [[2, 2]]
-
-
-def test_unlit_corners_are_bad() -> None:
-    y, x = np.indices(SHAPE)
-    lit = (y - 23.5) ** 2 + (x - 31.5) ** 2 < 28**2
-    profile = build(series(4), series(4, LEVEL_E, response=lit))
-    assert profile.bad is not None
-    assert (profile.bad == ~lit).all()
-
-
-def test_flat_is_linearised() -> None:
-    ramp = np.linspace(0.5, 1.5, SHAPE[1])
-    c2 = 5e-5
-    true_x = 2000.0 * ramp  # x + c2 x^2 = truth: solve for the counts that such a camera shows
-    shown = (-1 + np.sqrt(1 + 4 * c2 * true_x)) / (2 * c2)
-    flat = np.broadcast_to(np.rint(100 + shown), (1, *SHAPE)).astype(np.uint16)
-    dark = np.full((1, *SHAPE), 100, np.uint16)
-    profile = build(dark, flat, linearity=(1.0, c2, 0.0))
-    assert profile.flat is not None
-    assert np.abs(profile.flat[0] / ramp - 1).max() < 1e-3
-
-
-def test_another_flat_exposure_is_an_assumption() -> None:
-    profile = build(series(2), series(2, LEVEL_E), flat_exposure_ms=5.0)
-    assert any("at 20 ms was taken off flat frames at 5 ms" in text for text in profile.provenance["assumptions"])
-    assert profile.provenance["flat_exposure_ms"] == 5.0
-
-
-def test_a_stack_a_list_and_any_order_give_the_same_bits() -> None:
-    dark, flat = series(5), series(5, LEVEL_E)
-    expected = build(dark, flat).digest
-    assert build(Stack.from_array(dark, axes="TYX"), Stack.from_array(flat, axes="TYX")).digest == expected  # type: ignore[arg-type]
-    assert build(list(dark[::-1]), list(flat[[3, 0, 4, 1, 2]])).digest == expected  # type: ignore[arg-type]
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(2, 5), st.integers(0, 2**32 - 1))
-def test_variance_agrees_with_numpy(n: int, seed: int) -> None:
-    from pyicg._frame_series import accumulate
-
-    frames = np.random.default_rng(seed).integers(0, 65536, (n, 5, 7), dtype=np.uint16)
-    sums = accumulate(frames, "test", 16)
-    assert sums.variance is not None
-    np.testing.assert_allclose(sums.mean, frames.mean(axis=0), rtol=1e-14)
-    np.testing.assert_allclose(sums.variance, frames.var(axis=0, ddof=1, dtype=np.float64), rtol=1e-12)
-    assert sums.frame_variance == pytest.approx(frames.mean(axis=(1, 2)).var(ddof=1), rel=1e-9)
-
-
-def test_read_only_and_strided_frames_are_fine_and_left_alone() -> None:
-    wide = np.repeat(series(3), 2, axis=2)
-    wide.setflags(write=False)
-    assert build(wide[:, ::-1, ::2]).digest == build(series(3)[:, ::-1]).digest
-
-
-# ---- refusing
-
-ZEROS = np.zeros((2, *SHAPE), np.uint16)
-
-
-@pytest.mark.parametrize(
-    ("dark", "flat", "options", "message"),
-    [
-        (ZEROS, None, {}, r"100\.0% of the samples are 0, expected at most 5%.*raise the black level"),
-        (series(2), series(3), {}, "above dark, expected at least 40.96 DN"),
-        (series(2), series(2, 8000.0), {}, r"sit at the maximum, expected at most 0\.1%"),
-        (series(2), series(2, LEVEL_E)[:, 1:], {}, r"shape \(47, 64\), expected \(48, 64\)"),
-        ([series(1)[0], series(1)[0][1:]], None, {}, r"dark frame 1: found shape \(47, 64\)"),
-        (series(2), None, {"bit_depth": 0}, "bit_depth: found 0"),
-        (series(2), None, {"bit_depth": 17}, "bit_depth: found 17"),
-        (series(2), None, {"bit_depth": 12.0}, r"bit_depth: found 12\.0"),
-        (series(2), None, {"bit_depth": 6}, "expected at most 63; give the right bit_depth"),
-        (series(1)[0], None, {}, r"expected 2-D \(H, W\); give one frame as frame\[None\]"),
-        (series(0), None, {}, "found none"),
-        (series(2).astype(np.float32), None, {}, "float32, expected uint8 or uint16"),
-        (series(2).astype(">u2"), None, {}, "native byte order"),
-        (series(2), None, {"exposure_ms": 0.0}, r"exposure_ms: found 0\.0"),
-        (series(2), None, {"exposure_ms": math.nan}, "exposure_ms: found nan"),
-        (series(2), None, {"linearity": (1.0, 0.0)}, "linearity: found"),
-        (series(2), None, {"linearity": (0.0, 1.0, 0.0)}, "c1 > 0"),
-        (series(2), None, {"response": np.arange(4096)}, "response: not supported in this release"),
-    ],
-)
-def test_useless_data_are_refused(dark: Frames, flat: Frames | None, options: dict[str, object], message: str) -> None:
-    with pytest.raises(ProfileError, match=message):
-        build(dark, flat, **options)
-
-
-def test_a_stack_that_is_not_linear_is_refused() -> None:
-    class Video(list[Frames]):
-        transfer = "srgb"
-
-    with pytest.raises(ProfileError, match="transfer is 'srgb'"):
-        build(Video(series(2)))  # type: ignore[arg-type]
-
-
-# ---- the object
+def plain(**changes: object) -> CameraProfile:
+    return replace(CameraProfile.identity(SHAPE, bit_depth=12), **changes)  # type: ignore[arg-type]
 
 
 def test_identity_corrects_nothing_and_says_so() -> None:
@@ -248,6 +46,9 @@ def test_it_owns_read_only_maps() -> None:
         profile.dark[0, 0] = 1
 
 
+ONES = np.ones(SHAPE, np.float32)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -255,13 +56,39 @@ def test_it_owns_read_only_maps() -> None:
         ({"dark": np.zeros((2, 2), np.float32)}, r"float32 \(2, 2\), expected float32 \(48, 64\)"),
         ({"dark": np.full(SHAPE, np.nan, np.float32)}, "3072 values are not finite"),
         ({"flat": np.zeros(SHAPE, np.float32)}, "flat map: 3072 values are not positive"),
+        ({"gain_map": -ONES}, "gain_map map: 3072 values are not positive"),
+        ({"read_noise_map": -ONES}, "read_noise_map map: 3072 values are negative"),
+        ({"dark": ONES, "dark_sigma": -ONES}, "dark_sigma map: 3072 values are negative"),
         ({"bad": np.zeros(SHAPE, np.uint8)}, "bad map: found uint8"),
+        ({"dark_rate": ONES}, "dark_rate: found without dark, expected both"),
+        ({"dark": ONES, "dark_rate": ONES}, "dark_rate: found without exposure_ms"),
+        ({"dark_sigma": ONES}, "dark_sigma: found without dark"),
+        ({"flat_sigma": ONES}, "flat_sigma: found without flat"),
+        ({"dark_exposures_ms": (20.0, 5.0)}, "dark_exposures_ms: found without dark_rate"),
+        ({"dark_exposures_ms": (20.0, 0.0)}, r"dark_exposures_ms: found 0\.0"),
+        ({"linearity_table": (0.0, 1.0)}, "linearity_table: found without linearity_step_dn"),
+        ({"linearity_step_dn": 1.0}, "linearity_step_dn: found without linearity_table"),
+        ({"linearity_table": (0.0, 1.0, 1.0), "linearity_step_dn": 1.0}, "0 first, then strictly increasing"),
+        ({"linearity_table": (0.1, 1.0), "linearity_step_dn": 1.0}, "0 first, then strictly increasing"),
+        ({"linearity_table": (0.0,), "linearity_step_dn": 1.0}, "two or more numbers"),
+        ({"linearity_table": (0.0, math.nan), "linearity_step_dn": 1.0}, "linearity_table: found nan"),
+        (
+            {"linearity_table": (0.0, 1.0), "linearity_step_dn": 1.0, "linearity": (1.0, 1e-6, 0.0)},
+            r"expected \(1, 0, 0\) beside a linearity_table",
+        ),
         ({"shape": (0, 4)}, "shape: found"),
         ({"camera": 7}, "camera: found 7"),
+        ({"sensor": 7}, "sensor: found 7"),
+        ({"lens_distance_mm": 0.0}, r"lens_distance_mm: found 0\.0"),
+        ({"filter_band_nm": (850.0, 820.0)}, "0 < lo <= hi"),
         ({"saturation_dn": -1.0}, "saturation_dn: found"),
         ({"saturation_dn": math.nan}, "saturation_dn: found nan"),
         ({"gain_dn_per_e": 0.0}, "gain_dn_per_e: found"),
+        ({"gain_dn_per_e": 1.0, "gain_sigma_dn_per_e": -0.1}, "gain_sigma_dn_per_e: found -0.1"),
         ({"read_noise_dn": -0.1}, "read_noise_dn: found"),
+        ({"dark_current_dn_per_ms": math.inf}, "dark_current_dn_per_ms: found inf"),
+        ({"response_nm_per_dn_ms": 0.0}, r"response_nm_per_dn_ms: found 0\.0"),
+        ({"response_range_nm": (10.0, 1.0)}, "0 <= lo <= hi"),
         ({"exposure_range_ms": (5.0, 1.0)}, "0 < lo <= hi"),
         ({"gain_db": "6"}, "gain_db: found '6'"),
         ({"calibrated": 1}, "calibrated: found 1"),
@@ -269,7 +96,7 @@ def test_it_owns_read_only_maps() -> None:
 )
 def test_wrong_fields_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ProfileError, match=message):
-        replace(CameraProfile.identity(SHAPE), **change)  # type: ignore[arg-type]
+        plain(**change)
 
 
 def test_digest_follows_numbers_and_not_provenance(full: CameraProfile) -> None:
@@ -279,13 +106,20 @@ def test_digest_follows_numbers_and_not_provenance(full: CameraProfile) -> None:
     other[-1, -1] = np.nextafter(other[-1, -1], np.float32(1e9))
     changes: list[dict[str, object]] = [
         {"dark": other},
-        {"dark": None},
+        {"dark": None, "dark_sigma": None},
         {"bad": None},
         {"gain_dn_per_e": math.nan},
         {"exposure_ms": 20.000001},
         {"camera": "another"},
         {"linearity": (1.0, 0.0, 0.0)},
         {"calibrated": False},
+        {"dark_sigma": None},
+        {"flat_sigma": None},
+        {"gain_map": np.ones(SHAPE, np.float32)},
+        {"dark_rate": np.zeros(SHAPE, np.float32)},
+        {"response_nm_per_dn_ms": 2.0},
+        {"optics": "25 mm f/1.4"},
+        {"linearity": (1.0, 0.0, 0.0), "linearity_table": (0.0, 1.0), "linearity_step_dn": 1.0},
     ]
     digests = {replace(full, **change).digest for change in changes}  # type: ignore[arg-type]
     assert len(digests | {full.digest}) == len(changes) + 1
@@ -299,182 +133,91 @@ def test_pickle_and_deepcopy_keep_bits_and_read_only(full: CameraProfile) -> Non
         assert not twin.flat.flags.writeable
 
 
-def test_core_gets_every_number(full: CameraProfile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_core_gets_every_number(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, object]] = []
     fake = types.ModuleType("pyicg._core")
     fake.Profile = lambda **arguments: calls.append(arguments) or object()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pyicg._core", fake)
-    profile = replace(full)
+    maps = {name: np.full(SHAPE, k, np.float32) for k, name in enumerate(("dark_rate", "dark_sigma", "flat_sigma"), 1)}
+    noise = {name: np.full(SHAPE, k, np.float32) for k, name in enumerate(("read_noise_map", "gain_map"), 4)}
+    profile = replace(
+        full_profile(),
+        **maps,
+        **noise,
+        dark_exposures_ms=(21.0, 4.0),
+        exposure_range_ms=(15.0, 30.0),
+        linearity=(1.0, 0.0, 0.0),
+        linearity_table=(0.0, 1.5, 4.0),
+        linearity_step_dn=2.0,
+        response_nm_per_dn_ms=7.0,
+    )
     assert profile.core is profile.core
     (given,) = calls
-    names = "height width dark flat bad linearity saturation_dn exposure_ms exposure_min_ms exposure_max_ms"
-    assert " ".join(given) == f"{names} gain_db gain_dn_per_e read_noise_dn calibrated"
-    assert isinstance(given["bad"], np.ndarray)
-    assert given["bad"].dtype == np.uint8
-    assert int(given["bad"].sum()) == 1
-    assert (given["exposure_min_ms"], given["exposure_max_ms"], given["gain_db"]) == (20.0, 20.0, 6.0)
-    identity = CameraProfile.identity((3, 4)).core
-    assert identity is not None
-    assert calls[1]["dark"] is None
-    assert all(math.isnan(calls[1][name]) for name in ("exposure_ms", "exposure_min_ms", "gain_db"))  # type: ignore[arg-type]
+    for name in ("dark", "flat", *maps, *noise):
+        np.testing.assert_array_equal(given.pop(name), getattr(profile, name))
+    bad, table = given.pop("bad"), given.pop("linearity_table")
+    assert isinstance(bad, np.ndarray)
+    assert (bad.dtype, int(bad.sum())) == (np.uint8, 1)
+    assert isinstance(table, np.ndarray)
+    assert (table.dtype, table.tolist()) == (np.float64, [0.0, 1.5, 4.0])
+    assert given == {
+        "height": 48,
+        "width": 64,
+        "dark_mean_exposure_ms": 21.0,
+        "dark_exposure_sd_ms": 4.0,
+        "linearity": (1.0, 0.0, 0.0),
+        "linearity_step_dn": 2.0,
+        "saturation_dn": 4095.0,
+        "exposure_ms": 20.0,
+        "exposure_min_ms": 15.0,
+        "exposure_max_ms": 30.0,
+        "gain_db": 6.0,
+        "gain_dn_per_e": profile.gain_dn_per_e,
+        "read_noise_dn": profile.read_noise_dn,
+        "response_nm_per_dn_ms": 7.0,
+        "calibrated": True,
+    }
+    assert CameraProfile.identity((3, 4)).core is not None
+    absent = ("dark", "dark_rate", "dark_sigma", "flat", "flat_sigma", "bad", "read_noise_map", "gain_map")
+    assert all(calls[1][name] is None for name in (*absent, "linearity_table"))
+    unknown = ("exposure_ms", "exposure_min_ms", "gain_db", "dark_mean_exposure_ms", "linearity_step_dn")
+    assert all(math.isnan(calls[1][name]) for name in unknown)  # type: ignore[arg-type]
 
 
-# ---- the folder
+# ---- dark map at an exposure
 
 
-def test_save_and_load_keep_every_bit(full: CameraProfile, tmp_path: Path) -> None:
-    for name, profile in {"full": full, "none": CameraProfile.identity((3, 5), bit_depth=None)}.items():
-        profile.save(tmp_path / name)
-        twin = CameraProfile.load(tmp_path / name)
-        assert twin.digest == profile.digest
-        assert twin.provenance == profile.provenance
-        for field in ("dark", "flat", "bad"):
-            np.testing.assert_array_equal(getattr(twin, field), getattr(profile, field))
-        scalars = set(profile.__dataclass_fields__) - {"dark", "flat", "bad", "provenance"}
-        assert all(repr(getattr(twin, s)) == repr(getattr(profile, s)) for s in scalars)
-    assert sorted(p.name for p in (tmp_path / "full").iterdir()) == ["bad.tif", "dark.tif", "flat.tif", "profile.toml"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["full", "none"]
+def test_dark_at_follows_the_line_and_its_uncertainty() -> None:
+    level, rate, sigma = (np.full(SHAPE, value, np.float32) for value in (100.0, 0.5, 0.2))
+    profile = plain(
+        dark=level,
+        dark_rate=rate,
+        dark_sigma=sigma,
+        dark_exposures_ms=(20.0, 10.0),
+        exposure_ms=30.0,
+        exposure_range_ms=(10.0, 40.0),
+    )
+    dark, error = profile.dark_at(40.0)
+    assert error is not None
+    assert dark.dtype == error.dtype == np.float32
+    assert dark[0, 0] == pytest.approx(105.0)
+    assert error[0, 0] == pytest.approx(0.2 * math.sqrt(1 + 2.0**2), rel=1e-6)
+    assert profile.dark_at(20.0)[1][0, 0] == pytest.approx(0.2, rel=1e-6)  # type: ignore[index]
+    assert profile.dark_at(10.0)[0][3, 4] == pytest.approx(90.0)
 
 
-def test_saving_replaces_a_profile_and_nothing_else(full: CameraProfile, tmp_path: Path) -> None:
-    path = tmp_path / "camera"
-    full.save(path)
-    CameraProfile.identity((3, 4)).save(path)
-    assert CameraProfile.load(path).shape == (3, 4)
-    assert [p.name for p in path.iterdir()] == ["profile.toml"]
-    (path / "notes.txt").write_text("mine")
-    with pytest.raises(ProfileError, match="left alone"):
-        full.save(path)
-    assert (path / "notes.txt").read_text() == "mine"
-    file = tmp_path / "file"
-    file.write_text("mine")
-    (tmp_path / "empty").mkdir()
-    for other in (file, tmp_path / "empty"):
-        with pytest.raises(ProfileError, match="not \\(only\\) a camera profile"):
-            full.save(other)
-    with pytest.raises(ProfileError, match="create it first"):
-        full.save(tmp_path / "missing" / "camera")
+def test_dark_at_refuses_what_was_not_measured() -> None:
+    profile = build(series(2))
+    assert profile.dark_at(20.01)[0] is profile.dark  # within 0.1 %: a rounding exposure register
+    for exposure in (19.9, 20.1, 5.0):
+        with pytest.raises(CalibrationRangeError, match=f"found {exposure:g}, the profile holds from 20 to 20 ms"):
+            profile.dark_at(exposure)
+    with pytest.raises(ProfileError, match="no dark map"):
+        CameraProfile.identity(SHAPE).dark_at(20.0)
+    with pytest.raises(ProfileError, match="exposure_ms: found nan"):
+        profile.dark_at(math.nan)
 
 
-def test_a_failed_save_leaves_the_old_profile(
-    full: CameraProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "camera"
-    full.save(path)
-    with pytest.raises(ProfileError, match="cannot save the profile"):
-        replace(full, provenance={"what": object()}).save(path)
-    rename = Path.rename
-
-    def failing(self: Path, target: Path) -> Path:
-        if self.suffix == ".tmp":
-            raise OSError("disk full")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", failing)
-    with pytest.raises(OSError, match="disk full"):
-        CameraProfile.identity((3, 4)).save(path)
-    assert CameraProfile.load(path).digest == full.digest
-    assert [p.name for p in tmp_path.iterdir()] == ["camera"]
-
-
-def damage_map(path: Path) -> None:
-    data = bytearray((path / "flat.tif").read_bytes())
-    data[-1] ^= 1
-    (path / "flat.tif").write_bytes(data)
-
-
-def edit(old: str, new: str) -> object:
-    def change(path: Path) -> None:
-        text = (path / "profile.toml").read_text()
-        assert old in text
-        (path / "profile.toml").write_text(text.replace(old, new))
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("harm", "message"),
-    [
-        (lambda p: (p / "dark.tif").unlink(), r"dark\.tif: the dark map is missing; copy the whole folder"),
-        (damage_map, r"flat\.tif: checksum mismatch, found \w{12}\.\.\., expected \w{12}"),
-        (lambda p: (p / "profile.toml").unlink(), r"profile\.toml: missing"),
-        (edit("schema_version = 1", "schema_version = 2"), "schema_version is 2, this release reads 1"),
-        (edit("schema_version = 1", "schema_version = = 1"), "not valid TOML"),
-        (edit("exposure_ms = 20.0", "exposure_ms = 21.0"), "edited by hand or damaged"),
-        (edit("exposure_ms = 20.0", 'exposure_ms = "20"'), "exposure_ms: found '20', expected a number over 0"),
-        (edit('file = "dark.tif"', 'file = "../dark.tif"'), r"\[maps\.dark\] must hold file = 'dark\.tif'"),
-        (edit("[maps.dark]", "[maps.gloom]"), r"\[maps\] must be tables named among"),
-        (edit('camera = "test"', 'camara = "test"'), r"missing \['camera'\], unknown \['camara'\]"),
-        (edit("    48,\n    64,", "    48,\n    65,"), r"found float32 \(48, 64\), expected float32 \(48, 65\)"),
-    ],
-)
-def test_a_damaged_folder_is_refused(full: CameraProfile, tmp_path: Path, harm: object, message: str) -> None:
-    path = tmp_path / "camera"
-    full.save(path)
-    harm(path)  # type: ignore[operator]
-    with pytest.raises(ProfileError, match=message) as error:
-        CameraProfile.load(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_map_of_another_kind_is_refused(full: CameraProfile, tmp_path: Path) -> None:
-    import hashlib
-
-    import tifffile
-
-    path = tmp_path / "camera"
-    full.save(path)
-    old = hashlib.sha256((path / "dark.tif").read_bytes()).hexdigest()
-    for content, message in (
-        (None, "found float64, expected float32"),
-        (b"no image", "not a readable TIFF"),
-    ):
-        if content is None:
-            tifffile.imwrite(path / "dark.tif", np.zeros(SHAPE))
-        else:
-            (path / "dark.tif").write_bytes(content)
-        new = hashlib.sha256((path / "dark.tif").read_bytes()).hexdigest()
-        table = (path / "profile.toml").read_text()
-        (path / "profile.toml").write_text(table.replace(old, new))
-        old = new
-        with pytest.raises(ProfileError, match=message):
-            CameraProfile.load(path)
-
-
-def test_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="no such profile folder"):
-        CameraProfile.load(tmp_path / "nowhere")
-
-
-# ---- real data
-
-
-def images(folder: Path, pattern: str) -> list[npt.NDArray[np.generic]]:
-    return [np.asarray(Image.open(path)) for path in sorted(folder.glob(pattern))]
-
-
-def test_real_camera_agrees_with_its_emva_report(shared_data: Path) -> None:
-    folder = shared_data / "emva1288_set001" / "images"
-    profile = build(images(folder, "d_s_*.png"), images(folder, "b_s_*.png"))  # type: ignore[arg-type]
-    assert profile.dark is not None
-    assert profile.gain_dn_per_e == pytest.approx(0.2791, rel=0.02)  # two-point, against the 14-level slope
-    assert profile.read_noise_dn == pytest.approx(3.073, rel=0.02)
-    assert 14.7 <= profile.dark.mean() <= 14.8
-
-
-def test_real_dark_frame_comes_off_with_its_sign(shared_data: Path) -> None:
-    folder = shared_data / "plantcv"
-    (dark,) = images(folder, "FLUO_TV_dark.png")
-    (frame,) = images(folder, "FLUO_TV_min.png")
-    profile = build(dark[None], bit_depth=16)  # type: ignore[arg-type]
-    assert profile.dark is not None
-    np.testing.assert_array_equal(profile.dark, dark)
-    assert float((frame - profile.dark).mean(dtype=np.float64)) == pytest.approx(166.9, abs=0.05)
-
-
-@pytest.mark.parametrize("exposure", ["25ms", "100ms", "3916ms"])
-def test_real_dark_frames_clipped_at_zero_are_refused(shared_data: Path, exposure: str) -> None:
-    frames = images(shared_data / "exposure_series", f"d1_dark_{exposure}_*.tif")
-    assert len(frames) == 2
-    with pytest.raises(ProfileError, match=r"99\.[78]% of the samples are 0"):
-        build(frames, bit_depth=8)  # type: ignore[arg-type]
+def test_its_names_are_public() -> None:
+    assert pyicg.profile.build_profile is pyicg.build_profile
+    assert pyicg.profile.CameraProfile is CameraProfile

@@ -485,6 +485,8 @@ def test_a_black_table_is_not_the_background() -> None:
         dark=grown(scene.profile.dark, float(scene.profile.dark.mean())),
         flat=grown(scene.profile.flat, 1.0),
         bad=grown(scene.profile.bad, 0),
+        dark_sigma=grown(scene.profile.dark_sigma, 1.0),
+        flat_sigma=grown(scene.profile.flat_sigma, 0.01),
     )
     stack = Stack.from_array(
         wide, axes="ZYX", spacing_mm=scene.stack.spacing_mm, exposure_ms=scene.stack.exposure_ms, bit_depth=12

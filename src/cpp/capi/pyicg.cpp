@@ -19,6 +19,7 @@
 #include "pyicg/error.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
+#include "pyicg/profile.hpp"
 #include "pyicg/rim.hpp"
 #include "pyicg/scorer.hpp"
 #include "pyicg/version.hpp"
@@ -75,7 +76,16 @@ static_assert(same(PYICG_REASON_GAIN_NOT_CONSTANT, Reason::gain_not_constant));
 static_assert(same(PYICG_REASON_QUANTISATION_LIMITED, Reason::quantisation_limited));
 static_assert(same(PYICG_REASON_EMPTY_FIELD_LEFT_OUT, Reason::empty_field_left_out));
 static_assert(same(PYICG_REASON_NOT_FINITE, Reason::not_finite));
-static_assert(PYICG_REASON_NOT_FINITE + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_NOT_LINEAR, Reason::not_linear));
+static_assert(same(PYICG_REASON_UNEVEN_LIGHT, Reason::uneven_light));
+static_assert(same(PYICG_REASON_EXPOSURE_INCONSISTENT, Reason::exposure_inconsistent));
+static_assert(same(PYICG_REASON_OFFSET_DRIFT, Reason::offset_drift));
+static_assert(same(PYICG_REASON_NOISE_CHANGED, Reason::noise_changed));
+static_assert(same(PYICG_REASON_GAIN_CHANGED, Reason::gain_changed));
+static_assert(same(PYICG_REASON_FLAT_CHANGED, Reason::flat_changed));
+static_assert(same(PYICG_REASON_NEW_BAD_PIXELS, Reason::new_bad_pixels));
+static_assert(same(PYICG_REASON_FEW_FRAMES, Reason::few_frames));
+static_assert(PYICG_REASON_FEW_FRAMES + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});
@@ -178,16 +188,30 @@ pyicg::ProfileData profile_data(const pyicg_profile_data& d) {
   p.width = static_cast<std::size_t>(d.width);
   const std::size_t size = p.height * p.width;
   p.dark = copy_map(d.dark, size, "dark is not aligned as float");
+  p.dark_rate = copy_map(d.dark_rate, size, "dark_rate is not aligned as float");
+  p.dark_sigma = copy_map(d.dark_sigma, size, "dark_sigma is not aligned as float");
   p.flat = copy_map(d.flat, size, "flat is not aligned as float");
+  p.flat_sigma = copy_map(d.flat_sigma, size, "flat_sigma is not aligned as float");
+  p.read_noise_map = copy_map(d.read_noise_map, size, "read_noise_map is not aligned as float");
+  p.gain_map = copy_map(d.gain_map, size, "gain_map is not aligned as float");
   p.bad = copy_map(d.bad, size, "bad is not aligned");
   std::copy(std::begin(d.linearity), std::end(d.linearity), p.linearity.begin());
+  require((d.linearity_table == nullptr) == (d.linearity_table_size == 0),
+          "linearity_table and linearity_table_size disagree: expected NULL with 0, or a table with its size");
+  require(d.linearity_table_size <= most_bytes / sizeof(double), "linearity_table is larger than memory can be");
+  p.linearity_table = copy_map(d.linearity_table, static_cast<std::size_t>(d.linearity_table_size),
+                               "linearity_table is not aligned as double");
+  p.linearity_step_dn = d.linearity_step_dn;
   p.saturation_dn = d.saturation_dn;
   p.exposure_ms = d.exposure_ms;
   p.exposure_min_ms = d.exposure_min_ms;
   p.exposure_max_ms = d.exposure_max_ms;
+  p.dark_mean_exposure_ms = d.dark_mean_exposure_ms;
+  p.dark_exposure_sd_ms = d.dark_exposure_sd_ms;
   p.gain_db = d.gain_db;
   p.gain_dn_per_e = d.gain_dn_per_e;
   p.read_noise_dn = d.read_noise_dn;
+  p.response_nm_per_dn_ms = d.response_nm_per_dn_ms;
   p.calibrated = d.calibrated != 0;
   return p;
 }

@@ -42,6 +42,15 @@ const char* reason_name(Reason reason) noexcept {
       "quantisation_limited",
       "empty_field_left_out",
       "not_finite",
+      "not_linear",
+      "uneven_light",
+      "exposure_inconsistent",
+      "offset_drift",
+      "noise_changed",
+      "gain_changed",
+      "flat_changed",
+      "new_bad_pixels",
+      "few_frames",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

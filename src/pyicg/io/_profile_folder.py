@@ -7,33 +7,31 @@ import hashlib
 import shutil
 import tomllib
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .._camera_profile import CameraProfile
 from ..errors import ProfileError
+from . import _profile_schema1, _profile_schema2
 
-__all__ = ["SCHEMA_VERSION", "read_folder", "write_folder"]
+__all__ = ["read_profile", "write_profile"]
 
-SCHEMA_VERSION = 1
 _TABLE = "profile.toml"
-_MAPS = {"dark": "float32", "flat": "float32", "bad": "uint8"}
+_SCHEMAS = {1: _profile_schema1, 2: _profile_schema2}
 
 
-def write_folder(path: str | Path, values: Mapping[str, Any], maps: Mapping[str, npt.NDArray[Any] | None]) -> None:
-    """Write a profile folder under a temporary sibling name and rename it into place.
+def write_profile(path: str | Path, profile: CameraProfile) -> None:
+    """Write a profile folder of schema 2 under a temporary sibling name and rename it into place.
 
     Parameters
     ----------
     path : str or Path
         The folder. A profile that is there is replaced; any other folder or file is left alone.
-    values : mapping
-        What goes into ``profile.toml`` beside the schema version and the map table; no None.
-    maps : mapping
-        ``dark`` and ``flat`` float32 (H, W), ``bad`` uint8 (H, W); None leaves the map out.
+    profile : CameraProfile
+        The profile.
 
     Raises
     ------
@@ -49,14 +47,16 @@ def write_folder(path: str | Path, values: Mapping[str, Any], maps: Mapping[str,
     draft = target.with_name(f".{target.name}.{token}.tmp")
     draft.mkdir()
     try:
-        table: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **values, "maps": {}}
-        for name, data in maps.items():
+        maps: dict[str, dict[str, str]] = {}
+        for name, dtype in _profile_schema2.MAPS.items():
+            data = getattr(profile, name)
             if data is not None:
                 file = draft / f"{name}.tif"
-                tifffile.imwrite(file, data, photometric="minisblack", metadata=None)
-                table["maps"][name] = {"file": file.name, "sha256": _sha256(file)}
+                tifffile.imwrite(file, data.view(dtype), photometric="minisblack", metadata=None)
+                maps[name] = {"file": file.name, "unit": _profile_schema2.MAP_UNITS[name], "sha256": _sha256(file)}
+        table = _profile_schema2.to_table(profile)
         try:
-            text = tomli_w.dumps(table)
+            text = tomli_w.dumps(table | {"maps": maps} if maps else table)
         except TypeError as error:
             raise ProfileError(
                 f"cannot save the profile: {error}; provenance may hold text, numbers, booleans, lists and "
@@ -68,20 +68,13 @@ def write_folder(path: str | Path, values: Mapping[str, Any], maps: Mapping[str,
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def read_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Read a profile folder and check every map against its checksum.
+def read_profile(path: str | Path) -> CameraProfile:
+    """Read a profile folder of any known schema version; check its maps and its digest.
 
     Parameters
     ----------
     path : str or Path
         The folder.
-
-    Returns
-    -------
-    values : dict
-        ``profile.toml`` without the schema version and the map table.
-    maps : dict of ndarray
-        The maps that the profile has: ``dark`` and ``flat`` float32, ``bad`` uint8.
 
     Raises
     ------
@@ -90,6 +83,38 @@ def read_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray
     """
     folder = Path(path)
     file = folder / _TABLE
+    table = _read_table(folder, file)
+    version = table.pop("schema_version", None)
+    if type(version) is not int or version not in _SCHEMAS:
+        raise ProfileError(
+            f"{file}: schema_version is {version!r}, this release reads {' and '.join(map(str, _SCHEMAS))}; use the "
+            "release of pyicg that wrote the profile, or build it again"
+        )
+    schema = _SCHEMAS[version]
+    sealed = table.pop("digest", None)
+    entries = table.pop("maps", {})
+    if not isinstance(entries, dict) or not entries.keys() <= schema.MAPS.keys():
+        raise ProfileError(
+            f"{file}: [maps] must be tables named among {sorted(schema.MAPS)}; restore the file or build the profile "
+            "again"
+        )
+    maps = {name: _read_map(folder, name, entry, schema.MAPS[name]) for name, entry in entries.items()}
+    if "bad" in maps:
+        maps["bad"] = maps["bad"] != 0
+    try:
+        profile = CameraProfile(**(schema.from_table(table) | maps))
+    except ProfileError as error:
+        raise ProfileError(f"{file}: {error}; restore the folder or build the profile again") from error
+    found = schema.digest(profile)
+    if found != sealed:
+        raise ProfileError(
+            f"{file}: the values give digest {found[:12]}..., the file says {str(sealed)[:12]}...; it was edited by "
+            "hand or damaged: restore it or build the profile again"
+        )
+    return profile
+
+
+def _read_table(folder: Path, file: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise ProfileError(
             f"{folder}: no such profile folder; expected a folder with {_TABLE}. Give the folder that "
@@ -98,24 +123,12 @@ def read_folder(path: str | Path) -> tuple[dict[str, Any], dict[str, npt.NDArray
     if not file.is_file():
         raise ProfileError(f"{file}: missing, so the folder is no profile; give one that CameraProfile.save wrote")
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{file}: not valid TOML ({error}); restore the file or build the profile again") from error
-    version = values.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
-        raise ProfileError(
-            f"{file}: schema_version is {version!r}, this release reads {SCHEMA_VERSION}; use the release of pyicg "
-            "that wrote the profile, or build it again"
-        )
-    entries = values.pop("maps", {})
-    if not isinstance(entries, dict) or not entries.keys() <= _MAPS.keys():
-        raise ProfileError(
-            f"{file}: [maps] must be tables named among {sorted(_MAPS)}; restore the file or build the profile again"
-        )
-    return values, {name: _read_map(folder, name, entry) for name, entry in entries.items()}
 
 
-def _read_map(folder: Path, name: str, entry: Any) -> npt.NDArray[Any]:
+def _read_map(folder: Path, name: str, entry: Any, dtype: str) -> npt.NDArray[Any]:
     import tifffile
 
     file = folder / f"{name}.tif"
@@ -136,8 +149,8 @@ def _read_map(folder: Path, name: str, entry: Any) -> npt.NDArray[Any]:
         data = tifffile.imread(file)
     except (tifffile.TiffFileError, ValueError) as error:
         raise ProfileError(f"{file}: not a readable TIFF ({error}); build the profile again") from error
-    if data.dtype != np.dtype(_MAPS[name]):
-        raise ProfileError(f"{file}: found {data.dtype}, expected {_MAPS[name]}; build the profile again")
+    if data.dtype != np.dtype(dtype):
+        raise ProfileError(f"{file}: found {data.dtype}, expected {dtype}; build the profile again")
     return data
 
 
@@ -146,7 +159,7 @@ def _check_replaceable(target: Path) -> None:
         raise ProfileError(f"{target.parent}: no such folder to save a profile in; create it first")
     if not target.exists():
         return
-    known = {_TABLE, *(f"{name}.tif" for name in _MAPS)}
+    known = {_TABLE, *(f"{name}.tif" for name in _profile_schema2.MAPS)}
     found = {item.name for item in target.iterdir()} if target.is_dir() else set()
     if _TABLE not in found or not found <= known:
         raise ProfileError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyicg.report.geometry import Line, Point
     from pyicg.results import Distance, FrameScore
 
-__all__ = ["chart", "overlay"]
+__all__ = ["chart", "overlay", "png"]
 
 DPI = 150
 WIDTH_INCH = 8.0
@@ -112,7 +112,7 @@ def overlay(
             facecolor="#d5d8de",
             framealpha=1.0,
         )
-    return _png(figure)
+    return png(figure)
 
 
 def chart(
@@ -178,7 +178,7 @@ def chart(
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e4e4", linewidth=0.7)
     figure.supxlabel(RESEARCH_ONLY, fontsize=7.5, color="#555555")
-    return _png(figure)
+    return png(figure)
 
 
 def _limits(image: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8]) -> Point:
@@ -190,8 +190,8 @@ def _limits(image: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8]) -> Poin
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
-def _png(figure: Figure) -> bytes:
-    """Render; without the software tag the bytes do not carry the version number of matplotlib."""
+def png(figure: Figure) -> bytes:
+    """Render a figure; without the software tag the bytes do not carry the version number of matplotlib."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

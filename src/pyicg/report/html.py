@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyicg.report.source import Scored
     from pyicg.results import Lesion, SpecimenLesion
 
-__all__ = ["Picture", "overlay_caption", "render"]
+__all__ = ["Picture", "overlay_caption", "provenance_rows", "render", "templates"]
 
 MOST_ROWS = 200
 NOT_PROVENANCE = frozenset({"what", "reasons", "truth"})  # shown elsewhere on the page
@@ -52,10 +52,7 @@ def render(score: Scored, *, pictures: Sequence[Picture]) -> str:
     str
         The page. Every text in it is escaped; numbers that are undefined say so and why.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(files("pyicg.report").joinpath("report.html.j2").read_text("utf-8"))
+    template = templates().get_template("report.html.j2")
     summary, key = score.summary, score.frames[score.key_index]
     name = "slice" if score.view == "section" else "frame"
     source = summary.get("source")
@@ -94,6 +91,17 @@ def render(score: Scored, *, pictures: Sequence[Picture]) -> str:
     )
     # A file name that is not valid UTF-8 reaches Python with lone surrogates, which no file can hold.
     return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def templates() -> jinja2.Environment:
+    """Return the templates of this package: every text put into them is escaped, and none may be missing."""
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: files("pyicg.report").joinpath(name).read_text("utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def overlay_caption(score: Scored, line: Line | None, foot: Point | None) -> str:
@@ -215,15 +223,16 @@ def _provenance(score: Scored) -> Iterator[tuple[str, str]]:
     """Yield name and value of everything that says how the numbers were made."""
     for name, item in score.summary.items():
         if name not in NOT_PROVENANCE:
-            yield from _flat(name, item)
+            yield from provenance_rows(name, item)
     if score.margin is not None:
-        yield from _flat("margin", score.margin.provenance)
+        yield from provenance_rows("margin", score.margin.provenance)
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+def provenance_rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield name and text of a value, one row for each item of a mapping."""
     if isinstance(value, Mapping) and value:
         for part, item in value.items():
-            yield from _flat(f"{name}: {part}" if ":" not in name else f"{name}.{part}", item)
+            yield from provenance_rows(f"{name}: {part}" if ":" not in name else f"{name}.{part}", item)
     else:
         yield name.replace("_", " "), _plain(value)
 

@@ -59,6 +59,15 @@ SENTENCES = {
     "gain_not_constant": "The gain differs between light levels by more than 3 %.",
     "quantisation_limited": "The dark noise is hidden under the grey levels: an upper limit.",
     "too_few_levels": "Too few light levels for this number.",
+    "not_linear": "The camera's signal is not in proportion to the light.",
+    "uneven_light": "The light on the target is not even.",
+    "exposure_inconsistent": "The signals do not fit the exposure times that were stated.",
+    "offset_drift": "The camera's dark level is not the one in its profile.",
+    "noise_changed": "The camera's noise in the dark is not the one in its profile.",
+    "gain_changed": "The camera's gain is not the one in its profile.",
+    "flat_changed": "The camera's response over the image is not the one in its profile.",
+    "new_bad_pixels": "Pixels misbehave that the profile does not list as bad.",
+    "few_frames": "Few frames were recorded, so this is less certain than it should be.",
 }
 
 

@@ -1,19 +1,20 @@
-// Room 1: raw counts to calibrated signal with a validity mask.
+// Room 1: raw counts to calibrated signal with a validity mask and a variance.
 //
-//   x = raw - dark,  x' = c1 x + c2 x^2 + c3 x^3,  signal = x' / flat / exposure / gain
+//   x = raw - dark - dark_rate (t - t_profile),  u = L(x),  g = 10^((G - G_profile)/20),  f = unit / (flat t g)
+//   signal = u f - ambient
+//   noise = g K u + (read^2 + dark variance at t) L'(x)^2, at least what rounding to whole counts makes
+//   variance = noise f^2 + (u f flat_sigma)^2 + ambient variance
 //
-// dark and flat are the profile's maps, c its linearity, gain = 10^((g - g_profile)/20). Unit: DN/ms, or DN where no
-// exposure is known.
+// L is the profile's linearity, t the exposure of the frame, G its gain in dB, K the system gain on the linear axis.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <variant>
-#include <vector>
 
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
+#include "pyicg/profile.hpp"
 
 namespace pyicg {
 
@@ -29,42 +30,6 @@ enum MaskBit : std::uint8_t {
 // Statistics leave out every bit but `repaired`.
 inline constexpr std::uint8_t mask_left_out = 0xFF & ~mask_repaired;
 
-// What a profile holds. Maps are row-major height x width, or empty where there is none.
-struct ProfileData {
-  std::size_t height = 0;
-  std::size_t width = 0;
-  std::vector<float> dark;        // DN
-  std::vector<float> flat;        // relative response, mean 1
-  std::vector<std::uint8_t> bad;  // non-zero: do not trust this pixel
-  std::array<double, 3> linearity{1.0, 0.0, 0.0};
-  double saturation_dn = infinity;  // infinite: unknown
-  double exposure_ms = nan;         // at which dark and flat were taken; NaN: none
-  double exposure_min_ms = nan;     // calibrated range
-  double exposure_max_ms = nan;
-  double gain_db = nan;
-  double gain_dn_per_e = nan;  // EMVA 1288 K; NaN: unknown, and then no variance
-  double read_noise_dn = nan;
-  bool calibrated = false;
-};
-
-// A checked, immutable profile that many scorers may share between threads.
-class Profile {
- public:
-  explicit Profile(ProfileData data);  // throws Error(profile)
-
-  [[nodiscard]] const ProfileData& data() const { return data_; }
-  [[nodiscard]] const std::vector<float>& inverse_flat() const { return inverse_flat_; }
-  [[nodiscard]] const std::vector<std::size_t>& bad_pixels() const { return bad_pixels_; }
-  [[nodiscard]] double mean_dark() const { return mean_dark_; }
-  [[nodiscard]] bool has_variance() const { return data_.gain_dn_per_e > 0 && data_.read_noise_dn >= 0; }
-
- private:
-  ProfileData data_;
-  std::vector<float> inverse_flat_;
-  std::vector<std::size_t> bad_pixels_;  // flat indices, ascending
-  double mean_dark_ = 0;
-};
-
 // How a frame was taken; NaN: not told.
 struct Exposure {
   double exposure_ms = nan;
@@ -73,8 +38,36 @@ struct Exposure {
 
 using RawFrame = std::variant<ImageView<const std::uint8_t>, ImageView<const std::uint16_t>, ImageView<const float>>;
 
+// What the signal is counted in. Rates where an exposure is known, totals where none is.
+enum class SignalUnit : std::uint8_t {
+  automatic,  // DN/ms, or DN without an exposure
+  dn,
+  dn_per_ms,
+  electrons,  // of a pixel of mean response, by gain_dn_per_e
+  electrons_per_ms,
+  nanomolar,  // of ICG, by response_nm_per_dn_ms; needs an exposure
+};
+
+// "DN", "DN/ms", "e", "e/ms", "nM"; "" for automatic.
+const char* unit_name(SignalUnit unit) noexcept;
+
+// A calibrated frame of the same scene with the lamp off, to be taken off. No data pointer: none.
+struct Ambient {
+  ImageView<const float> data;
+  ImageView<const std::uint8_t> mask;  // saturated, excluded, out of range and not finite are taken over
+  ImageView<const float> variance;     // needed where a variance is asked for: variances add
+  SignalUnit unit = SignalUnit::automatic;
+};
+
+struct CalibrationOptions {
+  SignalUnit unit = SignalUnit::automatic;
+  ImageView<const std::uint8_t> exclude;  // non-zero: set mask_excluded; no data pointer: none
+  Ambient ambient;
+};
+
 struct CalibrationSummary {
-  double exposure_ms = nan;  // what the data were divided by; NaN: nothing, and the unit is DN
+  SignalUnit unit = SignalUnit::dn;
+  double exposure_ms = nan;  // what the data were divided by; NaN: nothing
   double offset = 0;         // mean dark in the unit of the result
   double step = 0;           // one count in the unit of the result; 0 where counts are not whole
   std::size_t saturated = 0;
@@ -85,9 +78,12 @@ struct CalibrationSummary {
   bool out_of_range = false;
 };
 
-// Writes data, mask and (where its data pointer is set) variance, all of the profile's shape. Without an exposure the
-// profile's own is used. Throws Error(input) when the shape differs or a count lies above the saturation level.
+// Writes data, mask and (where its data pointer is set) variance, all of the profile's shape; where there is no signal,
+// data and variance are NaN. Without an exposure the profile's own is used. Throws Error(input) when a shape differs, a
+// count lies above the saturation level, data overlap an input or the ambient frame does not fit; Error(profile) when
+// the profile does not know what the unit or the variance needs; Error(unit) for an exposure or a unit that cannot be.
 CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, const Exposure& exposure,
-                             ImageView<float> data, ImageView<std::uint8_t> mask, ImageView<float> variance = {});
+                             ImageView<float> data, ImageView<std::uint8_t> mask, ImageView<float> variance = {},
+                             const CalibrationOptions& options = {});
 
 }  // namespace pyicg

@@ -44,8 +44,17 @@ enum class Reason : std::uint32_t {
   quantisation_limited = 33,
   empty_field_left_out = 34,
   not_finite = 35,
+  not_linear = 36,
+  uneven_light = 37,
+  exposure_inconsistent = 38,
+  offset_drift = 39,
+  noise_changed = 40,
+  gain_changed = 41,
+  flat_changed = 42,
+  new_bad_pixels = 43,
+  few_frames = 44,
 };
-inline constexpr std::uint32_t reason_count = 36;
+inline constexpr std::uint32_t reason_count = 45;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

@@ -79,7 +79,16 @@ typedef enum pyicg_reason {
   PYICG_REASON_GAIN_NOT_CONSTANT = 32,
   PYICG_REASON_QUANTISATION_LIMITED = 33,
   PYICG_REASON_EMPTY_FIELD_LEFT_OUT = 34,
-  PYICG_REASON_NOT_FINITE = 35
+  PYICG_REASON_NOT_FINITE = 35,
+  PYICG_REASON_NOT_LINEAR = 36,
+  PYICG_REASON_UNEVEN_LIGHT = 37,
+  PYICG_REASON_EXPOSURE_INCONSISTENT = 38,
+  PYICG_REASON_OFFSET_DRIFT = 39,
+  PYICG_REASON_NOISE_CHANGED = 40,
+  PYICG_REASON_GAIN_CHANGED = 41,
+  PYICG_REASON_FLAT_CHANGED = 42,
+  PYICG_REASON_NEW_BAD_PIXELS = 43,
+  PYICG_REASON_FEW_FRAMES = 44
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */
@@ -122,15 +131,28 @@ typedef struct pyicg_profile_data {
   uint32_t struct_size;
   uint32_t calibrated; /* 0: counts only, every result says uncalibrated */
   uint64_t height, width;
-  const float* dark;                       /* DN */
-  const float* flat;                       /* relative response, mean 1 */
-  const uint8_t* bad;                      /* non-zero: bad pixel */
-  double linearity[3];                     /* x -> c1 x + c2 x^2 + c3 x^3; identity 1, 0, 0 */
+  const float* dark;           /* DN, at exposure_ms */
+  const float* dark_rate;      /* DN/ms: dark(t) = dark + dark_rate (t - exposure_ms) */
+  const float* dark_sigma;     /* DN, standard uncertainty of the dark map at the mean dark exposure */
+  const float* flat;           /* relative response, mean 1 */
+  const float* flat_sigma;     /* relative standard uncertainty of flat */
+  const float* read_noise_map; /* DN; takes the place of read_noise_dn */
+  const float* gain_map;       /* DN/e; takes the place of gain_dn_per_e in the variance */
+  const uint8_t* bad;          /* non-zero: bad pixel */
+  double linearity[3];         /* x -> c1 x + c2 x^2 + c3 x^3, x in counts above dark; identity 1, 0, 0 */
+  /* Takes the place of the polynomial: the linear signal at 0, step, 2 step, ... counts above dark; the first is 0,
+   * every one larger than the one before, straight between them and beyond the ends. At least 2 values, or NULL. */
+  const double* linearity_table;
+  uint64_t linearity_table_size;           /* 0 without a table */
+  double linearity_step_dn;                /* not looked at without a table */
   double saturation_dn;                    /* INFINITY: unknown */
   double exposure_ms;                      /* of dark and flat; NAN: none */
   double exposure_min_ms, exposure_max_ms; /* calibrated range; NAN: none */
+  double dark_mean_exposure_ms;            /* of the dark frames behind a fitted dark_rate; NAN: one exposure */
+  double dark_exposure_sd_ms;              /* NAN with dark_mean_exposure_ms */
   double gain_db;                          /* NAN: not told */
   double gain_dn_per_e, read_noise_dn;     /* NAN: unknown */
+  double response_nm_per_dn_ms;            /* nM of ICG per DN/ms; NAN: unknown */
 } pyicg_profile_data;
 
 typedef struct pyicg_scorer_options {
