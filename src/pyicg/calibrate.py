@@ -85,10 +85,11 @@ def calibrate(
 
     The bracket is the photon transfer relation of EMVA 1288 Release 4.0 Linear, carried through the linearity to first
     order: the shot noise arises before the bend of the curve, the read noise after it. It is never less than rounding
-    to whole counts makes, 1/12 DN^2. Read noise is taken to follow the gain but for that rounding. :math:`\sigma_d(t)`
-    is the standard error of the dark map, for a fitted line :math:`\sigma_d^2 (1 + ((t - \bar t)/s_t)^2)`, and
-    :math:`\sigma_f` that of the flat map. Both are the same in every frame: averaging frames does not make them
-    smaller.
+    to whole counts makes, 1/12 DN^2. Read noise :math:`\sigma_r` is that of the profile's exposure, plus the shot noise
+    :math:`K \dot d\,(t - t_0)` of more or less dark current; it is taken to follow the gain but for that rounding.
+    :math:`\sigma_d(t)` is the standard error of the dark map, for a fitted line
+    :math:`\sigma_d^2 (1 + ((t - \bar t)/s_t)^2)`, and :math:`\sigma_f` that of the flat map. Both are the same in every
+    frame: averaging frames does not make them smaller.
 
     Bad pixels take the median of their valid neighbours (bit 32) or stay NaN (bit 4). An exposure outside the
     profile's calibrated range sets bit 16 on every pixel, and statistics then leave them out.

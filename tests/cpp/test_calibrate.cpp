@@ -119,7 +119,9 @@ void formula(const Curve& curve) {
       const double signal = curve.value(x) * factor;
       check::near(static_cast<double>(r.data.pixels[i]), signal - at(ambient_data.pixels),
                   2e-6 * (1 + std::abs(signal)));
-      const double square = at(p.read_noise_map) * at(p.read_noise_map);
+      const double at_20_ms = at(p.read_noise_map) * at(p.read_noise_map);
+      const double current = at(p.gain_map) * at(p.dark_rate) * 20;
+      const double square = std::max(at_20_ms + current, std::min(at_20_ms, 1.0 / 12));
       const double read = square > 1.0 / 12 ? (square - 1.0 / 12) * gain * gain + 1.0 / 12 : square;
       const double dark = at(p.dark_sigma) * at(p.dark_sigma) * (1 + 1.5 * 1.5);
       const double slope = curve.slope(x);

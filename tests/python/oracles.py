@@ -51,14 +51,14 @@ def calibrate_oracle(
         linear, slope = _linearity(x, profile, real)
         factor = real(1) / of(profile.flat, 1.0) * scale
         data = linear * factor
-        read2 = of(profile.read_noise_map, profile.read_noise_dn) ** 2
         rounding = real(1) / real(12)
-        dark_noise = read2 + (real(g) * real(g) - real(1)) * np.maximum(read2 - rounding, real(0))
+        gain = of(profile.gain_map, profile.gain_dn_per_e)
+        dark_noise = _dark_noise(profile, of, gain, elapsed, real(g))
         if profile.dark_sigma is not None:
             mean, sd = profile.dark_exposures_ms or (math.nan, math.nan)
             stretch2 = 1.0 if t is None or math.isnan(mean) else 1.0 + ((t - mean) / sd) ** 2
             dark_noise += of(profile.dark_sigma, 0.0) ** 2 * real(stretch2)
-        shot = of(profile.gain_map, profile.gain_dn_per_e) * real(g) * linear
+        shot = gain * real(g) * linear
         slope2 = slope * slope
         noise = np.maximum(shot + dark_noise * slope2, np.minimum(dark_noise, rounding) * slope2)
         variance = noise * (factor * factor)
@@ -86,6 +86,15 @@ def calibrate_oracle(
         _repair(data, mask, variance, profile.bad)
     variance[np.isnan(data)] = np.nan
     return data, mask, variance
+
+
+def _dark_noise(profile: CameraProfile, of: Any, gain: Any, elapsed: Any, g: Any) -> Any:
+    """Read noise with the dark current of this exposure, following the gain; DN^2."""
+    rounding = type(g)(1) / type(g)(12)
+    square = of(profile.read_noise_map, profile.read_noise_dn) ** 2
+    if profile.dark_rate is not None and elapsed != 0:
+        square = np.maximum(square + gain * of(profile.dark_rate, 0.0) * elapsed, np.minimum(square, rounding))
+    return square + (g * g - type(g)(1)) * np.maximum(square - rounding, type(g)(0))
 
 
 def _linearity(x: npt.NDArray[Any], profile: CameraProfile, real: type[np.floating[Any]]) -> tuple[Any, Any]:

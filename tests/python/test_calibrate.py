@@ -254,7 +254,7 @@ def test_variance_is_the_squared_error_over_frames_and_calibrations(bent: bool) 
     flat = rng.uniform(0.8, 1.0, shape)
     bend = 0.06 / 4096 if bent else 0.0
     read_dn = k * read_e  # acts after the bend
-    noise_dn = np.sqrt(read_dn**2 + 1 / 12)
+    noise_dn = np.sqrt(read_dn**2 + k * 0.3 * t0 + 1 / 12)  # in the dark at t0: its dark current has shot noise too
     exposures = np.array([5.0, 10, 20, 40, 80])
     frames_each, flat_sigma = 4, 0.01
     mean, sd = exposures.mean(), exposures.std()
@@ -286,7 +286,8 @@ def test_variance_is_the_squared_error_over_frames_and_calibrations(bent: bool) 
             read_noise_dn=noise_dn,
         )
         shot = k * rng.poisson(truth * t * flat / k)
-        raw = np.rint(counts_of(shot, t) + rng.normal(0, read_dn, shape)).astype(np.uint16)
+        dark_noise = rng.normal(0, np.sqrt(read_dn**2 + k * rate * t), shape)
+        raw = np.rint(counts_of(shot, t) + dark_noise).astype(np.uint16)
         cal = pyicg.calibrate(raw, profile, exposure_ms=t)
         assert cal.variance is not None
         assert not cal.mask.any()

@@ -88,17 +88,22 @@ void subtract_dark(const Pixel* in, const ProfileData& p, const Factors& f, std:
   for (std::size_t x = 0; x < p.width; ++x) out[x] = static_cast<float>(in[x]) - (dark[x] + rate[x] * f.elapsed);
 }
 
-// Noise of the linear signal, DN^2: shot noise, and read noise and dark map carried through the linearity. The shot
-// noise of counts that happen to lie below the dark level is negative, so that the mean over dark pixels is right; the
-// sum never falls below the rounding to whole counts.
+// Noise of the linear signal, DN^2: shot noise, and read noise, dark current and dark map carried through the
+// linearity. The shot noise of counts that happen to lie below the dark level is negative, so that the mean over dark
+// pixels is right; the sum never falls below the rounding to whole counts.
 template <class Curve>
 void noise(const float* above, const ProfileData& p, const Factors& f, const Curve& curve, std::size_t y, float* out) {
   constexpr float rounding = 1.0F / 12.0F;  // DN^2, EMVA 1288 sigma_q^2: unlike the dark noise it does not follow gain
   const float change = f.gain_factor * f.gain_factor - 1.0F;
-  along(p.read_noise_map, y, p.width, f.read_noise, [=](std::size_t x, float read) {
-    const float square = read * read;
-    out[x] = square + change * std::max(square - rounding, 0.0F);
-  });
+  along(p.read_noise_map, y, p.width, f.read_noise, [=](std::size_t x, float read) { out[x] = read * read; });
+  if (!p.dark_rate.empty() && f.elapsed != 0.0F) {
+    // Read noise was measured with the dark current of the profile's exposure: another exposure has more or less of it.
+    along(p.gain_map, y, p.width, f.gain,
+          [=, rate = p.dark_rate.data() + y * p.width, elapsed = f.elapsed](std::size_t x, float gain) {
+            out[x] = std::max(out[x] + gain * rate[x] * elapsed, std::min(out[x], rounding));
+          });
+  }
+  for (std::size_t x = 0; x < p.width; ++x) out[x] += change * std::max(out[x] - rounding, 0.0F);
   if (!p.dark_sigma.empty()) {
     along(p.dark_sigma, y, p.width, 0.0F,
           [=, stretch2 = f.dark_stretch2](std::size_t x, float sigma) { out[x] += sigma * sigma * stretch2; });
