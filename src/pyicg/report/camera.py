@@ -100,7 +100,7 @@ def camera_files(
         simulated=simulated,
         uncalibrated=profile is not None and not profile.calibrated,
         findings=findings,
-        looked_for=_looked_for(report),
+        looked_for=_looked_for(report, profile),
         notes=notes,
         key=key_figures(figures, held_figures),
         pictures=[
@@ -142,10 +142,12 @@ def _basis(report: CameraReport | None, profile: CameraProfile | None) -> str:
     return f"{text[0].upper()}{text[1:]}, {report.bit_depth} bits, {len(report.levels)} light levels."
 
 
-def _looked_for(report: CameraReport | None) -> str:
+def _looked_for(report: CameraReport | None, profile: CameraProfile | None) -> str:
     if report is None:
         return "Checked: dark and flat frames for clipping, drift and counts that do not fit what was stated."
-    return "Checked: straight response, one gain at all levels, even light, exposures as stated, a steady dark level."
+    curved = profile is not None and (profile.linearity_table is not None or profile.linearity != (1.0, 0.0, 0.0))
+    straight = "a response that is straight behind the profile's curve" if curved else "straight response"
+    return f"Checked: {straight}, one gain at all levels, even light, exposures as stated, a steady dark level."
 
 
 def _pictures(report: CameraReport | None, profile: CameraProfile | None) -> list[Picture]:

@@ -79,7 +79,7 @@ def dark_current(report: CameraReport) -> bytes | None:
     rate = report.dark_current.value * report.gain_dn_per_e.value / 1000
     if np.isfinite(rate):
         ends = np.array([0.0, 1.03 * float(exposure.max())])
-        name = f"line: dark current {four(report.dark_current.value)} e/s"
+        name = f"line: dark current {four(report.dark_current.value)} e/s, mean of all pixels"
         axes.plot(ends, dark.mean() + rate * (ends - exposure.mean()), color=LINE, lw=1.8, label=name)
     return _finish(figure, axes, "Exposure, ms", "Mean dark level, DN")
 
