@@ -84,8 +84,10 @@ void FrameSums::add_counts(ImageView<const T> frame) {
       const std::uint32_t v = row[x];
       const std::uint32_t step = v - previous[x];  // wraps, and its square wraps back: |step| < 2^16
       sum[x] += v;
-      squares[x] += v * v;
-      steps[x] += step * step;
+      const std::uint32_t square = v * v;
+      const std::uint32_t step_square = step * step;
+      squares[x] += square;
+      steps[x] += step_square;
       previous[x] = static_cast<std::uint16_t>(v);
     }
   }
