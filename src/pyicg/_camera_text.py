@@ -44,6 +44,13 @@ def findings_text(found: CameraReport | ProfileCheck) -> list[str]:
     return [f"FINDING {item.code}: {item.text}" for item in found.findings]
 
 
+def noted_findings(profile: CameraProfile) -> list[tuple[str, str]]:
+    """Return code and text of the findings in the provenance, which anyone may have edited."""
+    noted = profile.provenance.get("findings", ())
+    items = noted if isinstance(noted, list | tuple) else ()
+    return [(str(item.get("code")), str(item.get("text"))) for item in items if isinstance(item, dict)]
+
+
 def profile_text(profile: CameraProfile) -> str:
     """Return everything that a profile holds."""
     said = [
@@ -55,7 +62,7 @@ def profile_text(profile: CameraProfile) -> str:
         if holds
     ]
     maps = _maps(profile)
-    findings = [f"FINDING {item['code']}: {item['text']}" for item in profile.provenance.get("findings", ())]
+    findings = [f"FINDING {code}: {text}" for code, text in noted_findings(profile)]
     assumptions = [f"assumed: {text}" for text in profile.provenance.get("assumptions", ())]
     made = [
         (name.replace("_", " "), str(value)) for name, value in profile.provenance.items() if name not in _NOT_LISTED

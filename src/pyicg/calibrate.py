@@ -76,7 +76,7 @@ def calibrate(
     All in float32, with t the exposure, :math:`t_0` the profile's, g the gain over the profile's,
     :math:`10^{(G - G_0)/20}`, L the profile's linearity (cubic or table), f its flat and a the ambient frame:
 
-    .. math:: x = y - d - \dot d\,(t - t_0), \qquad u = L(x), \qquad s = \frac{q\,u}{f\,t\,g} - a
+    .. math:: x = y - d - \dot d\,(g t - t_0), \qquad u = L(x), \qquad s = \frac{q\,u}{f\,t\,g} - a
 
     q is 1 for DN, 1/K for electrons (K: ``gain_dn_per_e``) and the response for nM. The variance is
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyicg import _photon_transfer as transfer
-from pyicg._camera_findings import TOUCHED, gain_finding, level_findings, spatial_findings
-from pyicg._frame_series import FrameSeries, accumulate, check_dark
-from pyicg._non_uniformity import NonUniformity, Part, deviation, non_uniformity, smallest_side
-from pyicg._photon_transfer import Bracket, Figure, Levels
-from pyicg._tiles import replicates, square_root, tile_means
+from pyicg._camera import photon_transfer as transfer
+from pyicg._camera.findings import TOUCHED, gain_finding, level_findings, spatial_findings
+from pyicg._camera.frame_series import FrameSeries, accumulate, check_cut_off, check_dark
+from pyicg._camera.non_uniformity import NonUniformity, Part, deviation, non_uniformity, smallest_side
+from pyicg._camera.photon_transfer import Bracket, Figure, Levels
+from pyicg._camera.tiles import replicates, square_root, tile_means
 from pyicg.errors import InputError, ProfileError
 from pyicg.results import Finding, Measurement, to_plain
 
@@ -29,6 +29,7 @@ Frames = Iterable[npt.NDArray[Any]]
 FloatArray = npt.NDArray[np.float64]
 
 _MAX_SATURATED_SHARE = 0.001
+_SWAPPED_SHARE = 0.01  # of the range
 _DECIBELS = 20.0 / math.log(10.0)
 _BITS = 1.0 / math.log(2.0)
 
@@ -289,6 +290,17 @@ def _accumulate_pair(
     return lit, unlit
 
 
+def _refuse_reused(exposure: float, dark: FloatArray, noise: FloatArray, seen: dict[float, FloatArray]) -> None:
+    """Raise ProfileError when noisy dark frames equal those of another exposure to the last digit; remember them."""
+    for time, earlier in seen.items():
+        if time != exposure and noise.any() and np.array_equal(earlier, dark):
+            raise ProfileError(
+                f"dark frames: the same ones stand for {time:g} and {exposure:g} ms; record dark frames at "
+                "every exposure"
+            )
+    seen[exposure] = dark
+
+
 def _spatial_pair(spatial: tuple[Frames, Frames], bit_depth: int) -> tuple[FrameSeries, FrameSeries]:
     pair = _accumulate_pair(*spatial, "spatial", bit_depth)
     if pair[0].saturated_share > _MAX_SATURATED_SHARE:
@@ -296,6 +308,8 @@ def _spatial_pair(spatial: tuple[Frames, Frames], bit_depth: int) -> tuple[Frame
             f"spatial bright frames: {pair[0].saturated_share:.2%} of the samples sit at the maximum, expected at most "
             f"{_MAX_SATURATED_SHARE:.1%}; record them at half of saturation"
         )
+    if pair[0].saturated_share == 0.0:
+        check_cut_off(pair[0], "spatial bright")
     return pair
 
 
@@ -325,6 +339,7 @@ def _measure_levels(
     shares: list[float] = []
     samples: list[int] = []
     shape = None
+    seen: dict[float, FloatArray] = {}
     for level, stacks in enumerate(zip(bright, dark, strict=True)):
         exposure = None if exposures is None else float(exposures[level])
         lit, unlit = _accumulate_pair(*stacks, f"level {level}", bit_depth, exposure)
@@ -337,11 +352,18 @@ def _measure_levels(
         maps = [lit.mean - unlit.mean, _temporal_variance(lit), unlit.mean, _temporal_variance(unlit)]
         means = [tile_means(image) for image in maps]
         counts = means[0][1]
+        if exposure is not None:
+            _refuse_reused(exposure, means[2][0], means[3][0], seen)
         tiles.append(np.stack([mean for mean, _ in means]))
         shares.append(lit.saturated_share)
         samples.append(lit.mean.size)  # frames of one level share their patterns
     grid = np.stack(tiles, axis=-1)  # figure, tile, level
     signal, bright_variance, dark_mean, dark_variance = (replicates(figure, counts) for figure in grid)
+    if signal[0].max() < 0.0 and signal[0].min() < -_SWAPPED_SHARE * 2**bit_depth:
+        raise ProfileError(
+            f"the brightest level lies {-signal[0].max():.4g} DN below its dark frames, expected above; are bright and "
+            "dark swapped?"
+        )
     return Levels(
         signal=signal,
         bright_variance=bright_variance,

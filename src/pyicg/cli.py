@@ -143,7 +143,7 @@ def score(
             pixel_size_mm=pixel_size_mm,
             slice_spacing_mm=slice_spacing_mm,
             exposure_ms=exposure_ms,
-            bit_depth=bit_depth,
+            bit_depth=bit_depth if bit_depth is not None or chosen is None else chosen.bit_depth,
             transfer=None if transfer == "unknown" else transfer,
         )
         for path in inputs

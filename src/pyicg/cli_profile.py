@@ -56,6 +56,13 @@ _file = click.Path(path_type=Path)
 _folder = click.Path(path_type=Path, file_okay=False)
 _simulated = click.option("--simulated", is_flag=True, help="The frames are simulated: every output says so.")
 _depth = click.option("--bit-depth", type=int, required=True, help="Significant bits, for example 12 in 16-bit files.")
+_transfer = click.option(
+    "--transfer",
+    type=click.Choice(["linear", "srgb", "unknown"]),
+    default="linear",
+    show_default=True,
+    help="How counts follow light. Anything but linear is refused: a picture made for the eye gives no profile.",
+)
 
 
 @click.group()
@@ -74,6 +81,7 @@ def profile() -> None:
 )
 @click.option("--flat-exposure-ms", type=float, help="Exposure of the flat frames, when it is another one.")
 @_depth
+@_transfer
 @click.option("--gain-db", type=float, help="Camera gain setting.")
 @click.option("--sensor", help="Type of the sensor.")
 @click.option("--optics", help="Lens, aperture, adapters.")
@@ -94,6 +102,7 @@ def build(
     exposure_ms: float,
     flat_exposure_ms: float | None,
     bit_depth: int,
+    transfer: str,
     gain_db: float | None,
     sensor: str | None,
     optics: str | None,
@@ -117,11 +126,13 @@ def build(
         raise click.UsageError("with a table SERIES.csv the frames and their exposures stand in the table")
     rows = _given_rows(dark, flat, scene_flat, exposure_ms, flat_exposure_ms) if series is None else _build_rows(series)
     unlit, lit, scene = (of_kind(rows, kind) for kind in _BUILD_KINDS)
+    if report_folder is not None:
+        _outside(report_folder, folder)
     for target in (folder, report_folder):
         if target is not None:
             check_writable(target)
     with ExitStack() as files:
-        stacks = _open(rows, bit_depth, files)
+        stacks = _open(rows, bit_depth, transfer, files)
         built = build_profile(
             _by_exposure(unlit, stacks),
             _by_exposure(lit, stacks) if lit else None,
@@ -168,10 +179,13 @@ def build(
 @click.argument("series", type=_file)
 @click.option("--camera", default="camera", show_default=True, help="Name of the camera, for the report.")
 @_depth
+@_transfer
 @click.option("--release", type=click.Choice(["4.0", "3.1"]), default="4.0", show_default=True)
 @_simulated
 @click.option("-o", "--output", "folder", type=_folder, required=True, help="Folder of the report.")
-def characterize(series: Path, camera: str, bit_depth: int, release: str, simulated: bool, folder: Path) -> int:
+def characterize(
+    series: Path, camera: str, bit_depth: int, transfer: str, release: str, simulated: bool, folder: Path
+) -> int:
     """Characterise a camera, computed per EMVA 1288; write camera.json, camera.csv and camera.html.
 
     SERIES.csv has the columns kind (bright, dark, spatial_bright or spatial_dark), file, exposure_ms and, if known,
@@ -200,7 +214,7 @@ def characterize(series: Path, camera: str, bit_depth: int, release: str, simula
         raise InputError(f"{series}: {sum(known)} of {len(known)} bright rows state photons; expected all or none")
     check_writable(folder)
     with ExitStack() as files:
-        stacks = _open(rows, bit_depth, files)
+        stacks = _open(rows, bit_depth, transfer, files)
         report = measure(
             [stacks[row] for row, _ in pairs],
             [stacks[other] for _, other in pairs if other is not None],
@@ -225,6 +239,7 @@ def characterize(series: Path, camera: str, bit_depth: int, release: str, simula
 def show(folder: Path, picture: Path | None) -> None:
     """Print what a profile holds, and draw its maps."""
     if picture is not None:
+        _outside(picture, folder)
         check_writable(picture.parent)
     found = CameraProfile.load(folder)
     text = profile_text(found)
@@ -255,6 +270,7 @@ def check(
     from pyicg.profile_check import check_profile
 
     if file is not None:
+        _outside(file, folder)
         check_writable(file.parent)
     found = CameraProfile.load(folder)
     with ExitStack() as files:
@@ -266,6 +282,12 @@ def check(
         write_files(file.parent, {file.name: (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()})
     click.echo(check_text(outcome))
     return 0 if outcome.ok else REFUSED
+
+
+def _outside(target: Path, folder: Path) -> None:
+    """Refuse to write into the folder of a profile."""
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise click.UsageError(f"{target} lies in the profile {folder}, which holds nothing else; write it elsewhere")
 
 
 def _given_rows(
@@ -301,9 +323,10 @@ def _one_row_per_exposure(series: Path, rows: Sequence[SeriesRow]) -> None:
             )
 
 
-def _open(rows: Sequence[SeriesRow], bit_depth: int, files: ExitStack) -> dict[SeriesRow, Stack]:
+def _open(rows: Sequence[SeriesRow], bit_depth: int, transfer: str, files: ExitStack) -> dict[SeriesRow, Stack]:
     """Open all stacks before the first is read. A stack keeps its file's own exposure, to be held against the table."""
-    return {row: files.enter_context(read_stack(row.file, bit_depth=bit_depth)) for row in rows}
+    told = None if transfer == "unknown" else transfer
+    return {row: files.enter_context(read_stack(row.file, bit_depth=bit_depth, transfer=told)) for row in rows}
 
 
 def _by_exposure(rows: Sequence[SeriesRow], stacks: Mapping[SeriesRow, Stack]) -> dict[float, Stack]:

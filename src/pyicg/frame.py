@@ -22,6 +22,8 @@ DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 DTYPE_REMEDY = (
     "expected uint8, uint16 or float32. Convert openly, for example array.astype(numpy.float32) once its range is known"
 )
+# The note of a stack whose frames state more than one exposure: it then has none.
+EXPOSURES_DIFFER = "exposure: stated ones differ or are no time; unused"
 # float32 holds every integer up to 2^24
 MAX_BITS = {"uint8": 8, "uint16": 16, "float32": 24}
 

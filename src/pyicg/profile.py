@@ -8,11 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ._camera_profile import CameraProfile
-from ._dark_model import Frames, read_dark
-from ._flat_map import combine
-from ._frame_series import dead_pixels
-from ._profile_build import (
+from ._camera.build_steps import (
     BadPixels,
     Notes,
     choose_linearity,
@@ -26,8 +22,12 @@ from ._profile_build import (
     saturation_level,
     with_scene,
 )
-from ._profile_fields import bit_depth_of, number, shape_of
-from ._target_response import TargetResponse, measure_response
+from ._camera.camera_profile import CameraProfile
+from ._camera.dark_model import Frames, read_dark
+from ._camera.fields import bit_depth_of, number, shape_of
+from ._camera.flat_map import combine
+from ._camera.frame_series import dead_pixels
+from ._camera.target_response import TargetResponse, measure_response
 
 __all__ = ["CameraProfile", "build_profile"]
 

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._camera_profile import CameraProfile
-from ._dark_model import DarkModel, Frames, TemporalNoise, read_dark
-from ._flat_map import FlatLevel, measure_gain, noise_variance, read_flat
-from ._frame_series import FrameSeries, blinking_pixels, dead_pixels, hot_pixels, noisy_pixels
-from ._light_field import smooth_shape
-from ._linearity import Linearity
-from ._profile_build import UNRESOLVED_DN, UNRESOLVED_DN2
-from ._profile_fields import number
+from ._camera.build_steps import UNRESOLVED_DN, UNRESOLVED_DN2
+from ._camera.camera_profile import CameraProfile
+from ._camera.dark_model import DarkModel, Frames, TemporalNoise, read_dark
+from ._camera.fields import number
+from ._camera.flat_map import FlatLevel, measure_gain, noise_variance, read_flat
+from ._camera.frame_series import FrameSeries, blinking_pixels, dead_pixels, hot_pixels, noisy_pixels
+from ._camera.light_field import smooth_shape
+from ._camera.linearity import Linearity
 from .errors import ProfileError
 from .results import Finding, Measurement, to_plain
 

@@ -21,6 +21,7 @@ from pyicg import _core, margin
 from pyicg.calibrate import calibrate
 from pyicg.distance import Plane
 from pyicg.errors import InputError, ProfileError, UnitError
+from pyicg.frame import EXPOSURES_DIFFER
 from pyicg.results import (
     Distance,
     FrameScore,
@@ -191,6 +192,11 @@ def score_stack(
         raise ProfileError(
             f"the stack has {stack.bit_depth} bits, the profile {profile.bit_depth}; "
             "say bit_depth when reading, or use the profile of this camera mode"
+        )
+    if profile.calibrated and EXPOSURES_DIFFER in stack.notes:
+        raise InputError(
+            "the frames state several exposures, expected one for the whole stack; split them by exposure, or say "
+            "exposure_ms when reading"
         )
     model = margin.PublishedAnchorModel(prevalence=prevalence)
     if stack.transfer != "linear" and profile.calibrated:

@@ -114,7 +114,7 @@ void formula(const Curve& curve) {
     const double scale = quantity / 40 / gain;
     for (std::size_t i = 0; i < n; ++i) {
       const auto at = [i](const std::vector<float>& map) { return static_cast<double>(map[i]); };
-      const double x = 5 + 40 * static_cast<double>(i) - at(p.dark) - at(p.dark_rate) * 20;
+      const double x = 5 + 40 * static_cast<double>(i) - at(p.dark) - at(p.dark_rate) * (gain * 40 - 20);
       const double factor = scale / at(p.flat);
       const double signal = curve.value(x) * factor;
       check::near(static_cast<double>(r.data.pixels[i]), signal - at(ambient_data.pixels),
@@ -135,7 +135,7 @@ void formula(const Curve& curve) {
     }
     check::is_true(r.summary.unit == unit, "the unit asked for");
     check::equal(r.summary.exposure_ms, 40.0);
-    check::near(r.summary.offset, (12.5 + 0.15 * 20) * scale, 1e-6 * scale);
+    check::near(r.summary.offset, (12.5 + 0.15 * (gain * 40 - 20)) * scale, 1e-6 * scale);
     check::near(r.summary.step, curve.slope(0) * scale, 1e-6 * scale);  // these float frames hold whole counts too
     check::is_true(!r.summary.out_of_range, "within range");
   }
@@ -156,7 +156,7 @@ void single_terms() {
   ProfileData rate = p;
   rate.dark_rate = {2};
   check::equal(run(raw.view(), Profile(rate), {20, nan}).data.pixels[0], 19.0F);  // (500 - 100 - 20) / 20
-  check::near(variance_of(rate, 20), (0.5 * 380 + 4) / 400, 1e-6);
+  check::near(variance_of(rate, 20), (0.5 * 380 + 4 + 0.5 * 2 * 10) / 400, 1e-6);
   check::near(run(raw.view(), Profile(rate), {20, nan}).summary.offset, 6.0, 1e-12);
   ProfileData dark = p;
   dark.dark_sigma = {3};

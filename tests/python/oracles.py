@@ -47,7 +47,8 @@ def calibrate_oracle(
 
     counts = frame.astype(real)
     with np.errstate(invalid="ignore", over="ignore"):
-        x = counts - (of(profile.dark, 0.0) + of(profile.dark_rate, 0.0) * elapsed)
+        dark_elapsed = real(0.0 if t is None or profile.exposure_ms is None else g * t - profile.exposure_ms)
+        x = counts - (of(profile.dark, 0.0) + of(profile.dark_rate, 0.0) * dark_elapsed)
         linear, slope = _linearity(x, profile, real)
         factor = real(1) / of(profile.flat, 1.0) * scale
         data = linear * factor

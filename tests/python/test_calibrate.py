@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -468,3 +469,32 @@ def test_exposure_scales_signal_and_variance(seed: int, power: int, bent: bool) 
     assert found.variance is not None
     assert_same_bits(found.data, expected.data * F32(2.0**-power))
     assert_same_bits(found.variance, expected.variance * F32(4.0**-power))
+
+
+def test_dark_current_follows_the_gain() -> None:
+    """At twice the gain the bias stays and the dark electrons make twice the counts."""
+    bias, rate, t0, t = 100.0, 0.5, 20.0, 40.0  # DN, DN/ms at 6 dB
+    profile = CameraProfile(
+        camera="simulated",
+        shape=(1, 1),
+        bit_depth=12,
+        dark=np.full((1, 1), bias + rate * t0, F32),
+        dark_rate=np.full((1, 1), rate, F32),
+        exposure_ms=t0,
+        exposure_range_ms=(5.0, 80.0),
+        gain_db=6.0,
+        calibrated=True,
+    )
+    double_db = 6.0 + 20 * math.log10(2)
+    raw = np.array([[round(bias + 2 * (rate + 10) * t)]], np.uint16)
+    cal = pyicg.calibrate(raw, profile, exposure_ms=t, gain_db=double_db)
+    assert cal.data[0, 0] == pytest.approx(10.0, rel=1e-6)
+    assert cal.offset == pytest.approx((bias + 2 * rate * t) / t / 2, rel=1e-6)
+
+
+def test_a_gain_that_the_profile_cannot_relate_to_is_refused() -> None:
+    frame = np.full((1, 1), 500, np.uint16)
+    blind = CameraProfile(camera="c", shape=(1, 1), bit_depth=12, exposure_ms=20.0, calibrated=True)
+    with pytest.raises(ProfileError, match="taken at 6 dB, and the profile does not know its own gain setting"):
+        pyicg.calibrate(frame, blind, gain_db=6.0)
+    assert pyicg.calibrate(frame, replace(blind, calibrated=False), gain_db=6.0).data[0, 0] == 25.0

@@ -22,8 +22,8 @@ from PIL import Image
 
 from pyicg import Measurement
 from pyicg import Stack as FrameStack
-from pyicg._frame_series import accumulate
-from pyicg._non_uniformity import high_pass, non_uniformity
+from pyicg._camera.frame_series import accumulate
+from pyicg._camera.non_uniformity import high_pass, non_uniformity
 from pyicg.characterize import CameraReport, characterize
 from pyicg.errors import InputError, ProfileError
 from pyicg.phantom import SimulatedCamera
@@ -623,3 +623,52 @@ def test_real_dark_frames_clipped_at_zero_are_refused(shared_data: Path) -> None
     assert len(darks) == 2
     with pytest.raises(ProfileError, match="clipped at zero"):
         characterize([stack], [stack], bit_depth=8)
+
+
+# ---- what careless filming looks like
+
+
+def lit_and_dark(noise_dn: float, seed: int) -> tuple[list[Stack], list[Stack], Stack]:
+    rng = np.random.default_rng(seed)
+    exposures = np.linspace(3, 40, 8)
+
+    def shoot(mean_e: float) -> Stack:
+        frames = 200 + 0.25 * rng.poisson(mean_e, (2, 24, 24)) + rng.normal(0, noise_dn, (2, 24, 24))
+        return np.rint(frames).astype(np.uint16)
+
+    return [shoot(300 * t) for t in exposures], [shoot(0.4 * t) for t in exposures], exposures
+
+
+@pytest.mark.parametrize("noise_dn", [2.9, 3.07, 3.6, 4.3])
+@pytest.mark.parametrize("seed", range(6))
+def test_scatters_too_small_to_square_do_no_harm(noise_dn: float, seed: int) -> None:
+    bright, dark, exposures = lit_and_dark(noise_dn, seed)
+    current = characterize(bright, dark, bit_depth=12, exposures_ms=exposures).dark_current
+    assert current.ci[0] < current.value < current.ci[1]
+    assert current.value == pytest.approx(400, abs=4 * current.sigma)
+
+
+def test_bright_and_dark_swapped_are_refused() -> None:
+    bright, dark, exposures = lit_and_dark(3.0, 1)
+    with pytest.raises(ProfileError, match="below its dark frames, expected above; are bright and dark swapped"):
+        characterize(dark, bright, bit_depth=12, exposures_ms=exposures)
+
+
+def test_one_dark_stack_for_several_exposures_is_refused() -> None:
+    bright, dark, exposures = lit_and_dark(3.0, 1)
+    with pytest.raises(ProfileError, match=r"dark frames: the same ones stand for 3 and 8\.28571 ms"):
+        characterize(bright, dark[:1] * 8, bit_depth=12, exposures_ms=exposures)
+    report = characterize(bright, dark[:1] * 8, bit_depth=12, exposures_ms=[20.0] * 8)
+    assert report.dark_current.reason == "too_few_exposures"
+
+
+def test_dark_frames_clamped_at_a_black_level_are_refused() -> None:
+    bright, dark, _ = lit_and_dark(3.0, 1)
+    with pytest.raises(ProfileError, match=r"% of the samples are 200, the smallest count.*black-level clamping off"):
+        characterize(bright, [np.maximum(d, 200) for d in dark], bit_depth=12)
+
+
+def test_spatial_frames_cut_off_below_full_scale_are_refused(simulated: SimulatedSeries) -> None:
+    lit, unlit = simulated.spatial
+    with pytest.raises(ProfileError, match=r"spatial bright frames: .*% of the samples are 2000, the largest count"):
+        simulated.report(spatial=(np.minimum(lit, 2000), unlit))

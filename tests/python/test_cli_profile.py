@@ -483,3 +483,22 @@ def test_interrupt_is_exit_130_and_leaves_nothing(tmp_path: Path) -> None:
     assert "interrupted" in error
     assert "Traceback" not in error
     assert [path.name for path in tmp_path.iterdir()] == ["long.npy"]
+
+
+def test_nothing_is_written_into_a_profile(built: Path, filmed: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in built.iterdir()}
+    assert run("profile", "show", built, "--picture", built / "dark.tif") == 2
+    inside = built / "profile.toml"
+    assert run("profile", "check", built, "--dark", filmed / "x.tif", "--exposure-ms", "20", "-o", inside) == 2
+    target = tmp_path / "new"
+    told = ["--camera", "c", "--exposure-ms", "20", "--bit-depth", "12", "-o", target]
+    assert run("profile", "build", filmed / "series.csv", "--report", target / "report", *told) == 2
+    assert {path.name: path.read_bytes() for path in built.iterdir()} == before
+    assert not target.exists()
+
+
+def test_display_video_is_refused(filmed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = ["--camera", "c", "--exposure-ms", "20", "--bit-depth", "12", "-o", tmp_path / "new"]
+    assert run("profile", "build", filmed / "series.csv", "--transfer", "srgb", *told) == 3
+    assert "transfer is 'srgb', expected 'linear'" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

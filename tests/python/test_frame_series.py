@@ -15,8 +15,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from pyicg import InputError, ProfileError, Stack
+from pyicg._camera.frame_series import accumulate, blinking_pixels, noisy_pixels
 from pyicg._core import FrameSums
-from pyicg._frame_series import accumulate, blinking_pixels, noisy_pixels
 
 Counts = npt.NDArray[Any]
 

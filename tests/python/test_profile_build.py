@@ -89,7 +89,7 @@ def test_gain_of_a_camera_whose_dark_noise_is_hidden_by_rounding() -> None:
 
 
 def test_processed_flats_have_no_gain() -> None:
-    profile = build(series(4), np.full((4, *SHAPE), 2000, np.uint16))
+    profile = build(series(4), series(4) + np.uint16(1900))
     assert math.isnan(profile.gain_dn_per_e)
     assert any("not raw" in text for text in profile.provenance["assumptions"])
 
@@ -246,7 +246,7 @@ def test_a_camera_that_saturates_below_full_scale_says_so() -> None:
     assert profile.bad[:2, :12].sum() == 11
     assert any("cut off at 2600 DN" in text for text in profile.provenance["assumptions"])
     assert build(np.tile(series(8), (1, 4, 4)), rest, saturation_dn=2500.0).saturation_dn == 2500.0
-    with pytest.raises(ProfileError, match=r"of the pixels never leave 2600 DN, expected at most 0\.1%"):
+    with pytest.raises(ProfileError, match=r"of the samples are 2600, the largest count, expected at most 0\.1%"):
         build(np.tile(series(8), (1, 4, 4)), cut)
 
 
@@ -388,10 +388,28 @@ def test_a_stack_that_is_not_linear_is_refused() -> None:
 def test_a_polynomial_that_turns_over_is_refused() -> None:
     # an avalanche: the signal rises ever faster
     shown = {t: 100 + 60 * (math.exp(t / 8) - 1) for t in (6, 8, 12, 16, 24, 32)}
-    flat = {t: np.full((2, *SHAPE), round(level), np.uint16) for t, level in shown.items()}
+    steps = np.arange(2, dtype=np.uint16)[:, None, None]
+    flat = {t: np.full((2, *SHAPE), round(level), np.uint16) + steps for t, level in shown.items()}
     dark = {t: np.full((2, *SHAPE), 100, np.uint16) for t in (1, 32)}
     with pytest.raises(ProfileError, match=r'turns over below full scale.*or use linearity="table"'):
         build(dark, flat, linearity="polynomial")
+
+
+@pytest.mark.parametrize("above", [30, 0, -600])
+def test_flats_cut_off_below_full_scale_are_refused(above: int) -> None:
+    level = round(OFFSET + GAIN * LEVEL_E) + above
+    flat = np.minimum(series(8, LEVEL_E), level).astype(np.uint16)
+    message = "no pixel changes in 8 frames" if above == -600 else rf"% of the samples are {level}, the largest count"
+    with pytest.raises(ProfileError, match=message):
+        build(series(8), flat)
+
+
+def test_frames_that_state_several_exposures_are_refused() -> None:
+    class Mixed(list[npt.NDArray[np.uint16]]):
+        notes = ("exposure: stated ones differ or are no time; unused",)
+
+    with pytest.raises(ProfileError, match="dark frames: they state several exposures, expected 20 ms alone"):
+        build(Mixed(series(4)))  # type: ignore[arg-type]
 
 
 # ---- real data

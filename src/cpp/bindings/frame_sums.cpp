@@ -60,6 +60,11 @@ void bind_frame_sums(py::module_& m) {
       .def_property_readonly("step_squares", map_of(&FrameSums::step_squares))
       .def_property_readonly("zeros", locked([](const FrameSums& s) { return s.zeros(); }))
       .def_property_readonly("saturated", locked([](const FrameSums& s) { return s.saturated(); }))
+      .def_property_readonly("ends", locked([](const FrameSums& s) {
+                               const FrameSums::Ends e = s.ends();
+                               return py::make_tuple(py::make_tuple(e.lowest, e.at_lowest, e.above_lowest),
+                                                     py::make_tuple(e.highest, e.at_highest, e.below_highest));
+                             }))
       .def_property_readonly("frame_totals", locked([](const FrameSums& s) { return s.frame_totals(); }));
 }
 

@@ -24,6 +24,7 @@ constexpr std::uint8_t ambient_bits = mask_saturated | mask_excluded | mask_out_
 // What every pixel's arithmetic needs, in float32 throughout: the same operations on every machine.
 struct Factors {
   float elapsed;        // ms, from the exposure of the dark map to this frame's
+  float dark_elapsed;   // ms, the same as the dark signal sees it: at another gain its electrons make other counts
   float scale;          // unit / (exposure x gain)
   float gain_factor;    // of this frame over the profile's
   float gain;           // DN per electron
@@ -79,13 +80,13 @@ void along(const std::vector<float>& map, std::size_t y, std::size_t width, floa
 // Counts to counts above the dark level of this exposure.
 template <class Pixel>
 void subtract_dark(const Pixel* in, const ProfileData& p, const Factors& f, std::size_t y, float* out) {
-  if (p.dark_rate.empty() || f.elapsed == 0.0F) {
+  if (p.dark_rate.empty() || f.dark_elapsed == 0.0F) {
     along(p.dark, y, p.width, 0.0F, [=](std::size_t x, float dark) { out[x] = static_cast<float>(in[x]) - dark; });
     return;
   }
   const float* dark = p.dark.data() + y * p.width;
   const float* rate = p.dark_rate.data() + y * p.width;
-  for (std::size_t x = 0; x < p.width; ++x) out[x] = static_cast<float>(in[x]) - (dark[x] + rate[x] * f.elapsed);
+  for (std::size_t x = 0; x < p.width; ++x) out[x] = static_cast<float>(in[x]) - (dark[x] + rate[x] * f.dark_elapsed);
 }
 
 // Noise of the linear signal, DN^2: shot noise, and read noise, dark current and dark map carried through the
@@ -363,6 +364,8 @@ Factors factors_of(const ProfileData& p, const CalibrationSummary& s, double sca
   const double exposure = s.exposure_ms;
   Factors f{};
   f.elapsed = given(exposure) && given(p.exposure_ms) ? static_cast<float>(exposure - p.exposure_ms) : 0.0F;
+  f.dark_elapsed =
+      given(exposure) && given(p.exposure_ms) ? static_cast<float>(gain_factor * exposure - p.exposure_ms) : 0.0F;
   f.scale = static_cast<float>(scale);
   f.gain_factor = static_cast<float>(gain_factor);
   f.gain = static_cast<float>(p.gain_dn_per_e);
@@ -411,6 +414,11 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
   if (std::isinf(exposure.gain_db)) {
     throw Error(ErrorKind::unit, "gain_db must be finite, found " + number(exposure.gain_db));
   }
+  if (p.calibrated && given(exposure.gain_db) && !given(p.gain_db)) {
+    throw Error(ErrorKind::profile, "the frame was taken at " + number(exposure.gain_db) +
+                                        " dB, and the profile does not know its own gain setting; build it with "
+                                        "gain_db, or leave the frame's out");
+  }
 
   CalibrationSummary summary;
   summary.exposure_ms = given(exposure.exposure_ms) ? exposure.exposure_ms : p.exposure_ms;
@@ -448,7 +456,7 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
         }
         const float first_slope = pieces.empty() ? cubic.c1 : pieces.front().slope;
         summary.step = whole ? static_cast<double>(f.scale * first_slope) : 0.0;
-        summary.offset = (profile.mean_dark() + profile.mean_dark_rate() * static_cast<double>(f.elapsed)) * scale;
+        summary.offset = (profile.mean_dark() + profile.mean_dark_rate() * static_cast<double>(f.dark_elapsed)) * scale;
         if (pieces.empty()) {
           convert(view, profile, f, cubic, v, summary);
         } else {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError, UnitError
-from ..frame import Stack, positive
+from ..frame import EXPOSURES_DIFFER, Stack, positive
 from ._images import open_npy, open_png
 from ._layout import ImageFile, choose
 from ._series import folder_files, natural_order, open_series
@@ -110,9 +110,7 @@ def read_stack(
         notes.append("exposure: given by the caller")
     elif file.exposures_ms:
         exposure_ms = file.exposure_ms(choice.channel, relabelled=axes is not None)
-        notes.append(
-            "exposure: from the file" if exposure_ms else "exposure: stated ones differ or are no time; unused"
-        )
+        notes.append("exposure: from the file" if exposure_ms else EXPOSURES_DIFFER)
     return Stack(
         choice.frames,
         axes=choice.axes,

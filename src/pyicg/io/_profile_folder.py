@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._camera_profile import CameraProfile
+from .._camera.camera_profile import CameraProfile
 from ..errors import ProfileError
 from . import _profile_schema1, _profile_schema2
 

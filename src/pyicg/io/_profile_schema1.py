@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ProfileError
 
 if TYPE_CHECKING:
-    from .._camera_profile import CameraProfile
+    from .._camera.camera_profile import CameraProfile
 
 __all__ = ["MAPS", "digest", "from_table"]
 

@@ -28,8 +28,14 @@ class FrameSums {
   // Per frame: the sum of its counts.
   [[nodiscard]] const std::vector<std::int64_t>& frame_totals() const { return frame_totals_; }
   // Over all samples: how many are zero, and how many sit at full scale.
-  [[nodiscard]] std::int64_t zeros() const { return zeros_; }
-  [[nodiscard]] std::int64_t saturated() const { return saturated_; }
+  [[nodiscard]] std::int64_t zeros() const { return histogram_.front(); }
+  [[nodiscard]] std::int64_t saturated() const { return histogram_.back(); }
+  // How many samples sit at the smallest and at the largest count, and one count inside: a pile at an end is a cut-off.
+  struct Ends {
+    std::uint32_t lowest = 0, highest = 0;
+    std::int64_t at_lowest = 0, above_lowest = 0, at_highest = 0, below_highest = 0;
+  };
+  [[nodiscard]] Ends ends() const;
 
  private:
   template <class T>
@@ -43,8 +49,7 @@ class FrameSums {
   std::vector<std::int64_t> step_squares_;
   std::vector<std::uint16_t> previous_;
   std::vector<std::int64_t> frame_totals_;
-  std::int64_t zeros_ = 0;
-  std::int64_t saturated_ = 0;
+  std::vector<std::int64_t> histogram_;  // of all samples, one bin per count
 };
 
 }  // namespace pyicg

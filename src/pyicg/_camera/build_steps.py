@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._camera_profile import FloatMap
-from ._dark_model import DarkModel, Frames
-from ._flat_map import FlatLevel, combine, flat_top, levels_of, measure_gain, noise_variance, read_flat
-from ._frame_series import blinking_pixels, hot_pixels, noisy_pixels
-from ._light_field import TILT_LIMIT, smooth_part, smooth_shape
-from ._linearity import Linearity, deviations, estimate, given
-from ._profile_fields import number
-from ._target_response import TargetResponse
-from .errors import ProfileError
+from ..errors import ProfileError
+from .camera_profile import FloatMap
+from .dark_model import DarkModel, Frames
+from .fields import number
+from .flat_map import FlatLevel, combine, flat_top, levels_of, measure_gain, noise_variance, read_flat
+from .frame_series import blinking_pixels, hot_pixels, noisy_pixels
+from .light_field import TILT_LIMIT, smooth_part, smooth_shape
+from .linearity import Linearity, deviations, estimate, given
+from .target_response import TargetResponse
 
 _Reals = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
@@ -28,6 +28,7 @@ UNRESOLVED_DN2, UNRESOLVED_DN = 0.24, 0.49  # EMVA 1288 Release 4.0: the convert
 _QUANTISATION_DN2 = 1.0 / 12.0
 _MAP_FRAMES = 64
 _NOT_LINEAR = 0.01
+_BENT_LIKE_VIDEO = 0.25
 _MIN_LINEAR_LEVELS = 3
 _BENT_RESPONSE = 0.10
 
@@ -186,6 +187,13 @@ def note_levels(dark: DarkModel, levels: list[FlatLevel], curve: Linearity, good
     raw, rest = deviations(moments), deviations(moments, curve)
     notes.values["nonlinearity_before"] = float(np.abs(raw).max())
     notes.values["nonlinearity_after"] = float(np.abs(rest).max())
+    if np.abs(raw).max() > _BENT_LIKE_VIDEO:
+        notes.find(
+            "not_linear",
+            f"flat frames deviate by up to {np.abs(raw).max():.0%} from a signal in proportion to exposure, at most "
+            f"{_BENT_LIKE_VIDEO:.0%} expected of a raw camera; is this display video (gamma), or was the light not "
+            "constant?",
+        )
     worst = int(np.abs(rest).argmax())
     if abs(rest[worst]) > _NOT_LINEAR:
         notes.find(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ProfileError
+from ..errors import ProfileError
 
 __all__ = [
     "bit_depth_of",

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._profile_fields import linearity_of, require, table_of
-from .errors import ProfileError
+from ..errors import ProfileError
+from .fields import linearity_of, require, table_of
 
 __all__ = ["Level", "Linearity", "deviations", "estimate", "given"]
 

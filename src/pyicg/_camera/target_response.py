@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._profile_fields import number
-from .errors import ProfileError
+from ..errors import ProfileError
+from .fields import number
 
 __all__ = ["TargetResponse", "measure_response"]
 

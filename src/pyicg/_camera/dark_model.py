@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._frame_series import FrameSeries, accumulate, check_dark
-from ._profile_fields import number
-from .errors import ProfileError
+from ..errors import ProfileError
+from .fields import number
+from .frame_series import FrameSeries, accumulate, check_dark
 
 __all__ = ["DarkModel", "Frames", "TemporalNoise", "read_dark", "read_series"]
 

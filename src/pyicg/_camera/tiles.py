@@ -8,6 +8,7 @@ carries their covariances with it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,8 +75,15 @@ def uncertainty(figures: FloatArray, scatter: Scatter = NO_SCATTER) -> tuple[flo
     total = inside + scatter.variance
     if not total > 0.0:
         return math.sqrt(total), math.inf
-    tiles = inside**2 / max(len(figures) - 2, 1)
-    return math.sqrt(total), total**2 / (tiles + scatter.variance**2 / scatter.dof)
+    return math.sqrt(total), pooled_dof([inside, scatter.variance], [max(len(figures) - 2, 1), scatter.dof])
+
+
+def pooled_dof(variances: Sequence[float], dofs: Sequence[float]) -> float:
+    """Return the degrees of freedom of a sum of independent variances (Welch and Satterthwaite)."""
+    total = sum(variances)
+    # Shares of the total: the squares of very small variances would vanish.
+    inverse = sum((variance / total) ** 2 / dof for variance, dof in zip(variances, dofs, strict=True))
+    return 1.0 / inverse if inverse > 0.0 else math.inf
 
 
 def measured(figures: FloatArray, scatter: Scatter = NO_SCATTER, reason: str | None = None) -> Measurement:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._frame_series import FrameSeries
-from pyicg._tiles import replicates, student, tile_means, uncertainty
+from pyicg._camera.frame_series import FrameSeries
+from pyicg._camera.tiles import replicates, student, tile_means, uncertainty
 from pyicg.results import Measurement
 
 __all__ = ["NonUniformity", "high_pass", "non_uniformity"]
@@ -206,8 +206,8 @@ def deviation(part: Part, divisor: Measurement | None = None, reason: str | None
     interval = (math.sqrt(max(value - below, 0.0)), math.sqrt(max(value + above, 0.0)))
     if math.isnan(value):
         return Measurement.undefined("non_uniformity_not_resolved")
-    if value <= 0.0:
-        return Measurement(math.nan, math.nan, (0.0, interval[1]), "non_uniformity_not_resolved")
+    if value <= 0.0:  # the variance may be anything up to what its uncertainty allows above zero
+        return Measurement(math.nan, math.nan, (0.0, math.sqrt(above)), "non_uniformity_not_resolved")
     root = math.sqrt(value)
     sigma = math.hypot((part.below + part.above) / scale**2 / (4.0 * student(math.inf) * root), share * root)
     return Measurement(root, sigma, interval, reason)

@@ -1,6 +1,6 @@
 """Photon transfer: gain, responsivity, noise, dark current, saturation and linearity from levels of light.
 
-Step numbers are those of `docs/characterize.md`. Every figure is made from replicates (see `pyicg._tiles`).
+Step numbers are those of `docs/characterize.md`. Every figure is made from replicates (see `pyicg._camera.tiles`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._tiles import (
+from pyicg._camera.tiles import (
     NO_SCATTER,
     Scatter,
     fit_line,
     jackknife_variance,
     measured,
+    pooled_dof,
     square_root,
 )
 from pyicg.results import Measurement
@@ -94,7 +95,7 @@ def combined(*parts: Scatter) -> Scatter:
     total = sum(part.variance for part in parts)
     if not total > 0.0:
         return NO_SCATTER
-    return Scatter(total, total**2 / max(sum(part.variance**2 / part.dof for part in parts), 1e-300))
+    return Scatter(total, pooled_dof([part.variance for part in parts], [part.dof for part in parts]))
 
 
 def excess(line_residual: FloatArray, scale: FloatArray | float, dof: int) -> Scatter:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._profile_fields import bit_depth_of, linearity_of, number, ordered_pair, require, shape_of, table_of
-from .errors import CalibrationRangeError, ProfileError
+from ..errors import CalibrationRangeError, ProfileError
+from .fields import bit_depth_of, linearity_of, number, ordered_pair, require, shape_of, table_of
 
 __all__ = ["MAPS", "CameraProfile"]
 
@@ -270,7 +270,7 @@ class CameraProfile:
         ProfileError
             When anything in the folder is missing, malformed, changed or of an unknown schema version.
         """
-        from .io._profile_folder import read_profile
+        from ..io._profile_folder import read_profile
 
         return read_profile(path)
 
@@ -290,7 +290,7 @@ class CameraProfile:
         ProfileError
             When `path` is something else than a profile, or `provenance` holds what TOML cannot.
         """
-        from .io._profile_folder import write_profile
+        from ..io._profile_folder import write_profile
 
         write_profile(path, self)
 
@@ -362,7 +362,7 @@ class CameraProfile:
     @cached_property
     def core(self) -> Any:
         """The same profile as the core's object, made on first use."""
-        from ._core import Profile
+        from .._core import Profile
 
         def known(value: float | None) -> float:
             return math.nan if value is None else value

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ._core import FrameSums
-from .errors import ProfileError
+from .._core import FrameSums
+from ..errors import ProfileError
+from ..frame import EXPOSURES_DIFFER
 
 __all__ = [
     "FrameSeries",
@@ -42,7 +43,19 @@ _QUANTISATION_DN2 = 1.0 / 12.0
 _MAX_ZERO_SHARE = 0.05
 _MAX_SATURATED_SHARE = 0.001
 _MIN_FLAT_SHARE = 0.01
+_PILE_FACTOR = 4.0
+_MIN_PILE = 30
+_MIN_SAMPLES = 1000
+_SPREAD_DN2 = 0.3
 _EXPOSURE_TOLERANCE = 0.001
+
+
+class End(NamedTuple):
+    """The smallest or largest count of all samples, its share of them, and that of the next count inside."""
+
+    level: int
+    share: float
+    next_share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +65,7 @@ class FrameSeries:
     `mean` is the (H, W) temporal mean in DN and `variance` the (H, W) sample variance in DN^2 (None for one frame);
     `step_variance` is half the mean squared step from frame to frame, which for white noise is another estimate of the
     variance and for slow changes a smaller one; `frame_variance` is the sample variance of the frame means; the shares
-    are of all samples.
+    are of all samples; `lowest` and `highest` tell a pile of samples at an end, which is a cut-off.
     """
 
     n: int
@@ -62,6 +75,8 @@ class FrameSeries:
     frame_variance: float
     zero_share: float
     saturated_share: float
+    lowest: End
+    highest: End
 
     def temporal_variance(self, good: _Bools) -> float:
         """Return the temporal variance of one pixel in DN^2 over the `good` pixels, common drift taken off."""
@@ -95,6 +110,10 @@ def accumulate(
     transfer = getattr(frames, "transfer", "linear")
     if transfer != "linear":
         raise ProfileError(f"{name} frames: transfer is {transfer!r}, expected 'linear'; use raw frames of the camera")
+    if exposure_ms is not None and EXPOSURES_DIFFER in getattr(frames, "notes", ()):
+        raise ProfileError(
+            f"{name} frames: they state several exposures, expected {exposure_ms:g} ms alone; split them by exposure"
+        )
     stated = getattr(frames, "exposure_ms", None)
     if not (stated is None or exposure_ms is None or math.isclose(stated, exposure_ms, rel_tol=_EXPOSURE_TOLERANCE)):
         raise ProfileError(
@@ -125,16 +144,45 @@ def _series(sums: FrameSums) -> FrameSeries:
         step_variance = sums.step_squares / (2.0 * (n - 1))
         totals = sums.frame_totals
         frame_variance = (n * sum(t * t for t in totals) - sum(totals) ** 2) / (n * (n - 1) * size**2)
-    shares = (count / (n * size) for count in (sums.zeros, sums.saturated))
-    return FrameSeries(n, total / n, variance, step_variance, frame_variance, *shares)
+    samples = n * size
+    lowest, highest = (End(level, count / samples, inside / samples) for level, count, inside in sums.ends)
+    zeros, saturated = sums.zeros / samples, sums.saturated / samples
+    return FrameSeries(n, total / n, variance, step_variance, frame_variance, zeros, saturated, lowest, highest)
 
 
 def check_dark(dark: FrameSeries) -> None:
-    """Raise ProfileError when dark frames are clipped at zero."""
+    """Raise ProfileError when dark frames are clipped, at zero or at another black level.
+
+    Noise that spans several counts has few samples at its smallest one: over 5 %, and more than one count above, is a
+    cut-off. Noise below 0.3 DN^2 cannot tell: going to and fro between two counts has up to 0.25.
+    """
     if dark.zero_share > _MAX_ZERO_SHARE:
         raise ProfileError(
             f"dark frames: {dark.zero_share:.1%} of the samples are 0, expected at most {_MAX_ZERO_SHARE:.0%}; they "
             "are clipped at zero and give neither offset nor read noise: raise the black level and record them again"
+        )
+    pile = dark.lowest
+    clamped = pile.share > max(_MAX_ZERO_SHARE, pile.next_share) and dark.n * dark.mean.size >= _MIN_SAMPLES
+    if clamped and dark.temporal_variance(np.ones(dark.mean.shape, np.bool_)) >= _SPREAD_DN2:
+        raise ProfileError(
+            f"dark frames: {pile.share:.1%} of the samples are {pile.level}, the smallest count, expected at most "
+            f"{_MAX_ZERO_SHARE:.0%}; the camera cuts them off there, so they give neither offset nor read noise: raise "
+            "the black level, switch black-level clamping off, and record them again"
+        )
+
+
+def check_cut_off(lit: FrameSeries, name: str) -> None:
+    """Raise ProfileError when lit frames are cut off below full scale.
+
+    Over 0.1 % of the samples at the largest count, and four times as many as one count below, is a cut-off.
+    """
+    pile = lit.highest
+    enough = lit.variance is not None and bool(lit.variance.any()) and pile.share * lit.n * lit.mean.size >= _MIN_PILE
+    if enough and pile.share > _MAX_SATURATED_SHARE and pile.share > _PILE_FACTOR * pile.next_share:
+        raise ProfileError(
+            f"{name} frames: {pile.share:.2%} of the samples are {pile.level}, the largest count, expected at most "
+            f"{_MAX_SATURATED_SHARE:.1%}; the camera saturates there: lower the light, check bit_depth, record "
+            "them again"
         )
 
 
@@ -150,6 +198,13 @@ def flat_signal(dark: FrameSeries, flat: FrameSeries, bit_depth: int) -> _Reals:
             f"flat frames: {flat.saturated_share:.2%} of the samples sit at the maximum, expected at most "
             f"{_MAX_SATURATED_SHARE:.1%}; lower the light to about half of the range and record them again"
         )
+    if flat.variance is not None and not flat.variance.any():
+        raise ProfileError(
+            f"flat frames: no pixel changes in {flat.n} frames, expected the noise of light; they are saturated, "
+            "processed, or one frame many times: record raw frames"
+        )
+    if flat.saturated_share == 0.0:
+        check_cut_off(flat, "flat")
     signal = flat.mean - dark.mean
     found, needed = float(np.median(signal)), _MIN_FLAT_SHARE * 2**bit_depth
     if found < needed:

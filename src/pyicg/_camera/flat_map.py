@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._dark_model import DarkModel, Frames, TemporalNoise, read_series
-from ._frame_series import FrameSeries, accumulate, flat_signal
-from ._linearity import Level, Linearity
-from .errors import ProfileError
+from ..errors import ProfileError
+from .dark_model import DarkModel, Frames, TemporalNoise, read_series
+from .frame_series import FrameSeries, accumulate, flat_signal
+from .linearity import Level, Linearity
 
 __all__ = [
     "FlatLevel",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ProfileError
+from ..errors import ProfileError
 
 __all__ = ["TILT_LIMIT", "SmoothShape", "smooth_part", "smooth_shape"]
 

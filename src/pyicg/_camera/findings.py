@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._frame_series import FrameSeries
-from pyicg._photon_transfer import SATURATED_SHARE, Levels, curve_scatter, linear_range
-from pyicg._tiles import fit_line, jackknife_variance, tile_means
+from pyicg._camera.frame_series import FrameSeries
+from pyicg._camera.photon_transfer import SATURATED_SHARE, Levels, curve_scatter, linear_range
+from pyicg._camera.tiles import fit_line, jackknife_variance, tile_means
 from pyicg.results import Finding
 
 FloatArray = npt.NDArray[np.float64]

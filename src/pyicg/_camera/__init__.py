@@ -1,0 +1,1 @@
+"""What `profile`, `profile_check` and `characterize` share: frame series, statistics, the profile."""
