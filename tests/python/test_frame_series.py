@@ -156,3 +156,16 @@ def test_real_camera_is_linear_over_exposure(shared_data: Path) -> None:
         use = (predicted >= 12) & (predicted <= 200) & (signal[100] >= 12) & (signal[100] <= 200)
         assert use.sum() > 20_000
         assert signal[ms][use].sum() / predicted[use].sum() == pytest.approx(expected, abs=0.001)
+
+
+@given(arrays(np.uint16, (3, 4, 5), elements=st.integers(0, 15)))
+def test_ends_are_those_of_the_histogram(frames: npt.NDArray[np.uint16]) -> None:
+    sums = FrameSums(4, 5, 15)
+    for frame in frames:
+        sums.add(frame)
+    counts = np.bincount(frames.ravel(), minlength=16)
+    low, high = int(frames.min()), int(frames.max())
+    above = 0 if low == 15 else int(counts[low + 1])
+    below = 0 if high == 0 else int(counts[high - 1])
+    assert sums.ends == ((low, int(counts[low]), above), (high, int(counts[high]), below))
+    assert (sums.zeros, sums.saturated) == (int(counts[0]), int(counts[15]))
