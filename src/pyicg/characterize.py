@@ -308,8 +308,7 @@ def _spatial_pair(spatial: tuple[Frames, Frames], bit_depth: int) -> tuple[Frame
             f"spatial bright frames: {pair[0].saturated_share:.2%} of the samples sit at the maximum, expected at most "
             f"{_MAX_SATURATED_SHARE:.1%}; record them at half of saturation"
         )
-    if pair[0].saturated_share == 0.0:
-        check_cut_off(pair[0], "spatial bright")
+    check_cut_off(pair[0], "spatial bright")
     return pair
 
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._camera.build_steps import UNRESOLVED_DN, UNRESOLVED_DN2
 from ._camera.camera_profile import CameraProfile
 from ._camera.dark_model import DarkModel, Frames, TemporalNoise, read_dark
 from ._camera.fields import number
@@ -19,6 +18,7 @@ from ._camera.flat_map import FlatLevel, measure_gain, noise_variance, read_flat
 from ._camera.frame_series import FrameSeries, blinking_pixels, dead_pixels, hot_pixels, noisy_pixels
 from ._camera.light_field import smooth_shape
 from ._camera.linearity import Linearity
+from ._camera.quantisation import UNRESOLVED_DN, UNRESOLVED_DN2
 from .errors import ProfileError
 from .results import Finding, Measurement, to_plain
 

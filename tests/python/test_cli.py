@@ -3,10 +3,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +11,8 @@ import tifffile
 
 import pyicg
 from pyicg.cli import main
+
+from .interrupts import interrupt
 
 FILES = {"frames.csv", "lesions.csv", "summary.json", "overlay.png", "report.html"}
 
@@ -283,20 +281,7 @@ def test_full_disk_leaves_the_old_results_whole(
 def test_interrupt_is_exit_130_and_leaves_nothing(tmp_path: Path) -> None:
     # Sparse: 4000 frames that take no room on the disk.
     np.lib.format.open_memmap(tmp_path / "long.npy", mode="w+", dtype=np.uint16, shape=(4000, 400, 400))
-    program = "import pyicg.cli, sys; print('started', flush=True); pyicg.cli.main(sys.argv[1:])"
-    command = [sys.executable, "-c", program, "score", str(tmp_path / "long.npy"), "--view", "bed", "-o"]
-    process = subprocess.Popen(
-        [*command, str(tmp_path / "out")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    time.sleep(1)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in error
-    assert "Traceback" not in error
+    interrupt("score", tmp_path / "long.npy", "--view", "bed", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 
 

@@ -6,10 +6,6 @@ import csv
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +18,8 @@ import tifffile
 import pyicg
 from pyicg.cli import main
 from pyicg.phantom import SimulatedCamera
+
+from .interrupts import interrupt
 
 SHAPE = (64, 80)
 CAMERA = SimulatedCamera(dark_current_e_per_s=2000.0, vignetting=0.1, hot_pixel_share=2e-3, seed=4)
@@ -468,20 +466,7 @@ def test_full_disk_leaves_the_old_report_whole(
 def test_interrupt_is_exit_130_and_leaves_nothing(tmp_path: Path) -> None:
     # Sparse: frames that take no room on the disk. All are 0, so only the end of the series could be refused.
     np.lib.format.open_memmap(tmp_path / "long.npy", mode="w+", dtype=np.uint16, shape=(20000, 400, 400))
-    program = "import pyicg.cli, sys; print('started', flush=True); pyicg.cli.main(sys.argv[1:])"
-    command = [sys.executable, "-c", program, "profile", "build", "--dark", str(tmp_path / "long.npy"), *TOLD, "-o"]
-    process = subprocess.Popen(
-        [*command, str(tmp_path / "a.icgprofile")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    time.sleep(1)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in error
-    assert "Traceback" not in error
+    interrupt("profile", "build", "--dark", tmp_path / "long.npy", *TOLD, "-o", tmp_path / "a.icgprofile")
     assert [path.name for path in tmp_path.iterdir()] == ["long.npy"]
 
 

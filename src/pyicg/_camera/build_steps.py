@@ -19,13 +19,12 @@ from .flat_map import FlatLevel, combine, flat_top, levels_of, measure_gain, noi
 from .frame_series import blinking_pixels, hot_pixels, noisy_pixels
 from .light_field import TILT_LIMIT, smooth_part, smooth_shape
 from .linearity import Linearity, deviations, estimate, given
+from .quantisation import QUANTISATION_DN2, UNRESOLVED_DN, UNRESOLVED_DN2
 from .target_response import TargetResponse
 
 _Reals = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 
-UNRESOLVED_DN2, UNRESOLVED_DN = 0.24, 0.49  # EMVA 1288 Release 4.0: the converter hides a smaller dark noise
-_QUANTISATION_DN2 = 1.0 / 12.0
 _MAP_FRAMES = 64
 _NOT_LINEAR = 0.01
 _BENT_LIKE_VIDEO = 0.25
@@ -218,7 +217,7 @@ def measure_noise(dark: DarkModel, exposure_ms: float, good: _Bools, *, noise_ma
     if unresolved:
         notes.assumptions.append(f"read noise is too small to resolve ({variance:.3g} DN^2): 0.49 DN stands in")
         value, sigma = UNRESOLVED_DN, math.nan
-        map_variance = np.full(good.shape, UNRESOLVED_DN2 / dark.frames + _QUANTISATION_DN2)
+        map_variance = np.full(good.shape, UNRESOLVED_DN2 / dark.frames + QUANTISATION_DN2)
     else:
         value = math.sqrt(variance)
         sigma /= 2 * value

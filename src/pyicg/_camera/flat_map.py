@@ -14,6 +14,7 @@ from ..errors import ProfileError
 from .dark_model import DarkModel, Frames, TemporalNoise, read_series
 from .frame_series import FrameSeries, accumulate, flat_signal
 from .linearity import Level, Linearity
+from .quantisation import QUANTISATION_DN2
 
 __all__ = [
     "FlatLevel",
@@ -32,9 +33,7 @@ _Bools = npt.NDArray[np.bool_]
 
 _BANDS = 32
 _GAIN_SHARE = 0.7  # of saturation: EMVA 1288 takes the gain from 0-70 %
-_QUANTISATION_DN2 = 1.0 / 12.0
 _MIN_PINNED = 10
-_MAX_PINNED_SHARE = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,7 @@ def flat_top(levels: list[FlatLevel]) -> tuple[float, _Bools] | None:
     """Return the level at which pixels are cut off and where, when the frames show one; None otherwise.
 
     Pixels whose every sample sits at the largest mean of the series, while others are noisy, are cut off there. Ten
-    such pixels tell the level; over 0.1 % of them make the series saturated, which is refused.
+    such pixels tell the level; a series with more of them was refused before (`check_cut_off`).
     """
     for level in reversed(levels):
         series = level.series
@@ -103,15 +102,8 @@ def flat_top(levels: list[FlatLevel]) -> tuple[float, _Bools] | None:
             continue
         top = float(series.mean.max())
         pinned = (series.variance == 0) & (series.mean == top)
-        count = int(np.count_nonzero(pinned))
-        if count < _MIN_PINNED:
+        if np.count_nonzero(pinned) < _MIN_PINNED:
             continue
-        share = count / pinned.size
-        if share > _MAX_PINNED_SHARE:
-            raise ProfileError(
-                f"flat frames at {level.exposure_ms:g} ms: {share:.2%} of the pixels never leave {top:g} DN, expected "
-                f"at most {_MAX_PINNED_SHARE:.1%}: the camera saturates there; lower the light and record them again"
-            )
         return top, pinned
     return None
 
@@ -146,7 +138,7 @@ def measure_gain(
             return None
         slope2, x = linearity.slope(level.signal) ** 2, linearity.apply(level.signal)
         # A quiet dark frame hides the converter's rounding noise, which the lit frame shows.
-        hidden = max(_QUANTISATION_DN2 - float(noise.variance[good].mean()), 0.0)
+        hidden = max(QUANTISATION_DN2 - float(noise.variance[good].mean()), 0.0)
         drift = level.series.frame_variance - noise.frame_variance + hidden
         shot = slope2 * (level.series.variance - noise.variance - drift)
         mean_variance = float((slope2 * level.series.variance)[good].mean())

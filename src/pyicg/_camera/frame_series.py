@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .._core import FrameSums
 from ..errors import ProfileError
 from ..frame import EXPOSURES_DIFFER
+from .quantisation import QUANTISATION_DN2
 
 __all__ = [
     "FrameSeries",
@@ -39,7 +40,6 @@ _NOISY_MIN_FRAMES = 8
 _BLINKING_MIN_FRAMES = 16
 _BLINKING_FACTOR = 3.0
 _BLINKING_CHANCE = 1e-5
-_QUANTISATION_DN2 = 1.0 / 12.0
 _MAX_ZERO_SHARE = 0.05
 _MAX_SATURATED_SHARE = 0.001
 _MIN_FLAT_SHARE = 0.01
@@ -177,7 +177,9 @@ def check_cut_off(lit: FrameSeries, name: str) -> None:
     Over 0.1 % of the samples at the largest count, and four times as many as one count below, is a cut-off.
     """
     pile = lit.highest
-    enough = lit.variance is not None and bool(lit.variance.any()) and pile.share * lit.n * lit.mean.size >= _MIN_PILE
+    if lit.saturated_share > 0.0 or lit.variance is None or not lit.variance.any():
+        return  # the pile at full scale is judged by itself; without noise there is no telling
+    enough = pile.share * lit.n * lit.mean.size >= _MIN_PILE
     if enough and pile.share > _MAX_SATURATED_SHARE and pile.share > _PILE_FACTOR * pile.next_share:
         raise ProfileError(
             f"{name} frames: {pile.share:.2%} of the samples are {pile.level}, the largest count, expected at most "
@@ -203,8 +205,7 @@ def flat_signal(dark: FrameSeries, flat: FrameSeries, bit_depth: int) -> _Reals:
             f"flat frames: no pixel changes in {flat.n} frames, expected the noise of light; they are saturated, "
             "processed, or one frame many times: record raw frames"
         )
-    if flat.saturated_share == 0.0:
-        check_cut_off(flat, "flat")
+    check_cut_off(flat, "flat")
     signal = flat.mean - dark.mean
     found, needed = float(np.median(signal)), _MIN_FLAT_SHARE * 2**bit_depth
     if found < needed:
@@ -226,7 +227,7 @@ def noisy_pixels(dark: FrameSeries) -> _Bools:
     """Return where the temporal variance stands out; nowhere when there are too few frames to tell."""
     if dark.variance is None or dark.n < _NOISY_MIN_FRAMES:
         return np.zeros(dark.mean.shape, np.bool_)
-    return np.asarray(dark.variance > _NOISY_FACTOR * max(float(np.median(dark.variance)), _QUANTISATION_DN2))
+    return np.asarray(dark.variance > _NOISY_FACTOR * max(float(np.median(dark.variance)), QUANTISATION_DN2))
 
 
 def blinking_pixels(series: FrameSeries) -> _Bools:
@@ -252,7 +253,7 @@ def blinking_pixels(series: FrameSeries) -> _Bools:
     limit = 2.0 * float(betainccinv(shape, shape, _BLINKING_CHANCE)) - 1.0
     drift = float(np.nanmedian(r)) if np.isfinite(r).any() else 0.0
     z = np.arctanh(np.clip(r, -0.999999, 0.999999)) - math.atanh(max(drift, 0.0))
-    loud = series.variance > _BLINKING_FACTOR * max(float(np.median(series.variance)), _QUANTISATION_DN2)
+    loud = series.variance > _BLINKING_FACTOR * max(float(np.median(series.variance)), QUANTISATION_DN2)
     return np.asarray(loud & (z > math.atanh(limit)))
 
 

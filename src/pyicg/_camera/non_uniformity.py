@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg._camera.frame_series import FrameSeries
+from pyicg._camera.quantisation import QUANTISATION_DN2, UNRESOLVED_DN2
 from pyicg._camera.tiles import replicates, student, tile_means, uncertainty
 from pyicg.results import Measurement
 
@@ -26,8 +27,6 @@ _Form = tuple[float, float, float]
 
 HIGH_PASS_MARGIN = 9  # half widths of the three low-pass kernels: 3 + 5 + 1
 _LOW_PASS = np.convolve(np.convolve(np.full(7, 1 / 7), np.full(11, 1 / 11)), [0.25, 0.5, 0.25])
-_QUANTISATION = 1.0 / 12.0
-_VARIANCE_FLOOR = 0.24
 _CONSTANT: _Form = (1.0, 1.0, 1.0)  # a pattern that does not change along the axis
 
 
@@ -183,11 +182,11 @@ def non_uniformity(lit: FrameSeries, unlit: FrameSeries, release: str) -> NonUni
     y, x = _axis(height, release), _axis(width, release)
     dark, bright = (_measure(series, y, x, release) for series in (unlit, lit))
     signal = float(lit.mean.mean() - unlit.mean.mean())
-    quantised = unlit.temporal_variance(np.ones(unlit.mean.shape, np.bool_)) < _VARIANCE_FLOOR
+    quantised = unlit.temporal_variance(np.ones(unlit.mean.shape, np.bool_)) < UNRESOLVED_DN2
     parts = _split(None, dark, y, x)
     if quantised:  # part of the converter's 1/12 DN^2 may hide in the pattern
         total, rows, columns, pixels = parts
-        total, pixels = (part._replace(below=part.below + _QUANTISATION) for part in (total, pixels))
+        total, pixels = (part._replace(below=part.below + QUANTISATION_DN2) for part in (total, pixels))
         parts = total, rows, columns, pixels
     scale = signal**-2 if signal > 0.0 else math.nan
     light = [Part(*(entry * scale for entry in part)) for part in _split(dark, bright, y, x)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pyicg._camera.quantisation import QUANTISATION_DN2, UNRESOLVED_DN, UNRESOLVED_DN2
 from pyicg._camera.tiles import (
     NO_SCATTER,
     Scatter,
@@ -31,9 +32,6 @@ SATURATED_SHARE = (0.001, 0.002)  # 0.1-0.2 % of the pixels at full scale mark s
 FIT_SHARE = 0.70
 LINEARITY_RANGE = (0.05, 0.95)
 GAIN_SPREAD_LIMIT = 0.03
-QUANTISATION_VARIANCE = 1.0 / 12.0
-VARIANCE_FLOOR = 0.24  # below it quantisation hides the noise, and 0.49 DN is used
-FLOORED_DN = 0.49
 _MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)  # of a standard normal variable
 _CUBIC = 3
 
@@ -172,11 +170,11 @@ def dark_noise(variance: FloatArray, divisor: Figure) -> Measurement:
     """Step 5: dark noise without quantisation noise, divided by K (electrons) or by one (DN)."""
     if divisor.values is None:
         return divisor.measurement()
-    if variance[0] < VARIANCE_FLOOR:
+    if variance[0] < UNRESOLVED_DN2:
         unit = divisor.measurement()
-        value = math.sqrt(FLOORED_DN**2 - QUANTISATION_VARIANCE) / unit.value
-        return _below(value, 0.0, FLOORED_DN / (unit.ci[0] if unit.ci[0] > 0.0 else unit.value))
-    clean = (variance - QUANTISATION_VARIANCE) / divisor.values**2
+        value = math.sqrt(UNRESOLVED_DN**2 - QUANTISATION_DN2) / unit.value
+        return _below(value, 0.0, UNRESOLVED_DN / (unit.ci[0] if unit.ci[0] > 0.0 else unit.value))
+    clean = (variance - QUANTISATION_DN2) / divisor.values**2
     return square_root(measured(clean, reason=divisor.reason))
 
 
@@ -184,8 +182,8 @@ def absolute_threshold(variance: FloatArray, divisor: Figure) -> Figure:
     """Step 6: the signal of SNR 1, electrons."""
     if divisor.values is None:
         return divisor
-    limited = variance[0] < VARIANCE_FLOOR
-    used = np.full_like(variance, FLOORED_DN**2) if limited else variance
+    limited = variance[0] < UNRESOLVED_DN2
+    used = np.full_like(variance, UNRESOLVED_DN**2) if limited else variance
     inside = used / divisor.values**2 + 0.25
     reason = divisor.reason or ("quantisation_limited" if limited else None)
     return Figure(np.sqrt(np.maximum(inside, 0.0)) + 0.5, reason=reason)
@@ -220,7 +218,7 @@ def dark_current(levels: Levels, divisor: Figure) -> Measurement:
     wander = combined(excess(line.residual, 1.0, line.dof), Scatter(_rounding_variance(noise)))
     lever = float(np.sum((levels.exposures - levels.exposures.mean()) ** 2)) ** -0.5
     factor = 1000.0 / divisor.values
-    reason = divisor.reason or ("quantisation_limited" if noise < VARIANCE_FLOOR else None)
+    reason = divisor.reason or ("quantisation_limited" if noise < UNRESOLVED_DN2 else None)
     return measured(line.slope * factor, wander.scaled(lever * float(factor[0])), reason)
 
 
@@ -229,7 +227,7 @@ def _rounding_variance(variance: float) -> float:
 
     Gaussian noise of variance s^2 leaves exp(-2 pi^2 s^2)/pi of amplitude (first term of the Fourier series).
     """
-    smooth = max(variance - QUANTISATION_VARIANCE, 0.0)
+    smooth = max(variance - QUANTISATION_DN2, 0.0)
     return math.exp(-4.0 * math.pi**2 * smooth) / (2.0 * math.pi**2)
 
 

@@ -1,0 +1,25 @@
+"""Ctrl-C while a command works."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def interrupt(*arguments: str | Path) -> None:
+    """Run ``pyicg`` on long work, send it SIGINT, and assert exit code 130 and a word instead of a traceback."""
+    program = "import pyicg.cli, sys; print('started', flush=True); pyicg.cli.main(sys.argv[1:])"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in error
+    assert "Traceback" not in error
