@@ -12,12 +12,13 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 import pyicg
+from pyicg import detection
 
 Frame = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -26,7 +27,7 @@ Point = tuple[float, float]
 SPHEROID_PX_PER_UM = 0.8045
 SPHEROID_MM_PER_PX = 1e-3 / SPHEROID_PX_PER_UM
 SPHEROID_MIN_CORE_PX = 5000.0  # chosen by hand: a tenth of the cores' area
-LIMIT_OF_DETECTION_CNR = 3.0
+PUBLISHED_CNR_OF_THE_SHALLOWEST = 173.314
 
 
 def main() -> None:
@@ -120,23 +121,26 @@ def spheroids(folder: Path) -> None:
 
 def depth_target(folder: Path) -> None:
     """Print intensity and CNR of the depth target, its decay and its limit of detection."""
-    wells = _target(folder, "rds_depth_ex1", "depth, mm")
-    del wells["control"]
-    z, intensity = np.array([float(name) for name in wells]), np.array([value for value, _ in wells.values()])
-    seen = intensity > 0.01
-    slope, intercept = np.polyfit(z[seen], np.log(intensity[seen]), 1)
-    print(f"Line through ln(intensity) down to {z[seen].max():g} mm: {math.exp(intercept):.3f} exp({slope:.3f} z/mm)")
-    limit = _crossing(z, [cnr for _, cnr in wells.values()])
-    print(f"CNR falls to {LIMIT_OF_DETECTION_CNR:g} at {limit:.2f} mm (linear between wells)\n")
+    found = _target(folder, "rds_depth_ex1", "depth_mm")
+    decay = found.decay()
+    print(f"Decay of the intensity: {_text(decay.factor)} exp({_text(decay.slope_per_mm)} z/mm)")
+    print(f"CNR falls to 3 at {_text(found.limit_of_detection())} mm on the curve through all wells,")
+    print(f"at {_text(found.limit_of_detection(method='linear'))} mm on straight lines between wells")
+    scale = found.cnr[0].value / PUBLISHED_CNR_OF_THE_SHALLOWEST
+    limit = found.limit_of_detection(threshold=3 * scale)
+    print(f"CNR is {scale:.2f} of the published one; it falls to 3 of those at {_text(limit)} mm\n")
 
 
 def concentration_target(folder: Path) -> None:
-    """Print intensity and CNR of the concentration target."""
-    _target(folder, "rcs_conc_ex1", "concentration, nM")
+    """Print intensity and CNR of the concentration target, its exponent and its limit of detection."""
+    found = _target(folder, "rcs_conc_ex1", "concentration_nm")
+    used = found.usable()
+    print(f"Exponent from {used[-1]:g} to {used[0]:g} nM: {_text(found.exponent())}")
+    print(f"CNR falls to 3 at {_text(found.limit_of_detection())} nM\n")
 
 
-def _target(folder: Path, name: str, quantity: str) -> dict[str, tuple[float, float]]:
-    """Print and return normalised intensity and CNR of every well; rings drawn into the image are left out."""
+def _target(folder: Path, name: str, quantity: Literal["concentration_nm", "depth_mm"]) -> detection.Series:
+    """Print normalised intensity and CNR of every well; rings drawn into the image are left out."""
     frame = pyicg.read_stack(folder / f"{name}_u8.tif", transfer=None)[0]
     drawn = pyicg.read_stack(folder / f"{name}_overlaymask_u8.tif")[0] != 0
     cal = pyicg.calibrate(frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8))
@@ -145,17 +149,16 @@ def _target(folder: Path, name: str, quantity: str) -> dict[str, tuple[float, fl
         well: _disc(frame.shape, (float(row["row"]), float(row["col"])), float(row["roi_radius_px"])) & ~drawn
         for well, row in wells.items()
     }
-    background = pyicg.estimate_background(cal, policy="mask", mask=regions["control"])
-    contrasts = {well: pyicg.contrast(cal, signal=region, background=background) for well, region in regions.items()}
-    top = next(iter(contrasts.values())).signal_level.value - background.level
-    found, rows = {}, []
-    for well, contrast in contrasts.items():
-        intensity = (contrast.signal_level.value - background.level) / top
+    control = regions.pop("control")
+    found = detection.series(
+        cal, regions={float(well): region for well, region in regions.items()}, control=control, quantity=quantity
+    )
+    rows = []
+    for well, intensity, cnr in zip(regions, found.normalised, found.cnr, strict=True):
         published = float(wells[well]["published_normalised"])
-        difference = f"{intensity - published:+.4f}"
-        rows.append((well, f"{published:.4f}", f"{intensity:.4f}", difference, _text(contrast.cnr)))
-        found[well] = (intensity, contrast.cnr.value)
-    _table(name, (quantity, "published intensity", "found", "difference", "CNR (95 % CI)"), rows)
+        rows.append((well, f"{published:.4f}", f"{intensity:.4f}", f"{intensity - published:+.4f}", _text(cnr)))
+    unit = {"concentration_nm": "concentration, nM", "depth_mm": "depth, mm"}[quantity]
+    _table(name, (unit, "published intensity", "found", "difference", "CNR (95 % CI)"), rows)
     return found
 
 
@@ -236,12 +239,6 @@ def _equivalent_radius(contour: npt.NDArray[np.float64]) -> float:
     """Radius of the circle whose area the contour encloses, px."""
     y, x = contour.T
     return math.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2 / math.pi)
-
-
-def _crossing(x: npt.NDArray[np.float64], y: Sequence[float]) -> float:
-    last = max(i for i, value in enumerate(y) if value >= LIMIT_OF_DETECTION_CNR)
-    share = (y[last] - LIMIT_OF_DETECTION_CNR) / (y[last] - y[last + 1])
-    return float(x[last] + share * (x[last + 1] - x[last]))
 
 
 def _csv(path: Path) -> list[dict[str, str]]:

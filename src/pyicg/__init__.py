@@ -3,11 +3,12 @@
 Research software, not a medical device.
 """
 
-from pyicg import evaluate, margin, phantom, published
+from pyicg import detection, evaluate, margin, phantom, published, regions
 from pyicg._core import version as _version
+from pyicg.background import BackgroundSurface, background_surface, estimate_background
 from pyicg.calibrate import calibrate
 from pyicg.characterize import CameraReport, characterize
-from pyicg.contrast import contrast, estimate_background
+from pyicg.contrast import contrast
 from pyicg.distance import Plane, distance_to_plane, distance_to_surface, distance_transform, fit_plane
 from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgError, UnitError
 from pyicg.frame import Stack
@@ -29,13 +30,18 @@ from pyicg.results import (
     RejectedRegion,
     RimSegmentation,
     SpecimenLesion,
+    UncertaintyBudget,
 )
 from pyicg.rim import segment_rim
 from pyicg.score import StackScore, score_stack
 from pyicg.scorer import Scorer, score_frame
+from pyicg.sensitivity import SensitivityTable, sensitivity_table
+from pyicg.statistics import RegionStatistics, region_statistics
+from pyicg.timeline import FrameRules, SbrCurve, sbr_curve
 
 __all__ = [
     "Background",
+    "BackgroundSurface",
     "CalibratedFrame",
     "CalibrationRangeError",
     "CameraProfile",
@@ -43,6 +49,7 @@ __all__ = [
     "Contrast",
     "Distance",
     "Finding",
+    "FrameRules",
     "FrameScore",
     "HotSpot",
     "InputError",
@@ -54,19 +61,25 @@ __all__ = [
     "ProfileError",
     "PyicgError",
     "Quality",
+    "RegionStatistics",
     "RejectedRegion",
     "RimSegmentation",
+    "SbrCurve",
     "Scorer",
+    "SensitivityTable",
     "SpecimenLesion",
     "Stack",
     "StackScore",
+    "UncertaintyBudget",
     "UnitError",
     "__version__",
+    "background_surface",
     "build_profile",
     "calibrate",
     "characterize",
     "check_profile",
     "contrast",
+    "detection",
     "distance_to_plane",
     "distance_to_surface",
     "distance_transform",
@@ -77,9 +90,13 @@ __all__ = [
     "phantom",
     "published",
     "read_stack",
+    "region_statistics",
+    "regions",
+    "sbr_curve",
     "score_frame",
     "score_stack",
     "segment_rim",
+    "sensitivity_table",
 ]
 
 __version__ = _version()

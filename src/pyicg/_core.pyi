@@ -57,6 +57,27 @@ class FrameSums:
     @property
     def frame_totals(self) -> list[int]: ...
 
+class BackgroundSurface:
+    def __init__(
+        self,
+        data: npt.NDArray[np.float32],
+        mask: npt.NDArray[np.uint8],
+        variance: npt.NDArray[np.float32] | None,
+        step: float,
+        *,
+        exclude: Any,
+        order: int,
+    ) -> None: ...
+    @property
+    def level(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def sigma(self) -> float: ...
+    @property
+    def n_pixels(self) -> int: ...
+    @property
+    def reason(self) -> str | None: ...
+    def under(self, region: npt.NDArray[np.uint8]) -> dict[str, Any]: ...
+
 class Scorer:
     def __init__(self, profile: Profile, *, view: str, sbr_cut: float, pixel_size_mm: float) -> None: ...
     def score(self, frame: npt.NDArray[Any], *, exposure_ms: float, gain_db: float, maps: bool) -> dict[str, Any]: ...
@@ -78,22 +99,32 @@ def calibrate(
 ) -> tuple[
     npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, str, float, float, float
 ]: ...
+def default_guard_px(lesion_area_px: float) -> float: ...
 def estimate_background(
-    data: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8], *, policy: str, use: Any, exclude: Any, step: float
+    data: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint8],
+    variance: npt.NDArray[np.float32] | None,
+    step: float,
+    *,
+    policy: str,
+    use: Any,
+    exclude: Any,
+    signal: Any,
+    guard_px: float,
+    width_px: float,
 ) -> dict[str, Any]: ...
 def contrast(
     data: npt.NDArray[np.float32],
     mask: npt.NDArray[np.uint8],
+    variance: npt.NDArray[np.float32] | None,
+    step: float,
     *,
     signal: npt.NDArray[np.uint8],
-    level: float,
-    sigma: float,
-    sem: float,
-    n_pixels: int,
-    reason: str,
+    background: dict[str, Any],
+    placement_px: float,
     offset: float,
     calibrated: bool,
-) -> dict[str, tuple[float, float, tuple[float, float], str | None]]: ...
+) -> dict[str, Any]: ...
 def segment_rim(
     data: npt.NDArray[np.float32],
     mask: npt.NDArray[np.uint8],
@@ -122,3 +153,11 @@ def distance_transform(
 def plane_distances(
     points: npt.NDArray[np.float64], point: tuple[float, float, float], normal: tuple[float, float, float]
 ) -> npt.NDArray[np.float64]: ...
+def region_statistics(
+    data: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint8],
+    *,
+    region: npt.NDArray[np.uint8] | None,
+    percentiles: list[float],
+    threads: int,
+) -> dict[str, Any]: ...

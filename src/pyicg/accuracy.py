@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._statistics import BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters
+from pyicg._outcomes import BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters
 from pyicg.errors import InputError
 from pyicg.results import Measurement
 

@@ -70,6 +70,12 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_FLAT_CHANGED
         PYICG_REASON_NEW_BAD_PIXELS
         PYICG_REASON_FEW_FRAMES
+        PYICG_REASON_BACKGROUND_SATURATED
+        PYICG_REASON_FRAME_SATURATED
+        PYICG_REASON_OUT_OF_FOCUS
+        PYICG_REASON_MOTION_BLUR
+        PYICG_REASON_GLARE
+        PYICG_REASON_OUTSIDE_SERIES
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8
@@ -174,6 +180,8 @@ cdef extern from "pyicg/pyicg.h" nogil:
         uint64_t n_hot_spots
         uint64_t n_reasons
         uint32_t reasons[64]
+        double isotropy
+        double glare_fraction
 
     ctypedef struct pyicg_lesion:
         double centroid_y

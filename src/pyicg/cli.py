@@ -24,7 +24,14 @@ __all__ = ["main"]
 
 # A result that was asked for and could not be given. No pixel size, profile or prevalence is the user's choice.
 _REFUSALS = frozenset(
-    {"out_of_range", "background_not_resolved", "saturated_lower_bound", "too_few_pixels", "not_finite"}
+    {
+        "out_of_range",
+        "background_not_resolved",
+        "background_saturated",
+        "saturated_lower_bound",
+        "too_few_pixels",
+        "not_finite",
+    }
 )
 
 

@@ -1,79 +1,21 @@
-"""Room 2: the background level and every contrast definition, each with its interval."""
+"""Room 2, second half: every contrast definition between a signal region and a background, each with its interval."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
-import numpy as np
-
 from pyicg import _core
+from pyicg.background import budget_of, frame_parts, region_bytes
 from pyicg.errors import InputError
 from pyicg.results import Background, BoolArray, CalibratedFrame, Contrast, Measurement
 
-__all__ = ["contrast", "estimate_background"]
+__all__ = ["contrast"]
 
 
-def estimate_background(
-    cal: CalibratedFrame,
-    *,
-    policy: str = "mode",
-    mask: BoolArray | None = None,
-    exclude: BoolArray | None = None,
-) -> Background:
-    """Estimate the background level of a frame under a named policy.
-
-    Parameters
-    ----------
-    cal : CalibratedFrame
-        Pixels whose mask holds any bit but 32 (repaired) are left out.
-    policy : {"mode", "median", "percentile", "mask"}
-        ``mode``: centre of the densest part of the histogram, robust to a bright lesion and to a dark drape;
-        ``median``: after clipping at 3 sigma until nothing changes; ``percentile``: the 25th; ``mask``: mean and
-        standard deviation of `mask`.
-    mask : ndarray of bool, shape (H, W), optional
-        True: use this pixel. Needed by policy ``"mask"``; limits the others.
-    exclude : ndarray of bool, shape (H, W), optional
-        True: leave this pixel out.
-
-    Returns
-    -------
-    Background
-        Level, spatial standard deviation of a pixel and standard error of the level, in ``cal.unit``. Fewer than 16
-        valid pixels give NaN with reason ``too_few_pixels`` (or ``out_of_range``); a level within 1.96 standard errors
-        of zero carries ``background_not_resolved``.
-
-    Raises
-    ------
-    InputError
-        Unknown policy, masks of another shape or dtype, or policy ``"mask"`` without a mask.
-
-    Notes
-    -----
-    The standard error counts pixel scatter as independent; how uneven tissue widens it is not in it yet.
-
-    Examples
-    --------
-    >>> import numpy as np, pyicg
-    >>> raw = np.random.default_rng(0).poisson(100, (60, 60)).astype(np.uint16)
-    >>> raw[:20] += 800
-    >>> cal = pyicg.calibrate(raw, pyicg.CameraProfile.identity(raw.shape))
-    >>> background = pyicg.estimate_background(cal)
-    >>> abs(background.level - 100) < 3 * background.sem
-    True
-    """
-    found = _core.estimate_background(
-        cal.data,
-        cal.mask,
-        policy=policy,
-        use=_as_bytes(mask, "mask"),
-        exclude=_as_bytes(exclude, "exclude"),
-        step=cal.step,
-    )
-    return background_of(found, policy)
-
-
-def contrast(cal: CalibratedFrame, *, signal: BoolArray, background: Background) -> Contrast:
+def contrast(cal: CalibratedFrame, *, signal: BoolArray, background: Background, placement_px: float = 0.0) -> Contrast:
     """Compute every contrast between a signal region and a background.
 
     Parameters
@@ -84,22 +26,31 @@ def contrast(cal: CalibratedFrame, *, signal: BoolArray, background: Background)
         True on the signal. Saturated pixels stay in, and make every figure a lower bound.
     background : Background
         From `estimate_background` on the same frame.
+    placement_px : float
+        How well the region is placed: standard deviation of its position along each axis, pixels. 0 takes the region as
+        exact. Whoever draws by hand should state a number: 1 or 2 pixels are usual.
 
     Returns
     -------
     Contrast
-        Eight measurements. T is the mean over `signal`, B the background level.
+        Eight measurements and two budgets. T is the mean over `signal`, B the background level.
 
     Raises
     ------
     InputError
         `signal` of another shape or dtype.
+    UnitError
+        A negative `placement_px`.
 
     Notes
     -----
-    Intervals of ratios follow Fieller's theorem with the standard errors of T and B; a background within 1.96 standard
-    errors of zero gives NaN with reason ``background_not_resolved`` and an unbounded interval. Definitions: see
-    `Contrast`. ``sbr_raw`` adds the mean dark offset to T and B.
+    The standard errors of T and B join pixel noise (``cal.variance``), finite sample, unevenness over more than a pixel
+    (blocking, see `estimate_background`; for T at least what patches of background of the region's size differ by,
+    relative to their level) and, for T, placement: the mean square change of T when the region moves by
+    sqrt(2) `placement_px` up, down, left and right. Intervals of ratios follow Fieller's theorem, with Student's t in
+    place of 1.96 as far as the spread was estimated from few values (Welch and Satterthwaite); a background within that
+    many standard errors of zero gives NaN with reason ``background_not_resolved`` and an unbounded interval.
+    Definitions: see `Contrast`. ``sbr_raw`` adds the mean dark offset to T and B.
 
     Examples
     --------
@@ -114,39 +65,35 @@ def contrast(cal: CalibratedFrame, *, signal: BoolArray, background: Background)
     >>> round(con.sbr.value, 2), con.sbr.reason
     (3.0, 'uncalibrated')
     """
-    region = _as_bytes(signal, "signal")
-    if region is None:
-        raise InputError("signal must be a bool mask of the frame's shape, found None")
     found = _core.contrast(
-        cal.data,
-        cal.mask,
-        signal=region,
-        level=background.level,
-        sigma=background.sigma,
-        sem=background.sem,
-        n_pixels=background.n_pixels,
-        reason=background.reason or "none",
+        *frame_parts(cal),
+        signal=region_bytes(signal, "signal"),
+        background=_plain(background),
+        placement_px=placement_px,
         offset=cal.offset,
         calibrated=cal.calibrated,
     )
     return contrast_of(found)
 
 
-def _as_bytes(mask: BoolArray | None, name: str) -> Any:
-    """View a bool mask as bytes, without a copy."""
-    if mask is None:
-        return None
-    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
-        found = f"{mask.dtype} array" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise InputError(f"{name} must be a bool array (True = use), found {found}; write mask.astype(bool)")
-    return mask.view(np.uint8)
-
-
-def background_of(found: Mapping[str, Any], policy: str) -> Background:
-    """Build a `Background` from what the core returns."""
-    return Background(policy=policy, **found)
-
-
 def contrast_of(found: Mapping[str, Any]) -> Contrast:
     """Build a `Contrast` from what the core returns."""
-    return Contrast(**{name: Measurement(*values) for name, values in found.items()})
+    budgets = ("signal_budget", "background_budget")
+    figures = {name: Measurement(*values) for name, values in found.items() if name not in budgets}
+    return Contrast(
+        **figures,
+        signal_budget=budget_of(found["signal_budget"]),
+        background_budget=budget_of(found["background_budget"]),
+    )
+
+
+def _plain(background: Background) -> dict[str, Any]:
+    """Turn a background into what the core takes."""
+    if not isinstance(background, Background):
+        raise InputError(
+            f"background must be a Background, found {type(background).__name__}; pyicg.estimate_background makes one"
+        )
+    budget = background.budget
+    parts = None if budget is None else tuple(math.nan if p is None else p for p in asdict(budget).values())
+    return {**{f.name: getattr(background, f.name) for f in fields(background)}, "budget": parts,
+            "reason": background.reason or "none"}  # fmt: skip

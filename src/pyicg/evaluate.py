@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._statistics import BoolArray, BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters, fit_logistic
+from pyicg._outcomes import BoolArray, BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters, fit_logistic
 from pyicg.accuracy import AccuracyTable, diagnostic_accuracy, odds_ratio
 from pyicg.errors import InputError
 from pyicg.published import resolve_prevalence

@@ -25,6 +25,7 @@ __all__ = [
     "RejectedRegion",
     "RimSegmentation",
     "SpecimenLesion",
+    "UncertaintyBudget",
     "to_plain",
 ]
 
@@ -146,11 +147,61 @@ class CalibratedFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class UncertaintyBudget:
+    """What the standard error of a level is made of: standard uncertainties in its unit, joined in quadrature.
+
+    Attributes
+    ----------
+    pixel_noise : float or None
+        The camera's noise from the profile, and rounding to whole counts. None where neither is known: then it is part
+        of `sampling`.
+    sampling : float
+        A finite number of pixels, each its own sample of the tissue.
+    heterogeneity : float
+        What unevenness over more than a pixel adds.
+    placement : float
+        Where the region lies, for the `placement_px` that was stated; 0 where the region counts as exact.
+    """
+
+    pixel_noise: float | None
+    sampling: float
+    heterogeneity: float
+    placement: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All parts together."""
+        parts = (self.pixel_noise, self.sampling, self.heterogeneity, self.placement)
+        return math.hypot(*(part for part in parts if part is not None))
+
+
+@dataclass(frozen=True, slots=True)
 class Background:
     """Background level of one frame and how it was found.
 
-    `level` and `sigma` (spatial standard deviation of one pixel) and `sem` (standard error of the level) are in
-    the unit of the frame. `reason` is None or a code. `empty_field`: a dark field without tissue was left out.
+    Attributes
+    ----------
+    level, sigma, sem : float
+        Level, spatial standard deviation of one pixel, and standard error of the level, in the unit of the frame.
+    n_pixels : int
+        Pixels behind the level.
+    policy : str
+        How it was found.
+    reason : str or None
+        Code that says why the level cannot be used or what limits it.
+    empty_field : bool
+        A dark field without tissue was left out.
+    budget : UncertaintyBudget or None
+        What `sem` is made of; None for a background stated by hand.
+    dof : float
+        Degrees of freedom behind the spatial part of `sem`.
+    effective_pixels : float
+        Independent pixels that would be as good as the `n_pixels` correlated ones.
+    sigma_error : float
+        Standard error of `sigma`.
+    patches : tuple of (float, float, float)
+        How much the level differs from place to place: size of a patch in pixels, standard deviation between patches
+        beyond that of as many independent pixels, and how many patches there are.
     """
 
     level: float
@@ -160,6 +211,11 @@ class Background:
     policy: str
     reason: str | None = None
     empty_field: bool = False
+    budget: UncertaintyBudget | None = None
+    dof: float = math.inf
+    effective_pixels: float = math.nan
+    sigma_error: float = math.nan
+    patches: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +224,8 @@ class Contrast:
 
     With T the signal level, B the background level and s the spatial standard deviation: ``sbr`` T/B on
     calibrated data, ``sbr_raw`` the same with the camera offset left in, ``weber`` (T - B)/B, ``michelson``
-    (T - B)/(T + B), ``cnr`` (T - B)/s_B, ``cvr`` (T - B)/sqrt(s_T^2 + s_B^2).
+    (T - B)/(T + B), ``cnr`` (T - B)/s_B, ``cvr`` (T - B)/sqrt(s_T^2 + s_B^2). `signal_budget` and
+    `background_budget` say what the standard errors of T and B are made of.
     """
 
     sbr: Measurement
@@ -179,6 +236,8 @@ class Contrast:
     cvr: Measurement
     signal_level: Measurement
     background_level: Measurement
+    signal_budget: UncertaintyBudget | None = None
+    background_budget: UncertaintyBudget | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +374,26 @@ class HotSpot:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What limits a frame: shares of saturated and underflown pixels, bad pixels, focus, calibration."""
+    """What limits a frame.
+
+    Attributes
+    ----------
+    saturated_fraction, underflow_fraction : float
+        Shares of the pixels.
+    bad_pixels, repaired_pixels : int
+        Bad pixels that were left out, and those a mean of their neighbours stands for.
+    focus : float
+        Reciprocal width of the steepest edges, 1/px; noise, exposure and the height of the edges do not change it. NaN
+        where no detail stands out of the noise.
+    calibrated : bool
+        Whether a measured profile stands behind the numbers.
+    isotropy : float
+        Least over largest focus among all directions: 1 where edges are as sharp in every direction, less under motion
+        blur. NaN where all edges lie in one direction.
+    glare_fraction : float
+        Share of the pixels in spots too small for a lesion that are saturated or over three times the median of what
+        is bright. NaN where the background is not known.
+    """
 
     saturated_fraction: float
     underflow_fraction: float
@@ -323,6 +401,8 @@ class Quality:
     repaired_pixels: int
     focus: float
     calibrated: bool
+    isotropy: float
+    glare_fraction: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyicg import _core
-from pyicg.contrast import estimate_background
+from pyicg.background import estimate_background
 from pyicg.errors import UnitError
 from pyicg.results import Background, CalibratedFrame, Lesion, Measurement, RejectedRegion, RimSegmentation
 

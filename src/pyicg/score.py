@@ -23,6 +23,7 @@ from pyicg.distance import Plane
 from pyicg.errors import InputError, ProfileError, UnitError
 from pyicg.frame import EXPOSURES_DIFFER
 from pyicg.results import (
+    CalibratedFrame,
     Distance,
     FrameScore,
     MarginStatus,
@@ -30,6 +31,7 @@ from pyicg.results import (
     to_plain,
 )
 from pyicg.scorer import Scorer, margin_of_sign
+from pyicg.sensitivity import SensitivityTable, sensitivity_table
 from pyicg.specimen import key_slice, link_slices, section_answer
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class StackScore:
         What was scored and how: source, units, digests, version, parameters, reasons.
     key_index, key_image, key_mask
         The frame that shows the answer: the closest slice, or the brightest frame.
+    sensitivity : SensitivityTable or None
+        The key frame's contrasts under every background policy; None where it holds no signal.
     """
 
     view: str
@@ -78,10 +82,11 @@ class StackScore:
     key_index: int
     key_image: npt.NDArray[np.float32]
     key_mask: npt.NDArray[np.uint8]
+    sensitivity: SensitivityTable | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the images as dictionaries, lists and numbers; undefined numbers are None."""
-        names = ("view", "summary", "margin", "distance", "lesions", "frames")
+        names = ("view", "summary", "margin", "distance", "lesions", "sensitivity", "frames")
         return {name: to_plain(getattr(self, name)) for name in names}
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -222,6 +227,7 @@ def score_stack(
         distance, status = None, _bed_answer(frames, model)
         key = max(frames, key=lambda f: (f.contrast.sbr.value if f.contrast.sbr.value > 0 else 0.0, -f.index)).index
     cal = calibrate(stack[key], profile, exposure_ms=stack.exposure_ms)
+    table = _sensitivity(stack[key], cal, profile, view, pixel_size, sbr_cut)
     return StackScore(
         view=view,
         frames=tuple(frames),
@@ -234,6 +240,7 @@ def score_stack(
         key_index=key,
         key_image=cal.data,
         key_mask=cal.mask,
+        sensitivity=table,
     )
 
 
@@ -244,6 +251,31 @@ def _one_pixel_size(spacing: tuple[float | None, float | None, float | None]) ->
     if not math.isclose(y, x, rel_tol=1e-3):
         raise UnitError(f"pixels of {y} x {x} mm are not square, which the rim needs; resample the stack first")
     return y
+
+
+def _sensitivity(
+    frame: npt.NDArray[Any],
+    cal: CalibratedFrame,
+    profile: CameraProfile,
+    view: str,
+    pixel_size_mm: float | None,
+    sbr_cut: float,
+) -> SensitivityTable | None:
+    """Compare the signal of a frame with its background under every policy; nothing over the cut is background."""
+    scorer = Scorer(
+        profile,
+        shape=cal.data.shape,
+        dtype=str(frame.dtype),
+        view=view,
+        pixel_size_mm=pixel_size_mm,
+        outputs=("signal", "lesion"),
+        sbr_cut=sbr_cut,
+    )
+    scorer.score(frame, exposure_ms=cal.exposure_ms)
+    signal, lesion = scorer.maps["signal"], scorer.maps["lesion"]
+    if not signal.any() or lesion.all():
+        return None
+    return sensitivity_table(cal, signal=signal, lesion=lesion)
 
 
 def _score_frames(

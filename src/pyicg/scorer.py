@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core, margin
-from pyicg.contrast import background_of, contrast_of
+from pyicg.background import background_of
+from pyicg.contrast import contrast_of
 from pyicg.errors import InputError, ProfileError
 from pyicg.frame import positive
 from pyicg.results import FrameScore, HotSpot, MarginStatus, Measurement, Quality, RejectedRegion
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer", "frame_digest", "margin_of_sign", "score_frame"]
 
-_OUTPUTS = ("metrics", "data", "mask", "labels")
+_OUTPUTS = ("metrics", "data", "mask", "labels", "signal", "lesion")
 
 
 class Scorer:
@@ -42,7 +43,8 @@ class Scorer:
     pixel_size_mm : float, optional
         Without it every ``_mm`` figure is undefined.
     outputs : tuple of str
-        ``"metrics"`` always; ``"data"``, ``"mask"`` and ``"labels"`` put those maps of the last frame into `maps`.
+        ``"metrics"`` always; ``"data"``, ``"mask"``, ``"labels"``, ``"signal"`` (bool: whose mean the contrasts call T)
+        and ``"lesion"`` (bool: everything over the cut, rims and cores) put those maps of the last frame into `maps`.
     sbr_cut : float
         Cut of the fluorescent sign and of the rim.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._statistics import BoolLike, FloatArray, as_bool_vector, as_clusters, fit_logistic
+from pyicg._outcomes import BoolLike, FloatArray, as_bool_vector, as_clusters, fit_logistic
 from pyicg.errors import InputError
 from pyicg.labels import check_risk_threshold, label_from_probability
 from pyicg.results import MarginStatus

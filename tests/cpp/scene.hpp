@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "pyicg/calibrate.hpp"
 #include "pyicg/image_view.hpp"
 
 namespace scene {
@@ -30,6 +31,11 @@ struct Plane {
 
 using Image = Plane<float>;
 using Mask = Plane<std::uint8_t>;
+
+// Values that somebody calibrated, with `step` as the size of a count and no known noise.
+inline pyicg::CalibratedView frame(const Image& data, const Mask& mask, double step = 0) {
+  return {data.view(), mask.view(), {}, step};
+}
 
 // The same rows stored bottom up and padded: read through `view` it is the plane it was made from.
 template <class T>
@@ -63,6 +69,13 @@ class Normal {
  private:
   std::mt19937 bits_;
 };
+
+inline Image noise(std::size_t height, std::size_t width, double level, double sigma, std::uint32_t seed) {
+  Normal normal(seed);
+  Image image(height, width);
+  for (float& v : image.pixels) v = static_cast<float>(level + sigma * normal());
+  return image;
+}
 
 inline double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 

@@ -89,7 +89,8 @@ static void layout(void) {
   CHECK(sizeof(pyicg_error) == 512);
   CHECK(sizeof(pyicg_measurement) == 40);
   CHECK(sizeof(pyicg_scorer_options) == 48);
-  CHECK(sizeof(pyicg_frame_score) == 736);
+  CHECK(sizeof(pyicg_frame_score) == 752);
+  CHECK(offsetof(pyicg_frame_score, isotropy) == 736); /* the size of the first version */
   CHECK(sizeof(pyicg_lesion) == 224);
   CHECK(sizeof(pyicg_hot_spot) == 32);
   if (sizeof(void*) == 8) {
@@ -107,10 +108,10 @@ static void words(void) {
   CHECK(pyicg_status_string(PYICG_ERROR_INTERNAL + 1) == NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NONE), "none") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_CLIPPED_BY_BORDER), "clipped_by_border") == 0);
-  for (reason = 0; reason <= PYICG_REASON_FEW_FRAMES; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
+  for (reason = 0; reason <= PYICG_REASON_OUTSIDE_SERIES; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NOT_LINEAR), "not_linear") == 0);
-  CHECK(strcmp(pyicg_reason_string(PYICG_REASON_FEW_FRAMES), "few_frames") == 0);
-  CHECK(pyicg_reason_string(PYICG_REASON_FEW_FRAMES + 1) == NULL);
+  CHECK(strcmp(pyicg_reason_string(PYICG_REASON_OUTSIDE_SERIES), "outside_series") == 0);
+  CHECK(pyicg_reason_string(PYICG_REASON_OUTSIDE_SERIES + 1) == NULL);
   CHECK(pyicg_reason_string(UINT32_MAX) == NULL);
 }
 
@@ -371,6 +372,13 @@ static void numbers(pyicg_scorer* scorer, pyicg_error* error) {
   frame.stride_bytes = -frame.stride_bytes;
   CHECK(pyicg_scorer_score(scorer, &frame, &again, error) == PYICG_OK);
   CHECK(memcmp(&again.sbr, &score.sbr, sizeof score.sbr) == 0 && again.focus == score.focus);
+  CHECK(again.isotropy == score.isotropy && again.glare_fraction == 0);
+
+  memset(&again, 0x55, sizeof again); /* a caller built against the first version */
+  again.struct_size = offsetof(pyicg_frame_score, isotropy);
+  CHECK(pyicg_scorer_score(scorer, &frame, &again, error) == PYICG_OK);
+  CHECK(again.struct_size == 736 && again.focus == score.focus && again.n_reasons == 0);
+  for (i = 736; i < sizeof again; ++i) CHECK(((const unsigned char*)&again)[i] == 0x55);
 
   frame.exposure_ms = -1; /* a failed score leaves nothing to read */
   CHECK(pyicg_scorer_score(scorer, &frame, &again, error) == PYICG_ERROR_UNIT);

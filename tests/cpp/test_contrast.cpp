@@ -1,12 +1,11 @@
 #include "pyicg/contrast.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numbers>
 #include <utility>
-#include <vector>
 
 #include "check.hpp"
+#include "core/detail/student.hpp"
 #include "pyicg/calibrate.hpp"
 #include "scene.hpp"
 
@@ -18,31 +17,48 @@ namespace {
 
 using pyicg::nan;  // not the C library's
 
-Background background(const Image& image, BackgroundPolicy policy, const Mask& mask,
-                      ImageView<const std::uint8_t> use = {}, ImageView<const std::uint8_t> exclude = {}) {
-  std::vector<float> scratch;
-  return estimate_background(image.view(), mask.view(), policy, use, exclude, scratch);
+// A region of n independent pixels.
+RegionStats region_of(std::size_t n, double mean, double sd, std::size_t saturated = 0, double dof = infinity) {
+  RegionStats s;
+  s.n = n;
+  s.mean = mean;
+  s.sd = sd;
+  s.sem = n > 1 ? sd / std::sqrt(static_cast<double>(n)) : nan;
+  s.saturated = saturated;
+  s.budget.sampling = s.sem;
+  s.dof = dof;
+  s.effective_pixels = static_cast<double>(n);
+  return s;
 }
 
-// Mode of noise rounded to whole counts.
-Background counts_background(double level, double sigma) {
-  scene::Normal noise(3);
-  Image image(150, 150);
-  for (float& v : image.pixels) v = static_cast<float>(std::round(level + sigma * noise()));
-  const Mask mask(150, 150);
-  std::vector<float> scratch;
-  return estimate_background(image.view(), mask.view(), BackgroundPolicy::mode, {}, {}, scratch, 1.0);
+Background background_of(double level, double sigma, double sem, std::size_t n, Reason reason = Reason::none) {
+  Background b;
+  b.level = level;
+  b.sigma = sigma;
+  b.sem = sem;
+  b.n_pixels = n;
+  b.reason = reason;
+  b.budget.sampling = sem;
+  return b;
 }
 
-Background background(const Image& image, BackgroundPolicy policy) {
-  return background(image, policy, Mask(image.height, image.width));
-}
-
-Image normal_noise(std::size_t height, std::size_t width, double level, double sigma, std::uint32_t seed) {
-  scene::Normal noise(seed);
-  Image image(height, width);
-  for (float& v : image.pixels) v = static_cast<float>(level + sigma * noise());
-  return image;
+void student() {
+  struct Row {
+    double dof, t, tolerance;
+  };
+  // Tables to seven figures.
+  for (const Row& row : {Row{1, 12.7062047, 1e-6}, Row{2, 4.3026527, 1e-6}, Row{3, 3.1824463, 1e-3},
+                         Row{4, 2.7764451, 1e-3}, Row{5, 2.5705818, 5e-4}, Row{10, 2.2281389, 1e-5},
+                         Row{30, 2.0422725, 1e-6}, Row{100, 1.9839715, 1e-6}, Row{infinity, z95, 0}}) {
+    check::near(detail::student_975(row.dof), row.t, row.tolerance);
+  }
+  check::equal(detail::student_975(0.2), detail::student_975(1));  // no fewer than one
+  double before = infinity;
+  for (int i = 0; i <= 2000; ++i) {
+    const double t = detail::student_975(1 / (1 - static_cast<double>(i) / 2000));
+    check::is_true(t <= before, "a smaller quantile with more degrees of freedom");
+    before = t;
+  }
 }
 
 void fieller() {
@@ -59,21 +75,31 @@ void fieller() {
     check::near(m.lo, c.lo, 1e-13);
     check::near(m.hi, c.hi, 1e-13);
     check::same(m.reason, Reason::none);
+    // t in place of z is z with wider errors.
+    const Measurement wider = fieller_ratio(c.a, c.sa, c.b, c.sb, 1.5 * z95);
+    const Measurement scaled = fieller_ratio(c.a, 1.5 * c.sa, c.b, 1.5 * c.sb);
+    check::near(wider.lo, scaled.lo, 1e-12);
+    check::near(wider.hi, scaled.hi, 1e-12);
+    check::near(wider.sigma, c.sigma, 1e-14);
   }
   // No bounds where the denominator is not told from zero.
-  for (const double b : {1.95, 0.0, -5.0}) {
-    const Measurement m = fieller_ratio(3, 0.1, b, 1);
+  for (const auto& [b, t] : {std::pair{1.95, z95}, {0.0, z95}, {-5.0, z95}, {4.0, 4.302652729911275}}) {
+    const Measurement m = fieller_ratio(3, 0.1, b, 1, t);
     check::is_nan(m.value);
     check::equal(m.lo, -infinity);
     check::equal(m.hi, infinity);
     check::same(m.reason, Reason::background_not_resolved);
   }
   check::near(fieller_ratio(3, 0, 2, 0).hi, 1.5, 1e-15);
+  check::near(signal_ratio(30, 1, background_of(10, 2, 0.2, 100)).hi, fieller_ratio(30, 1, 10, 0.2).hi, 0);
+  const Measurement none = signal_ratio(30, 1, background_of(10, 2, 0.2, 100, Reason::background_saturated));
+  check::is_nan(none.value);
+  check::same(none.reason, Reason::background_saturated);
 }
 
 void figures() {
-  const RegionStats signal{400, 30, 2, 0};
-  const Background b{10, 1.5, 0.1, 1001, Reason::none};
+  const RegionStats signal = region_of(400, 30, 2);
+  const Background b = background_of(10, 1.5, 0.1, 1001);
   const Contrast c = contrast(signal, b, 5, Reason::none);
   check::near(c.sbr.value, 3, 1e-12);
   check::near(c.sbr_raw.value, 35.0 / 15, 1e-12);
@@ -94,37 +120,79 @@ void figures() {
   // var(s^2)/s^4 = 2/(n - 1) of either variance, weighted by its share.
   const double relative = (16.0 / 798 + 2.25 * 2.25 / 2000) / (6.25 * 6.25);
   check::near(c.cvr.sigma, std::sqrt(0.02 / 6.25 + 64 * relative), 1e-12);
+  // A spread whose own error was told.
+  Background told = b;
+  told.sigma_error = 0.3;
+  check::near(contrast(signal, told, 5, Reason::none).cnr.sigma, std::sqrt(0.02 / 2.25 + cnr * cnr * 0.04), 1e-12);
+}
+
+// A spread from few values widens by Student's t, as far as it is what the error is made of.
+void few_degrees_of_freedom() {
+  RegionStats signal = region_of(10, 30, 2, 0, 9);
+  Background b = background_of(10, 1.5, 0.1, 1001);
+  b.budget = {};  // known, not estimated
+  Contrast c = contrast(signal, b, 0, Reason::none);
+  const double t9 = detail::student_975(9);
+  check::near(c.signal_level.hi, 30 + t9 * signal.sem, 1e-12);
+  check::near(c.background_level.hi, 10 + z95 * 0.1, 1e-12);
+  // Welch and Satterthwaite: sem^2 + (r sb)^2 over what of it was estimated.
+  const double share = signal.sem * signal.sem / (signal.sem * signal.sem + 9 * 0.01);
+  const double t = detail::student_975(9 / (share * share));
+  check::near(c.sbr.hi, fieller_ratio(30, signal.sem, 10, 0.1, t).hi, 1e-12);
+  check::near(c.sbr.lo, fieller_ratio(30, signal.sem, 10, 0.1, t).lo, 1e-12);
+
+  b.budget.sampling = 0.1;
+  b.dof = 4;
+  c = contrast(signal, b, 0, Reason::none);
+  check::near(c.background_level.hi, 10 + detail::student_975(4) * 0.1, 1e-12);
+  const double vt = signal.sem * signal.sem;
+  const double both = detail::student_975((vt + 0.01) * (vt + 0.01) / (vt * vt / 9 + 0.0001 / 4));
+  check::near(c.cnr.hi - c.cnr.value, both * c.cnr.sigma, 1e-12);
+
+  // Half of the variance from the camera's profile: four times the degrees of freedom.
+  signal.budget = {signal.sem / std::numbers::sqrt2, signal.sem / std::numbers::sqrt2, 0, 0};
+  check::near(contrast(signal, b, 0, Reason::none).signal_level.hi, 30 + detail::student_975(36) * signal.sem, 1e-12);
 }
 
 void reasons() {
-  const RegionStats signal{400, 30, 2, 0};
-  const Background b{10, 1.5, 0.1, 1001, Reason::none};
+  const RegionStats signal = region_of(400, 30, 2);
+  const Background b = background_of(10, 1.5, 0.1, 1001);
   const Contrast bare = contrast(signal, b, 0, Reason::uncalibrated);
   check::same(bare.sbr.reason, Reason::uncalibrated);
   check::same(bare.cvr.reason, Reason::uncalibrated);
   check::near(bare.sbr.value, 3, 1e-12);
 
-  const Contrast bound = contrast({400, 30, 2, 1}, b, 0, Reason::uncalibrated);
+  const Contrast bound = contrast(region_of(400, 30, 2, 1), b, 0, Reason::uncalibrated);
   check::same(bound.sbr.reason, Reason::saturated_lower_bound);
   check::equal(bound.sbr.hi, infinity);
   check::equal(bound.michelson.hi, 1.0);
   check::same(bound.background_level.reason, Reason::uncalibrated);
 
-  const Contrast none = contrast({1, 30, nan, 0}, b, 0, Reason::none);
+  const Contrast none = contrast(region_of(1, 30, nan), b, 0, Reason::none);
   check::is_nan(none.sbr.value);
   check::same(none.sbr.reason, Reason::too_few_pixels);
   check::near(none.background_level.value, 10, 0);
 
-  const Contrast dark = contrast(signal, {0.1, 1, 0.2, 25, Reason::background_not_resolved}, 0, Reason::none);
+  const Contrast dark =
+      contrast(signal, background_of(0.1, 1, 0.2, 25, Reason::background_not_resolved), 0, Reason::none);
   for (const Measurement& m : {dark.sbr, dark.weber, dark.michelson}) {
     check::is_nan(m.value);
     check::same(m.reason, Reason::background_not_resolved);
   }
   check::near(dark.cnr.value, 29.9, 1e-12);  // a difference needs no ratio
 
-  const Contrast flat = contrast({400, 30, 0, 0}, {10, 0, 0, 1000, Reason::none}, 0, Reason::none);
+  const Contrast flat = contrast(region_of(400, 30, 0), background_of(10, 0, 0, 1000), 0, Reason::none);
   check::near(flat.sbr.value, 3, 1e-12);
   check::same(flat.cnr.reason, Reason::background_not_resolved);
+
+  // Nothing is known of a background that was clipped, and its spread least of all.
+  const Contrast clipped = contrast(region_of(400, 30, 2, 3),
+                                    background_of(29, 0.1, 0.01, 900, Reason::background_saturated), 5, Reason::none);
+  for (const Measurement& m :
+       {clipped.sbr, clipped.sbr_raw, clipped.weber, clipped.michelson, clipped.cnr, clipped.cvr}) {
+    check::is_nan(m.value);
+    check::same(m.reason, Reason::background_saturated);
+  }
 }
 
 void regions() {
@@ -136,20 +204,86 @@ void regions() {
   mask(0, 1) = mask_repaired;
   mask(1, 0) = mask_saturated;
   mask(1, 3) = mask_bad;
-  const RegionStats s = region_stats(image.view(), mask.view(), region.view());
+  const RegionStats s = region_stats(scene::frame(image, mask), region.view());
   check::equal(s.n, 6U);
   check::near(s.mean, 4.5, 1e-12);
   check::near(s.sd, std::sqrt(17.5 / 5), 1e-12);
+  check::near(s.sem, s.sd / std::sqrt(6.0), 1e-12);
+  check::is_nan(s.budget.pixel_noise);
   check::equal(s.saturated, 1U);
   const Mask nothing(2, 4);
-  check::equal(region_stats(image.view(), mask.view(), nothing.view()).n, 0U);
-  check::is_nan(region_stats(image.view(), mask.view(), nothing.view()).mean);
+  check::equal(region_stats(scene::frame(image, mask), nothing.view()).n, 0U);
+  check::is_nan(region_stats(scene::frame(image, mask), nothing.view()).mean);
   const Mask other(4, 2);
-  check::throws(ErrorKind::input, [&] { region_stats(image.view(), mask.view(), other.view()); });
+  check::throws(ErrorKind::input, [&] { region_stats(scene::frame(image, mask), other.view()); });
+  for (const double px : {-1.0, nan, infinity}) {
+    check::throws(ErrorKind::unit, [&] { region_stats(scene::frame(image, mask), region.view(), px); });
+  }
+}
+
+// The parts join to the whole: what the camera adds is taken off what scatters.
+void budgets() {
+  const Image image = scene::noise(40, 40, 100, 5, 9);
+  const Mask mask(40, 40);
+  const Mask all(40, 40, 1);
+  const Image variance(40, 40, 9);
+  const RegionStats blind = region_stats(scene::frame(image, mask), all.view());
+  const RegionStats seen = region_stats({image.view(), mask.view(), variance.view()}, all.view());
+  check::near(seen.budget.pixel_noise, 3.0 / 40, 1e-12);
+  check::near(std::hypot(seen.budget.sampling, seen.budget.pixel_noise), blind.budget.sampling, 1e-12);
+  check::near(blind.budget.sampling, blind.sd / 40, 1e-12);
+  check::near(seen.sem, blind.sem, 1e-12);
+  check::near(seen.budget.total(), seen.sem, 1e-15);
+  // A profile that claims more noise than there is: all of it counts.
+  const Image loud(40, 40, 100);
+  const RegionStats claimed = region_stats({image.view(), mask.view(), loud.view()}, all.view());
+  check::near(claimed.budget.pixel_noise, 10.0 / 40, 1e-12);
+  check::equal(claimed.budget.sampling, 0.0);
+
+  // Whole counts that nothing dithers are known to 1/sqrt(12) of one.
+  const Image flat(10, 10, 7);
+  const RegionStats rounded = region_stats(scene::frame(flat, Mask(10, 10), 0.5), Mask(10, 10, 1).view());
+  check::near(rounded.budget.pixel_noise, 0.5 / std::sqrt(12.0), 1e-12);
+  check::near(rounding_error(0, 1), std::sqrt(1.0 / 12), 1e-12);
+  check::near(rounding_error(std::sqrt(0.25 + 1.0 / 12), 1),
+              std::sqrt(1.0 / 12) * std::exp(-std::numbers::pi * std::numbers::pi / 2), 1e-12);
+  check::equal(rounding_error(1, 0), 0.0);
+}
+
+// On a ramp the mean moves by the gradient times the displacement, whole pixels or not.
+void placement() {
+  Image ramp(60, 80);
+  for (std::size_t y = 0; y < 60; ++y) {
+    for (std::size_t x = 0; x < 80; ++x) {
+      ramp(y, x) = static_cast<float>(500 + 2 * static_cast<double>(y) - 1.5 * static_cast<double>(x));
+    }
+  }
+  const Mask mask(60, 80);
+  const Image exact(60, 80, 0);
+  Mask region(60, 80);
+  for (std::size_t y = 20; y < 40; ++y) {
+    for (std::size_t x = 30; x < 50; ++x) region(y, x) = 1;
+  }
+  for (const double px : {0.25, 1.0, 2.0, 3.7}) {
+    const RegionStats s = region_stats({ramp.view(), mask.view(), exact.view()}, region.view(), px);
+    check::near(s.budget.placement, std::hypot(2.0, 1.5) * px, 1e-9);
+    check::near(s.sem, s.budget.total(), 1e-12);
+  }
+  check::equal(region_stats(scene::frame(ramp, mask), region.view()).budget.placement, 0.0);
+
+  // Fresh noise under a moved region is no placement error.
+  constexpr std::uint32_t runs = 40;
+  double mean = 0;
+  for (std::uint32_t seed = 1; seed <= runs; ++seed) {
+    const Image noise = scene::noise(60, 80, 500, 10, seed);
+    const double found = region_stats(scene::frame(noise, mask), region.view(), 2).budget.placement;
+    mean += found * found / runs;
+  }
+  check::is_true(std::sqrt(mean) < 0.3, "less than half of the noise of the mean, 10/20");
 }
 
 void plateau() {
-  Image image = normal_noise(200, 200, 100, 0.5, 2);
+  Image image = scene::noise(200, 200, 100, 0.5, 2);
   Mask signal(200, 200);
   for (std::size_t y = 60; y < 120; ++y) {
     for (std::size_t x = 70; x < 130; ++x) {
@@ -158,145 +292,25 @@ void plateau() {
     }
   }
   const Mask mask(200, 200);
-  const Background b = background(image, BackgroundPolicy::mode);
-  const Contrast c = contrast(region_stats(image.view(), mask.view(), signal.view()), b, 0, Reason::none);
+  const CalibratedView frame = scene::frame(image, mask);
+  BackgroundWorkspace ws;
+  const Background b = estimate_background(frame, {}, ws);
+  const Contrast c = contrast(region_stats(frame, signal.view()), b, 0, Reason::none);
   check::near(c.sbr.value, 2.5, 1e-3);
   check::is_true(c.sbr.lo < 2.5 && 2.5 < c.sbr.hi, "the interval holds 2.5");
-}
-
-// 40 % bright lesion, 10 % dark drape: the mode stays at the background.
-void mode_is_robust() {
-  for (std::uint32_t seed = 1; seed <= 5; ++seed) {
-    Image image = normal_noise(200, 200, 100, 5, seed);
-    for (std::size_t y = 0; y < 200; ++y) {
-      for (std::size_t x = 0; x < 80; ++x) image(y, x) += 200;
-      for (std::size_t x = 180; x < 200; ++x) image(y, x) -= 80;
-    }
-    const Background b = background(image, BackgroundPolicy::mode);
-    check::near(b.level, 100, 0.5);
-    check::near(b.sigma, 5, 0.25);
-    check::near(static_cast<double>(b.n_pixels), 20000, 1500);
-    check::same(b.reason, Reason::none);
-  }
-}
-
-// The standard error told is the spread seen.
-void mode_error() {
-  constexpr int trials = 60;
-  double squares = 0;
-  double told = 0;
-  for (std::uint32_t seed = 1; seed <= trials; ++seed) {
-    const Background b = background(normal_noise(60, 60, 100, 5, seed), BackgroundPolicy::mode);
-    squares += (b.level - 100) * (b.level - 100) / trials;
-    told += b.sem / trials;
-  }
-  check::near(std::sqrt(squares) / told, 1, 0.25);
-}
-
-void mode_of_whole_counts() {
-  // Rounding adds 1/12 DN^2. The narrow ones put a quarter of the pixels on one count; the wide one has a densest
-  // interval of its own, but counts in and out of any window come whole.
-  for (const auto& [level, sigma] : {std::pair{40.3, 0.8}, {6.0, 0.5}, {200.0, 4.0}, {60.7, 1.5}}) {
-    const Background b = counts_background(level, sigma);
-    check::near(b.level, level, 0.05 * sigma);
-    check::near(b.sigma, std::hypot(sigma, std::sqrt(1.0 / 12)), 0.1 * sigma);
-    check::near(static_cast<double>(b.n_pixels), 22500, 500);
-  }
-  // Too little noise to tell where within a count the level lies.
-  check::near(counts_background(40.3, 0.01).level, 40, 0);
-  check::near(counts_background(40.3, 0.01).sem, std::sqrt(1.0 / 12), 1e-9);
-}
-
-void mode_without_noise() {
-  Image image(20, 20, 500);
-  std::fill_n(image.pixels.begin(), 40, 400.0F);
-  std::fill_n(image.pixels.begin() + 40, 100, 1500.0F);
-  const Background b = background(image, BackgroundPolicy::mode);
-  check::near(b.level, 500, 1e-3);
-  check::near(b.sigma, 0, 1e-3);
-  check::equal(b.n_pixels, 260U);
-
-  const Background constant = background(Image(20, 20, 7), BackgroundPolicy::mode);
-  check::equal(constant.level, 7.0);
-  check::equal(constant.sigma, 0.0);
-  check::equal(constant.n_pixels, 400U);
-  check::same(constant.reason, Reason::none);
-}
-
-void policies() {
-  const Image image = normal_noise(200, 200, 100, 5, 4);
-  const Background median = background(image, BackgroundPolicy::median);
-  check::near(median.level, 100, 0.15);
-  check::near(median.sigma, 5, 0.15);
-  check::near(median.sem, 1.2533 * 5 / 200, 0.002);
-  const Background lower = background(image, BackgroundPolicy::percentile);
-  check::near(lower.level, 100 - 5 * 0.6744898, 0.2);
-  check::near(lower.sigma, 5, 0.2);
-
-  // A median of known numbers: 1 .. 99 and outliers beyond 3 sigma.
-  Image ranks(1, 101);
-  for (std::size_t i = 0; i < 99; ++i) ranks.pixels[i] = static_cast<float>(i + 1);
-  ranks.pixels[99] = 1e6F;
-  ranks.pixels[100] = 1e6F;
-  check::equal(background(ranks, BackgroundPolicy::median).level, 50.0);
-  check::equal(background(ranks, BackgroundPolicy::median).n_pixels, 99U);
-  check::equal(background(ranks, BackgroundPolicy::percentile).level, 26.0);
-
-  Mask use(1, 101);
-  std::fill_n(use.pixels.begin(), 20, std::uint8_t{1});
-  Mask exclude(1, 101);
-  exclude.pixels[19] = 1;
-  const Mask mask(1, 101);
-  const Background told = background(ranks, BackgroundPolicy::mask, mask, use.view(), exclude.view());
-  check::near(told.level, 10, 1e-12);  // mean of 1 .. 19
-  check::near(told.sigma, std::sqrt(570.0 / 18), 1e-12);
-  check::near(told.sem, told.sigma / std::sqrt(19.0), 1e-12);
-  check::throws(ErrorKind::input, [&] { background(ranks, BackgroundPolicy::mask, mask); });
-  const Mask other(2, 101);
-  check::throws(ErrorKind::input, [&] { background(ranks, BackgroundPolicy::mode, mask, {}, other.view()); });
-}
-
-void undefined() {
-  const Image small(3, 5, 9);
-  check::same(background(small, BackgroundPolicy::mode).reason, Reason::too_few_pixels);
-  check::is_nan(background(small, BackgroundPolicy::mode).level);
-  check::equal(background(small, BackgroundPolicy::mode).n_pixels, 15U);
-
-  const Image image = normal_noise(40, 40, 100, 5, 5);
-  check::same(background(image, BackgroundPolicy::mode, Mask(40, 40, mask_out_of_range)).reason, Reason::out_of_range);
-  check::same(background(image, BackgroundPolicy::mode, Mask(40, 40, mask_saturated)).reason, Reason::too_few_pixels);
-  check::same(background(image, BackgroundPolicy::mode, Mask(40, 40, mask_repaired)).reason, Reason::none);
-
-  const Background zero = background(normal_noise(40, 40, 0, 5, 6), BackgroundPolicy::mode);
-  check::same(zero.reason, Reason::background_not_resolved);
-  check::near(zero.level, 0, 1);
-  check::same(background(Image(40, 40, 0), BackgroundPolicy::mode).reason, Reason::background_not_resolved);
-
-  // What the mask leaves out is not looked at.
-  Image odd = normal_noise(40, 40, 100, 5, 7);
-  Mask mask(40, 40);
-  for (std::size_t i = 0; i < 300; ++i) {
-    odd.pixels[i] = std::numeric_limits<float>::quiet_NaN();
-    mask.pixels[i] = mask_not_finite;
-  }
-  for (const auto policy : {BackgroundPolicy::mode, BackgroundPolicy::median, BackgroundPolicy::percentile}) {
-    check::near(background(odd, policy, mask).level, policy == BackgroundPolicy::percentile ? 96.6 : 100, 1);
-  }
 }
 
 }  // namespace
 
 int main() {
+  student();
   fieller();
   figures();
+  few_degrees_of_freedom();
   reasons();
   regions();
+  budgets();
+  placement();
   plateau();
-  mode_is_robust();
-  mode_error();
-  mode_of_whole_counts();
-  mode_without_noise();
-  policies();
-  undefined();
   return check::result();
 }

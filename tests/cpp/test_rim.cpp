@@ -17,7 +17,16 @@ using scene::Mask;
 namespace {
 
 constexpr double pi = std::numbers::pi;
-const Background unit_background{1, 0.001, 1e-5, 5000, Reason::none};
+
+Background background_of(double sigma, double sem) noexcept {
+  Background b;
+  b.level = 1;
+  b.sigma = sigma;
+  b.sem = sem;
+  b.n_pixels = 5000;
+  return b;
+}
+const Background unit_background = background_of(0.001, 1e-5);
 
 struct Segmented {
   RimResult result;
@@ -131,7 +140,7 @@ void vertex_uncertainty() {
   for (int frame = 0; frame < 20; ++frame) {
     Image image = clean;
     for (float& v : image.pixels) v += static_cast<float>(0.15 * noise());
-    const Segmented s = segment(image, Mask(96, 96), o, {1, 0.15, 0.002, 5000, Reason::none});
+    const Segmented s = segment(image, Mask(96, 96), o, background_of(0.15, 0.002));
     check::equal(s.result.lesions.size(), 1U);
     if (s.result.lesions.size() != 1) continue;
     const Lesion& l = s.result.lesions[0];
@@ -333,7 +342,7 @@ void residual() {
   check::equal(residual_fluorescence(mask.view(), unit_background, 5.5, 64, 1, ws).hot_spots.size(), 0U);
 
   // Noise: five times what is left of it after smoothing bounds the cut from below.
-  const Background noisy{1, 5, 0.05, 5000, Reason::none};
+  const Background noisy = background_of(5, 0.05);
   check::equal(residual_fluorescence(mask.view(), noisy, 1.5, 64, 1, ws).hot_spots.size(), 0U);
 }
 

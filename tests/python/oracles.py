@@ -124,13 +124,50 @@ def _repair(data: Any, mask: Any, variance: Any, bad: Any) -> None:
             variance[y, x] = max(lower[1], upper[1])
 
 
-def fieller_oracle(a: float, sa: float, b: float, sb: float) -> tuple[float, float]:
-    """Solve (b^2 - z^2 vb) r^2 - 2 a b r + (a^2 - z^2 va) = 0; unbounded where the leading term is not positive."""
-    leading = b**2 - Z95**2 * sb**2
+def fieller_oracle(a: float, sa: float, b: float, sb: float, t: float = Z95) -> tuple[float, float]:
+    """Return the roots of (a - r b)^2 = t^2 (sa^2 + r^2 sb^2)."""
+    leading = b**2 - t**2 * sb**2
     if leading <= 0:
         return -math.inf, math.inf
-    lo, hi = sorted(np.roots([leading, -2 * a * b, a**2 - Z95**2 * sa**2]).real)
+    lo, hi = sorted(np.roots([leading, -2 * a * b, a**2 - t**2 * sa**2]).real)
     return float(lo), float(hi)
+
+
+def symmetric_edges(length: int, part: int) -> list[int]:
+    """Cut a length into parts of about `part` that are the same from either end."""
+    parts = max((length + part // 2) // part, 1)
+    if parts % 2 == 0 and length % parts:
+        parts -= 1
+    lower = [k * length // parts for k in range(parts // 2 + 1)]
+    upper = [length - edge for edge in reversed(lower)]
+    return lower + (upper[1:] if parts % 2 == 0 else upper)
+
+
+def blocking_oracle(influence: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return how much correlation widens the variance of a mean, and the blocks it is known from.
+
+    NaN where a pixel is missing. Flyvbjerg and Petersen's blocks in two dimensions: at every size the variance of the
+    sum over blocks against that of as many independent pixels; of all sizes with eight blocks or more the one whose
+    factor is largest at one standard error below.
+    """
+    there = np.isfinite(influence)
+    n = float(there.sum())
+    deviation = np.where(there, influence - influence[there].mean(), 0.0) if n else np.zeros(influence.shape)
+    count, best = there.astype(float), (1.0, n)
+    independent = float(np.sum(deviation**2))
+    if n < 2 or independent == 0:
+        return best
+    bound, sums = 1 - math.sqrt(2 / n), deviation
+    while True:
+        for axis in (0, 1):
+            places = symmetric_edges(sums.shape[axis], 2)[:-1]
+            sums, count = (np.add.reduceat(a, places, axis=axis) for a in (sums, count))
+        blocks = n**2 / float(np.sum(count**2))
+        if blocks < 8:
+            return best
+        factor = float(np.sum(sums**2)) / independent * blocks / (blocks - 1)
+        if factor > 1 and factor * (1 - math.sqrt(2 / blocks)) > bound:
+            best, bound = (factor, blocks), factor * (1 - math.sqrt(2 / blocks))
 
 
 def brute_distance(mask: npt.NDArray[np.bool_], spacing: npt.ArrayLike) -> npt.NDArray[np.float64]:

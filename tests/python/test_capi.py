@@ -105,7 +105,15 @@ def test_same_digits_as_python(view: str, dtype: str, pixel_size_mm: float | Non
     assert signs == [expected.fluorescent, *expected.sign_at.values()]
     np.testing.assert_array_equal(found["residual_area_px"], expected.residual_area_px)
     same(found["residual_area_mm2"], expected.residual_area_mm2)
-    for name in ("saturated_fraction", "underflow_fraction", "focus", "bad_pixels", "repaired_pixels"):
+    for name in (
+        "saturated_fraction",
+        "underflow_fraction",
+        "focus",
+        "bad_pixels",
+        "repaired_pixels",
+        "isotropy",
+        "glare_fraction",
+    ):
         assert found[name] == getattr(expected.quality, name)
     assert found["repaired_pixels"] == profile_maps(0.0)["bad"].sum() > 0
     assert found["calibrated"] == 1

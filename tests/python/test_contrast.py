@@ -1,7 +1,10 @@
-"""Background policies and contrasts against numpy, the quadratic of Fieller, a bootstrap and simulation."""
+"""Contrasts by their definitions, against Fieller's quadratic, a bootstrap and simulation; the sensitivity table."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
 from dataclasses import fields, replace
 from typing import Any
@@ -11,143 +14,32 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from scipy.stats import t as student
 
 import pyicg
-from pyicg import Background, CameraProfile, Contrast, InputError, Measurement
+from pyicg import Background, CameraProfile, Contrast, InputError, Measurement, UncertaintyBudget, UnitError
+from pyicg.background import POLICIES
 
-from .oracles import F32, Z95, calibrated, fieller_oracle
+from .oracles import F32, Z95, blocking_oracle, calibrated, fieller_oracle
 
-POLICIES = ("mode", "median", "percentile", "mask")
-LEVEL = 100.0
-
-
-def scene(seed: int, sigma: float, bright: float, drape: float, n: int = 300) -> npt.NDArray[np.float64]:
-    """Tissue with Gaussian noise; shares of the frame are three times as bright, and dark."""
-    rng = np.random.default_rng(seed)
-    data = rng.normal(LEVEL, sigma, (n, n))
-    data[: int(bright * n)] = rng.normal(3 * LEVEL, 2 * sigma, (int(bright * n), n))
-    if drape:
-        data[-int(drape * n) :] = rng.normal(0.05 * LEVEL, 1, (int(drape * n), n))
-    return data
+RATIOS = ("sbr", "sbr_raw", "weber", "michelson", "cnr", "cvr")
 
 
 def measurements(con: Contrast) -> dict[str, Measurement]:
-    return {f.name: getattr(con, f.name) for f in fields(con)}
-
-
-@pytest.mark.parametrize("sigma", [1.0, 5.0, 10.0, 20.0])
-@pytest.mark.parametrize("bright", [0.0, 0.2, 0.4])
-@pytest.mark.parametrize("drape", [0.0, 0.1])
-def test_mode_is_not_moved_by_lesion_or_drape(sigma: float, bright: float, drape: float) -> None:
-    found = [pyicg.estimate_background(calibrated(scene(seed, sigma, bright, drape))) for seed in range(4)]
-    levels = np.array([bg.level for bg in found])
-    assert abs(levels.mean() / LEVEL - 1) < 0.001  # measured: <= 0.05 %, 20 % noise included
-    assert np.abs(levels / LEVEL - 1).max() < 0.005
-    for bg in found:
-        assert bg.sigma == pytest.approx(sigma, rel=0.03)
-        assert bg.n_pixels == pytest.approx((1 - bright - drape) * 300**2, rel=0.02)
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_standard_error_is_the_scatter_of_the_level(policy: str) -> None:
-    n = 60
-    mask = np.ones((n, n), bool) if policy == "mask" else None
-    rng = np.random.default_rng(11)
-    found = [
-        pyicg.estimate_background(calibrated(rng.normal(LEVEL, 5, (n, n))), policy=policy, mask=mask)
-        for _ in range(400)
-    ]
-    scatter = np.std([bg.level for bg in found], ddof=1)
-    # 400 runs know their scatter to 3.5 %; clipping at 3 sigma moves the median's by little.
-    assert np.mean([bg.sem for bg in found]) / scatter == pytest.approx(1.0, abs=0.12)
-
-
-@pytest.mark.parametrize("sigma", [0.4, 0.6, 1.0, 3.0, 8.0])
-def test_whole_grey_levels(sigma: float) -> None:
-    for level in np.arange(19.5, 20.6, 0.1):
-        raw = np.rint(np.random.default_rng(3).normal(level, sigma, (200, 200))).astype(np.uint8)
-        bg = pyicg.estimate_background(pyicg.calibrate(raw, CameraProfile.identity(raw.shape, bit_depth=8)))
-        assert bg.level == pytest.approx(level, abs=0.1)  # measured: 0.06 at 0.4 DN, 0.01 at 1 DN
-        if sigma >= 0.6:  # rounding adds 1/12 DN^2
-            assert bg.sigma == pytest.approx(math.hypot(sigma, 12**-0.5), rel=0.05)
-
-
-def test_constant_image() -> None:
-    bg = pyicg.estimate_background(calibrated(np.full((9, 9), 7.25)))
-    assert bg == Background(7.25, 0.0, 0.0, 81, "mode", None)
-    zero = pyicg.estimate_background(calibrated(np.zeros((9, 9))))
-    assert (zero.level, zero.reason) == (0.0, "background_not_resolved")
-
-
-def test_darkness_is_not_a_background() -> None:
-    dark = pyicg.estimate_background(calibrated(np.random.default_rng(2).normal(0.0, 3.0, (100, 100))))
-    assert abs(dark.level) < 0.2
-    assert dark.reason == "background_not_resolved"
-
-
-def test_median_percentile_and_mask_against_numpy() -> None:
-    data = scene(5, 6.0, 0.1, 0.05, 120).astype(F32)
-    cal = calibrated(data)
-    values = data.ravel().astype(np.float64)
-    while True:
-        level = np.median(values)
-        sigma = 1.4826022185056018 * np.median(np.abs(values - level))
-        kept = values[np.abs(values - level) <= 3 * sigma]
-        if len(kept) == len(values):
-            break
-        values = kept
-    bg = pyicg.estimate_background(cal, policy="median")
-    np.testing.assert_allclose((bg.level, bg.sigma, bg.n_pixels), (level, sigma, len(values)), rtol=1e-6)
-    assert bg.sem == pytest.approx(math.sqrt(math.pi / 2) * sigma / math.sqrt(len(values)), rel=1e-6)
-
-    bg = pyicg.estimate_background(cal, policy="percentile")
-    p05, p25 = np.percentile(data.astype(np.float64), [5, 25])
-    np.testing.assert_allclose((bg.level, bg.sigma), (p25, (p25 - p05) / 0.9704), rtol=1e-12)
-
-    use = np.zeros(data.shape, bool)
-    use[60:90, 20:70] = True
-    bg = pyicg.estimate_background(cal, policy="mask", mask=use)
-    chosen = data[use].astype(np.float64)
-    assert bg.n_pixels == chosen.size
-    np.testing.assert_allclose(
-        (bg.level, bg.sigma, bg.sem),
-        (chosen.mean(), chosen.std(ddof=1), chosen.std(ddof=1) / math.sqrt(1500)),
-        rtol=1e-12,
-    )
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_only_valid_pixels_count(policy: str) -> None:
-    data = np.random.default_rng(1).normal(50, 2, (40, 40))
-    bits = np.zeros((40, 40), np.uint8)
-    clean = np.ones((40, 40), bool)
-    for row, bit in enumerate((1, 2, 4, 8, 16, 64)):
-        data[row * 3] = 1e6
-        bits[row * 3] = bit
-        clean[row * 3] = False
-    data[bits == 64] = np.nan
-    bits[20] = 32  # repaired pixels stay in
-    found = pyicg.estimate_background(calibrated(data, bits), policy=policy, mask=np.ones((40, 40), bool))
-    data[~clean] = 0
-    expected = pyicg.estimate_background(calibrated(data), policy=policy, mask=clean)
-    assert found == expected
-    assert pyicg.estimate_background(calibrated(data), policy=policy, mask=np.ones((40, 40), bool), exclude=~clean) == (
-        expected
-    )
-
-
-@pytest.mark.parametrize(("n", "bit", "reason"), [(15, 0, "too_few_pixels"), (16, 0, None), (400, 16, "out_of_range")])
-def test_too_few_pixels(n: int, bit: int, reason: str | None) -> None:
-    bg = pyicg.estimate_background(calibrated(np.full((1, n), 5.0), np.full((1, n), bit, np.uint8)))
-    assert bg.reason == reason
-    assert math.isnan(bg.level) == (reason is not None)
-    con = pyicg.contrast(calibrated(np.full((1, n), 5.0)), signal=np.ones((1, n), bool), background=bg)
-    assert con.sbr.reason == reason
-    assert math.isnan(con.sbr.value) == (reason is not None)
+    return {f.name: m for f in fields(con) if isinstance(m := getattr(con, f.name), Measurement)}
 
 
 def pair(sem: float, **fields: Any) -> Background:
     return Background(**{"level": 100.0, "sigma": 5.0, "sem": sem, "n_pixels": 5000, "policy": "mode", **fields})
+
+
+def lesion(seed: int = 0, shape: tuple[int, int] = (60, 80)) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    rng = np.random.default_rng(seed)
+    signal = np.zeros(shape, bool)
+    signal[20:35, 30:52] = True
+    data = rng.normal(100, 4, shape) + 150 * gaussian_filter(signal.astype(float), 1.5)
+    return data.astype(F32), signal
 
 
 def test_contrasts_by_their_definitions() -> None:
@@ -171,24 +63,41 @@ def test_contrasts_by_their_definitions() -> None:
     found = measurements(con)
     np.testing.assert_allclose([found[name].value for name in expected], list(expected.values()), rtol=1e-12)
     assert {m.reason for m in found.values()} == {None}
-    st_err = s / math.sqrt(values.size)
-    assert con.signal_level.sigma == pytest.approx(st_err, rel=1e-12)
-    assert con.sbr.sigma == pytest.approx(math.hypot(st_err, t / b * 0.5) / b, rel=1e-12)
-    lo, hi = fieller_oracle(t, st_err, b, 0.5)
-    np.testing.assert_allclose(con.sbr.ci, (lo, hi), rtol=1e-9)
-    np.testing.assert_allclose(con.weber.ci, (lo - 1, hi - 1), rtol=1e-9)
-    np.testing.assert_allclose(con.michelson.ci, [(r - 1) / (r + 1) for r in (lo, hi)], rtol=1e-9)
+    # The finite sample and what blocks of pixels scatter by beyond it.
+    factor, blocks = blocking_oracle(data[5:25, 8:20].astype(np.float64))
+    white = s / math.sqrt(values.size)
+    assert con.signal_budget is not None
+    np.testing.assert_allclose(
+        (con.signal_budget.sampling, con.signal_budget.heterogeneity), (white, white * math.sqrt(factor - 1)), rtol=1e-9
+    )
+    assert con.signal_budget.pixel_noise is None
+    st_err = white * math.sqrt(factor)
+    assert con.signal_level.sigma == pytest.approx(st_err, rel=1e-9)
+    assert con.sbr.sigma == pytest.approx(math.hypot(st_err, t / b * 0.5) / b, rel=1e-9)
+    # A background stated by hand is known, the signal's spread was estimated: Welch and Satterthwaite.
+    share = st_err**2 / (st_err**2 + (t / b * 0.5) ** 2)
+    lo, hi = fieller_oracle(t, st_err, b, 0.5, student.ppf(0.975, (blocks - 1) / share**2))
+    np.testing.assert_allclose(con.sbr.ci, (lo, hi), rtol=1e-6)
+    np.testing.assert_allclose(con.weber.ci, np.array(con.sbr.ci) - 1, rtol=1e-12)
+    np.testing.assert_allclose(con.michelson.ci, [(r - 1) / (r + 1) for r in con.sbr.ci], rtol=1e-12)
+    wide = student.ppf(0.975, blocks - 1) * st_err
+    np.testing.assert_allclose(con.signal_level.ci, (t - wide, t + wide), rtol=1e-6)
+    np.testing.assert_allclose(con.background_level.ci, (b - Z95 * 0.5, b + Z95 * 0.5), rtol=1e-12)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-50, 500), st.floats(0, 30), st.floats(1, 300), st.floats(0, 60))
 def test_fieller_solves_its_quadratic(a: float, sa: float, b: float, sb: float) -> None:
-    assume(abs(b - Z95 * sb) > 1e-3 * b)
-    # Two pixels with mean a and standard error sa.
-    data = np.array([[a - sa, a + sa]], F32).astype(np.float64)
-    mean, sem = data.mean(), data.std(ddof=1) / math.sqrt(2)
-    con = pyicg.contrast(calibrated(data), signal=np.ones((1, 2), bool), background=pair(sb, level=b))
-    lo, hi = fieller_oracle(mean, sem, b, sb)
+    # 64 pixels, high and low in turn: mean a, standard error sa and 63 degrees of freedom.
+    swing = sa * math.sqrt(63)
+    data = np.where(np.indices((8, 8)).sum(axis=0) % 2, a + swing, a - swing).astype(F32).astype(np.float64)
+    mean, sem = data.mean(), data.std(ddof=1) / 8
+    con = pyicg.contrast(calibrated(data), signal=np.ones((8, 8), bool), background=pair(sb, level=b))
+    t = Z95
+    if sem > 0:
+        t = student.ppf(0.975, 63 * (1 + (mean / b * sb / sem) ** 2) ** 2)
+    assume(abs(b - t * sb) > 1e-3 * b)
+    lo, hi = fieller_oracle(mean, sem, b, sb, t)
     if math.isinf(lo):
         assert math.isnan(con.sbr.value)
         assert con.sbr.ci == (-math.inf, math.inf)
@@ -196,6 +105,20 @@ def test_fieller_solves_its_quadratic(a: float, sa: float, b: float, sb: float) 
     else:
         assert con.sbr.value == pytest.approx(mean / b, rel=1e-12, abs=1e-12)
         np.testing.assert_allclose(con.sbr.ci, (lo, hi), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dof", [4.0, 12.0, math.inf])
+def test_few_blocks_behind_a_background_widen_the_interval(dof: float) -> None:
+    data, signal = lesion()
+    data[signal] = 300.0
+    budget = UncertaintyBudget(pixel_noise=1.0, sampling=1.5, heterogeneity=2.0)
+    con = pyicg.contrast(calibrated(data), signal=signal, background=pair(budget.total, budget=budget, dof=dof))
+    # Of its variance 1 + 2.25 + 4 the camera's part is known.
+    known = budget.total**4 / (2.25 + 4) ** 2
+    t = Z95 if math.isinf(dof) else student.ppf(0.975, known * dof)
+    np.testing.assert_allclose(con.sbr.ci, fieller_oracle(300.0, 0.0, 100.0, budget.total, t), rtol=1e-4)
+    assert con.background_level.ci[1] == pytest.approx(100 + t * budget.total, rel=1e-5)
+    assert con.background_budget == budget
 
 
 def test_fieller_agrees_with_a_bootstrap() -> None:
@@ -259,44 +182,92 @@ def test_zero_background_has_no_ratio() -> None:
 
 @pytest.mark.parametrize("calibrated_profile", [True, False])
 def test_power_of_two_exposures_give_the_same_bits(calibrated_profile: bool) -> None:
-    raw = np.rint(scene(9, 6.0, 0.1, 0.05, 120)).clip(0, 4095).astype(np.uint16)
+    data, signal = lesion(9, (120, 120))
+    raw = np.rint(data).clip(0, 4095).astype(np.uint16)
     profile = replace(CameraProfile.identity(raw.shape, bit_depth=12), calibrated=calibrated_profile)
-    signal = raw > 200
     found = []
     for exposure in (0.25, 1.0, 64.0):
         cal = pyicg.calibrate(raw, profile, exposure_ms=exposure)
-        con = pyicg.contrast(cal, signal=signal, background=pyicg.estimate_background(cal))
+        con = pyicg.contrast(cal, signal=signal, background=pyicg.estimate_background(cal), placement_px=0.7)
         found.append([m for name, m in measurements(con).items() if not name.endswith("level")])
     assert found[0] == found[1] == found[2]
     assert {m.reason for m in found[0]} == ({None} if calibrated_profile else {"uncalibrated"})
 
 
-@pytest.mark.parametrize("policy", ["mode", "median", "percentile"])
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6), shift=st.tuples(st.integers(0, 40), st.integers(0, 40)))
-def test_the_place_of_pixels_does_not_matter(policy: str, seed: int, shift: tuple[int, int]) -> None:
-    data = scene(seed, 5.0, 0.1, 0.1, 40)
-    reference = pyicg.estimate_background(calibrated(data), policy=policy)
-    for other in (data[::-1], data[:, ::-1].copy(), np.rot90(data).copy(), np.roll(data, shift, (0, 1))):
-        found = pyicg.estimate_background(calibrated(other), policy=policy)
-        np.testing.assert_allclose((found.level, found.sigma), (reference.level, reference.sigma), rtol=1e-9)
-        assert found.n_pixels == reference.n_pixels
+@pytest.mark.parametrize("placement_px", [0.3, 1.0, 2.0, 4.25])
+@pytest.mark.parametrize("slope", [(0.0, 3.0), (-2.0, 1.0)])
+def test_placement_on_a_ramp(placement_px: float, slope: tuple[float, float]) -> None:
+    y, x = np.indices((60, 80))
+    data = 1000 + slope[0] * y + slope[1] * x
+    signal = np.hypot(y - 30, x - 40) < 11.3
+    cal = calibrated(data, variance=np.zeros(data.shape, F32))
+    con = pyicg.contrast(cal, signal=signal, background=pair(0.5), placement_px=placement_px)
+    assert con.signal_budget is not None
+    assert con.signal_budget.placement == pytest.approx(math.hypot(*slope) * placement_px, rel=1e-6)
+    assert con.signal_level.sigma == pytest.approx(con.signal_budget.total, rel=1e-12)
+    exact = pyicg.contrast(cal, signal=signal, background=pair(0.5))
+    assert exact.signal_budget == replace(con.signal_budget, placement=0.0)
+    assert exact.signal_level.value == con.signal_level.value
+
+
+def test_placement_is_the_scatter_of_shifted_regions() -> None:
+    y, x = np.indices((64, 64))
+    data = 100 + 300 * np.exp(-((y - 30.0) ** 2 + (x - 33.0) ** 2) / 128)
+    signal = (abs(y - 33) < 9) & (abs(x - 30) < 8)
+    cal = calibrated(data, variance=np.zeros(data.shape, F32))
+    con = pyicg.contrast(cal, signal=signal, background=pair(0.5), placement_px=1.5)
+    moves = np.rint(np.random.default_rng(3).normal(0, 1.5, (4000, 2))).astype(int)
+    levels = [data[np.roll(signal, move, (0, 1))].mean() for move in moves]
+    assert con.signal_budget is not None
+    # What a move of any size and direction changes, root mean square about the level that was read.
+    scatter = math.sqrt(np.mean((np.array(levels) - con.signal_level.value) ** 2))
+    assert con.signal_budget.placement == pytest.approx(scatter, rel=0.2)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_turned_frames_have_the_same_contrast(known: bool) -> None:
+    for seed in range(4):
+        data, signal = lesion(seed, (61, 90))
+        variance = np.full(data.shape, 9.0, F32) if known else None
+        found = []
+        for turn in (lambda a: a, lambda a: a[::-1], lambda a: a[:, ::-1], np.rot90, np.transpose):
+            cal = calibrated(turn(data).copy(), variance=None if variance is None else turn(variance).copy())
+            con = pyicg.contrast(cal, signal=turn(signal).copy(), background=pair(0.5), placement_px=1.3)
+            assert con.signal_budget is not None
+            budget = con.signal_budget
+            found.append([budget.sampling, budget.heterogeneity, budget.placement])
+            found[-1] += [v for m in measurements(con).values() for v in (m.value, m.sigma, *m.ci)]
+        for other in found[1:]:
+            np.testing.assert_allclose(other, found[0], rtol=1e-9)
+
+
+def test_budgets_join_to_the_error_of_the_level() -> None:
+    data, signal = lesion(5)
+    cal = calibrated(data, variance=np.full(data.shape, 9.0, F32))
+    bg = pyicg.estimate_background(cal, exclude=signal)
+    con = pyicg.contrast(cal, signal=signal, background=bg, placement_px=1.0)
+    assert con.signal_budget is not None
+    assert con.background_budget == bg.budget
+    parts = con.signal_budget
+    assert parts.pixel_noise is not None
+    assert parts.pixel_noise == pytest.approx(3 / math.sqrt(signal.sum()), rel=1e-9)
+    assert min(parts.sampling, parts.heterogeneity, parts.placement) > 0
+    joined = math.sqrt(parts.pixel_noise**2 + parts.sampling**2 + parts.heterogeneity**2 + parts.placement**2)
+    assert con.signal_level.sigma == pytest.approx(joined, rel=1e-12)
+    assert con.background_level.sigma == bg.sem
+    assert con.sbr.sigma == pytest.approx(math.hypot(joined, con.sbr.value * bg.sem) / bg.level, rel=1e-12)
 
 
 def test_strided_and_read_only_arrays_are_taken_as_they_are() -> None:
-    data = scene(2, 5.0, 0.1, 0.0, 60).astype(F32)
-    signal = data > 200
+    data, signal = lesion(2)
+    expected = pyicg.contrast(calibrated(data), signal=signal, background=pair(0.5), placement_px=2.0)
     for wrap in (lambda a: np.repeat(a, 2, axis=0)[::2], lambda a: a[::-1].copy()[::-1]):
         cal = calibrated(data)
         cal = replace(cal, data=wrap(data), mask=wrap(cal.mask))
         cal.data.flags.writeable = cal.mask.flags.writeable = False
         strided = wrap(signal)
         strided.flags.writeable = False
-        bg = pyicg.estimate_background(cal, exclude=strided)
-        assert bg == pyicg.estimate_background(calibrated(data), exclude=signal)
-        assert pyicg.contrast(cal, signal=strided, background=bg) == pyicg.contrast(
-            calibrated(data), signal=signal, background=bg
-        )
+        assert pyicg.contrast(cal, signal=strided, background=pair(0.5), placement_px=2.0) == expected
         np.testing.assert_array_equal(cal.data, data)
 
 
@@ -308,31 +279,147 @@ def test_strided_and_read_only_arrays_are_taken_as_they_are() -> None:
         np.ones((4, 5), bool),
         np.ones((4, 8), bool)[:, ::2],
         [[True] * 4] * 4,
+        None,
     ],
 )
-def test_wrong_masks_are_refused(bad: Any) -> None:
+def test_wrong_signals_are_refused(bad: Any) -> None:
     cal = calibrated(np.ones((4, 4)))
-    with pytest.raises(InputError):
-        pyicg.estimate_background(cal, mask=bad)
-    with pytest.raises(InputError):
-        pyicg.estimate_background(cal, exclude=bad)
     with pytest.raises(InputError):
         pyicg.contrast(cal, signal=bad, background=pair(1.0))
+    with pytest.raises(InputError):
+        pyicg.sensitivity_table(cal, signal=bad)
 
 
-def test_policy_must_be_known_and_complete() -> None:
-    cal = calibrated(np.ones((4, 4)))
-    with pytest.raises(InputError, match="unknown background policy"):
-        pyicg.estimate_background(cal, policy="median5")
-    with pytest.raises(InputError, match="needs a mask"):
-        pyicg.estimate_background(cal, policy="mask")
-    with pytest.raises(InputError, match="found None"):
-        pyicg.contrast(cal, signal=None, background=pair(1.0))  # type: ignore[arg-type]
+@pytest.mark.parametrize("placement_px", [-1.0, -1e-9, math.nan, math.inf])
+def test_placement_that_is_no_length(placement_px: float) -> None:
+    data, signal = lesion()
+    with pytest.raises(UnitError, match="placement_px must be 0 or a few pixels"):
+        pyicg.contrast(calibrated(data), signal=signal, background=pair(1.0), placement_px=placement_px)
 
 
-def test_signal_of_one_pixel_has_no_error_and_no_ratio() -> None:
+@pytest.mark.parametrize("placement_px", [60.0, 1e4, 1e30])
+def test_a_region_that_may_lie_outside_the_frame_is_not_exact(placement_px: float) -> None:
+    data, signal = lesion()
+    with pytest.raises(UnitError, match="placement_px"):
+        pyicg.contrast(calibrated(data), signal=signal, background=pair(1.0), placement_px=placement_px)
+
+
+@pytest.mark.parametrize("bad", [None, 100.0, "mode"])
+def test_wrong_backgrounds_are_refused(bad: Any) -> None:
+    data, signal = lesion()
+    with pytest.raises(InputError, match="background"):
+        pyicg.contrast(calibrated(data), signal=signal, background=bad)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_signal_of_too_few_pixels_has_no_error_and_no_ratio(n: int) -> None:
     signal = np.zeros((5, 5), bool)
-    signal[2, 2] = True
-    con = pyicg.contrast(calibrated(np.full((5, 5), 8.0)), signal=signal, background=pair(1.0))
-    assert con.sbr.reason == "too_few_pixels"
+    signal.flat[:n] = True
+    con = pyicg.contrast(calibrated(np.full((5, 5), 8.0)), signal=signal, background=pair(1.0), placement_px=1.0)
+    for name in (*RATIOS, "signal_level"):
+        m = measurements(con)[name]
+        assert m.reason == "too_few_pixels"
+        assert math.isnan(m.value)
     assert con.background_level.value == 100.0
+
+
+def test_signals_of_odd_shapes() -> None:
+    data, _ = lesion(1, (60, 80))
+    for region in (np.s_[:], np.s_[0], np.s_[:, 79], np.s_[-2:, -2:]):  # all of it, one row, one column, a corner
+        signal = np.zeros(data.shape, bool)
+        signal[region] = True
+        con = pyicg.contrast(calibrated(data), signal=signal, background=pair(0.5), placement_px=1.0)
+        assert con.signal_level.value == pytest.approx(data[region].mean(dtype=np.float64), rel=1e-12)
+        assert con.sbr.reason is None
+        assert con.sbr.ci[0] < con.sbr.value < con.sbr.ci[1]
+    bits = np.zeros(data.shape, np.uint8)
+    bits[10:20] = 64
+    spoilt = np.where(bits == 64, np.nan, data)
+    signal = np.zeros(data.shape, bool)
+    signal[5:25, 5:15] = True
+    seen = pyicg.contrast(calibrated(spoilt, bits), signal=signal, background=pair(0.5), placement_px=1.0)
+    assert seen.signal_level.value == pytest.approx(data[signal & (bits == 0)].mean(dtype=np.float64), rel=1e-12)
+    assert all(math.isfinite(m.sigma) for m in measurements(seen).values())
+
+
+def test_sensitivity_table() -> None:
+    data, signal = lesion(3, (100, 120))
+    core = signal.copy()
+    core[:22], core[33:], core[:, :33], core[:, 49:] = False, False, False, False
+    drawn = np.zeros(data.shape, bool)
+    drawn[70:90, 20:60] = True
+    data[drawn] *= 1.25
+    table = pyicg.sensitivity_table(calibrated(data), signal=core, placement_px=0.5)
+    assert [row.policy for row in table.rows] == [policy for policy in POLICIES if policy != "mask"]
+    assert table.unit == "DN"
+    with_mask = pyicg.sensitivity_table(calibrated(data), signal=core, mask=drawn, placement_px=0.5)
+    assert with_mask.rows[:-1] == table.rows  # the mask limits no other row
+    row = with_mask["mask"]
+    cal = calibrated(data)
+    assert row.background == pyicg.estimate_background(cal, policy="mask", mask=drawn)
+    for row in with_mask.rows:
+        assert row.contrast == pyicg.contrast(cal, signal=core, background=row.background, placement_px=0.5)
+        assert row.background.policy == row.policy
+    sbr = [row.contrast.sbr.value for row in with_mask.rows]
+    assert with_mask.spread == pytest.approx(max(sbr) / min(sbr), rel=1e-12)
+    assert with_mask.spread > 1.2 > table.spread > 1
+    with pytest.raises(KeyError, match="ring"):
+        table["ring"]
+
+    records = with_mask.to_records()
+    assert json.loads(json.dumps(records)) == records
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)
+    read = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert [float(line["sbr"]) for line in read] == sbr
+    assert [line["policy"] for line in read] == list(POLICIES)
+    for record, row in zip(records, with_mask.rows, strict=True):
+        assert (record["sbr_lo"], record["sbr_hi"]) == row.contrast.sbr.ci
+        assert (record["background_level"], record["background_sem"]) == (row.background.level, row.background.sem)
+        assert record["background_pixels"] == row.background.n_pixels
+
+
+def test_table_of_a_part_of_a_lesion() -> None:
+    data, signal = lesion(7, (100, 120))
+    part = signal.copy()
+    part[:, :40] = False
+    cal = calibrated(data)
+    table = pyicg.sensitivity_table(cal, signal=part, lesion=signal)
+    whole = pyicg.sensitivity_table(cal, signal=signal)
+    for row, other in zip(table.rows, whole.rows, strict=True):
+        assert row.contrast == pyicg.contrast(cal, signal=part, background=row.background)
+        if row.policy != "surface":  # taken under the region that it is given
+            assert row.background == other.background
+    assert pyicg.sensitivity_table(cal, signal=part, lesion=part) == pyicg.sensitivity_table(cal, signal=part)
+
+
+def test_no_row_of_the_table_uses_what_is_excluded() -> None:
+    data, signal = lesion(6, (100, 120))
+    exclude = np.zeros(data.shape, bool)
+    exclude[60:, :50] = True
+    expected = pyicg.sensitivity_table(calibrated(data), signal=signal, exclude=exclude)
+    data[exclude] = np.random.default_rng(1).normal(1e4, 1e3, int(exclude.sum()))
+    found = pyicg.sensitivity_table(calibrated(data), signal=signal, exclude=exclude)
+    assert found == expected
+    spoilt = pyicg.sensitivity_table(calibrated(data), signal=signal)
+    assert spoilt["median"].background != expected["median"].background
+
+
+def test_table_of_a_frame_without_background() -> None:
+    signal = np.zeros((60, 80), bool)
+    signal[20:30, 20:30] = True
+    dark = np.random.default_rng(3).normal(0, 5, (60, 80)) + 200 * signal
+    table = pyicg.sensitivity_table(calibrated(dark), signal=signal)
+    for row in table.rows:
+        if row.policy != "percentile":  # its 25th percentile of noise is below zero: the same reason
+            assert abs(row.background.level) < 1
+        assert row.contrast.sbr.reason == "background_not_resolved"
+    assert math.isnan(table.spread)
+    records = json.loads(json.dumps(table.to_records()))
+    assert all(math.isnan(record["sbr"]) for record in records)
+    for wrong in (np.ones((60, 79), bool), np.ones((60, 80), np.uint8), [[True]]):
+        for name in ("mask", "exclude", "lesion"):
+            with pytest.raises(InputError, match=r"mask|exclude|lesion"):
+                pyicg.sensitivity_table(calibrated(dark), signal=signal, **{name: wrong})  # type: ignore[arg-type]

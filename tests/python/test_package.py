@@ -16,7 +16,7 @@ import pyicg
 from pyicg import _core
 
 REPO = Path(__file__).resolve().parents[2]
-HEAVY = {"scipy", "matplotlib", "tifffile", "jinja2", "PIL", "click", "tqdm", "tomli_w", "sklearn", "pandas"}
+HEAVY = {"scipy", "matplotlib", "tifffile", "jinja2", "PIL", "click", "tqdm", "tomli_w", "sklearn", "pandas", "roifile"}
 
 # Names of the public contract and the options of the callable ones.
 CONTRACT = {
@@ -28,8 +28,22 @@ CONTRACT = {
     "build_profile": "dark flat camera exposure_ms bit_depth flat_exposure_ms gain_db linearity response",
     "characterize": "bright dark photons exposures_ms spatial bit_depth release",
     "calibrate": "frame profile exposure_ms gain_db out",
-    "estimate_background": "cal policy mask exclude",
-    "contrast": "cal signal background",
+    "estimate_background": "cal policy mask exclude signal guard_px width_px",
+    "background_surface": "cal exclude order",
+    "BackgroundSurface.under": "self signal",
+    "contrast": "cal signal background placement_px",
+    "sensitivity_table": "cal signal lesion mask exclude placement_px",
+    "region_statistics": "cal region percentiles threads",
+    "sbr_curve": "frames times_s rules window",
+    "FrameRules": "max_saturated min_focus min_isotropy max_glare",
+    "regions.circle": "shape centre_px radius_px clip",
+    "regions.polygon": "shape vertices_px clip",
+    "regions.read_rois": "path shape frame clip",
+    "regions.of_rim": "segmentation label",
+    "regions.of_core": "segmentation label",
+    "detection.series": "cal regions control quantity",
+    "detection.series_from_summary": "targets control quantity",
+    "detection.Target": "value mean sd n",
     "segment_rim": "cal background pixel_size_mm sbr_cut psf_sigma_px min_area_px smooth_px",
     "fit_plane": "points_mm",
     "Plane": "point_mm normal",
@@ -59,8 +73,14 @@ CONTRACT = {
 }
 FIELDS = {
     "CalibratedFrame": "data mask variance unit",
-    "Background": "level sigma sem n_pixels policy",
-    "Contrast": "sbr sbr_raw weber michelson cnr cvr signal_level background_level",
+    "Background": "level sigma sem n_pixels policy reason budget dof effective_pixels sigma_error",
+    "BackgroundSurface": "level sigma n_pixels unit reason",
+    "UncertaintyBudget": "pixel_noise sampling heterogeneity placement total",
+    "Contrast": ("sbr sbr_raw weber michelson cnr cvr signal_level background_level signal_budget background_budget"),
+    "SensitivityTable": "rows unit spread to_records",
+    "RegionStatistics": "n n_left_out n_saturated minimum maximum sum mean sd median mad percentiles unit",
+    "SbrCurve": "times sbr sigma ci left_out smooth band window to_records",
+    "detection.Series": "values levels cnr normalised limit_of_detection exponent decay",
     "RimSegmentation": "rim_mask core_mask labels lesions rejected",
     "Lesion": (
         "inner_contour outer_contour inner_sigma correlation_px thickness thickness_mm completeness gaps_deg area_px "
@@ -121,7 +141,11 @@ def test_contract_fields(name: str) -> None:
     [
         ("calibrate", 2),
         ("estimate_background", 1),
+        ("background_surface", 1),
         ("contrast", 1),
+        ("sensitivity_table", 1),
+        ("region_statistics", 1),
+        ("sbr_curve", 1),
         ("segment_rim", 1),
         ("distance_to_plane", 2),
         ("distance_to_surface", 2),

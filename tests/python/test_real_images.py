@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import pyicg
-from pyicg import CalibratedFrame, CameraProfile
+from pyicg import CalibratedFrame, CameraProfile, detection
 
 SPHEROIDS = ("983b_D10_10000_2.tif", "ExpL_793b_RM_J_D16_10000_1.tif", "ExpL_793b_RM_J_D16_10000_2.tif")
 
@@ -35,41 +35,55 @@ def discs(shape: tuple[int, ...], wells: list[dict[str, str]], drawn: npt.NDArra
     }
 
 
-@pytest.mark.parametrize("name", ["rcs_conc_ex1", "rds_depth_ex1"])
-def test_fluorescent_targets(shared_data: Path, name: str) -> None:
+def target_of(shared_data: Path, name: str, quantity: Any) -> tuple[detection.Series, list[dict[str, str]]]:
     folder = shared_data / "quel"
     frame = pyicg.read_stack(folder / f"{name}_u8.tif")[0]
     drawn = pyicg.read_stack(folder / f"{name}_overlaymask_u8.tif")[0] > 0
     wells = table(folder / f"{name}_wells.csv")
     regions = discs(frame.shape, wells, drawn)
-    cal = eight_bit(frame)
-    control = pyicg.estimate_background(cal, policy="mask", mask=regions["control"])
-    levels = {}
-    for well in wells:
-        con = pyicg.contrast(cal, signal=regions[well["well"]], background=control)
-        levels[well["well"]] = con.signal_level.value
-        assert con.signal_level.value == pytest.approx(float(well["render_mean_u8"]), abs=0.05)
-        assert con.signal_level.reason == "uncalibrated"
-    brightest = levels[wells[0]["well"]]
-    for well in wells:
-        ours = (levels[well["well"]] - control.level) / (brightest - control.level)
-        assert ours == pytest.approx(float(well["published_normalised"]), abs=0.01)
+    control = regions.pop("control")
+    found = detection.series(
+        eight_bit(frame),
+        regions={float(well): region for well, region in regions.items()},
+        control=control,
+        quantity=quantity,
+    )
+    return found, [well for well in wells if well["well"] != "control"]
 
 
-def test_depth_where_the_contrast_to_noise_reaches_three(shared_data: Path) -> None:
-    folder = shared_data / "quel"
-    frame = pyicg.read_stack(folder / "rds_depth_ex1_u8.tif")[0]
-    drawn = pyicg.read_stack(folder / "rds_depth_ex1_overlaymask_u8.tif")[0] > 0
-    regions = discs(frame.shape, table(folder / "rds_depth_ex1_wells.csv"), drawn)
-    cal = eight_bit(frame)
-    control = pyicg.estimate_background(cal, policy="mask", mask=regions.pop("control"))
-    depth = np.array([float(name) for name in regions])
-    cnr = [pyicg.contrast(cal, signal=region, background=control).cnr.value for region in regions.values()]
-    assert np.interp(-3.0, -np.array(cnr), depth) == pytest.approx(4.7, abs=0.1)
-    seen = (depth <= 4) & (depth >= 0.5)
-    slope, intercept = np.polyfit(depth[seen], np.log((np.array(cnr) / cnr[0])[seen]), 1)
-    assert slope == pytest.approx(-0.958, abs=0.02)
-    assert math.exp(intercept) == pytest.approx(1.609, rel=0.05)
+@pytest.mark.parametrize(
+    ("name", "quantity", "within"), [("rcs_conc_ex1", "concentration_nm", 0.004), ("rds_depth_ex1", "depth_mm", 0.006)]
+)
+def test_fluorescent_targets(shared_data: Path, name: str, quantity: str, within: float) -> None:
+    found, wells = target_of(shared_data, name, quantity)
+    assert found.values == tuple(float(well["well"]) for well in wells)
+    for level, well in zip(found.levels, wells, strict=True):
+        assert level.value == pytest.approx(float(well["render_mean_u8"]), abs=0.05)
+        assert level.reason == "uncalibrated"
+    published = [float(well["published_normalised"]) for well in wells]
+    np.testing.assert_allclose(found.normalised, published, atol=within)
+
+
+def test_decay_and_limit_of_the_depth_target(shared_data: Path) -> None:
+    found, _ = target_of(shared_data, "rds_depth_ex1", "depth_mm")
+    decay = found.decay()
+    assert decay.slope_per_mm.value == pytest.approx(-0.958, abs=0.002)
+    assert decay.factor.value == pytest.approx(1.609, abs=0.005)
+    # The picture is smaller than the raw frame, and its pixels scatter half as much: every CNR is twice the published
+    # one, and CNR 3 lies deeper than the published 4.7 mm.
+    twice = found.cnr[0].value / 173.314
+    assert twice == pytest.approx(2.03, abs=0.02)
+    assert found.limit_of_detection().value == pytest.approx(5.47, abs=0.02)
+    assert found.limit_of_detection(threshold=3 * twice).value == pytest.approx(4.7, abs=0.05)
+
+
+def test_what_eight_bits_leave_of_the_concentration_target(shared_data: Path) -> None:
+    found, _ = target_of(shared_data, "rcs_conc_ex1", "concentration_nm")
+    assert found.usable() == (1000, 300, 100, 60, 30, 10)  # 3 nM, CNR 3.99 in the raw frame, is gone
+    assert found.limit_of_detection().value == pytest.approx(5.4, abs=0.1)  # 2.27 nM in the raw frame
+    exponent = found.exponent()
+    assert exponent.value == pytest.approx(0.966, abs=0.002)
+    assert exponent.ci[0] < 0.992 < exponent.ci[1]
 
 
 def test_targets_as_a_whole_frame(shared_data: Path) -> None:

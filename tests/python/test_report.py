@@ -36,6 +36,8 @@ from pyicg.results import (
     RejectedRegion,
     SpecimenLesion,
 )
+from pyicg.sensitivity import SensitivityTable
+from pyicg.timeline import sbr_curve
 
 NAN = math.nan
 SIZE = 160
@@ -63,6 +65,7 @@ class Score:
     spacing_mm: tuple[float | None, float | None, float | None] = (None, None, None)
     plane: FlatPlane | None = None
     key_index: int = 0
+    sensitivity: SensitivityTable | None = None
 
 
 def circle(radius: float, centre: tuple[float, float] = (70.0, 80.0)) -> npt.NDArray[np.float64]:
@@ -110,7 +113,7 @@ def make_frame(index: int = 0, sbr: Measurement = SBR, **changes: Any) -> FrameS
         ),
         lesions=(make_lesion(),),
         rejected=(RejectedRegion("no_enclosed_core", (130.0, 30.0), 300.0, (120, 20, 140, 40)),),
-        quality=Quality(0.002, 0.0, 3, 1, 0.4, True),
+        quality=Quality(0.002, 0.0, 3, 1, 0.4, True, 0.95, 0.0),
         reasons=(),
         profile_digest="sha256:aa",
         frame_digest="sha256:bb",
@@ -189,7 +192,7 @@ def make_undefined() -> Score:
         hot_spots=(),
         lesions=(),
         rejected=(),
-        quality=Quality(0.0, 0.0, 0, 0, NAN, False),
+        quality=Quality(0.0, 0.0, 0, 0, NAN, False, NAN, NAN),
         reasons=("background_not_resolved", "uncalibrated", "a_new_code"),
     )
     distance = Distance(NAN, NAN, (NAN, NAN), NAN, (NAN, NAN, NAN), ("no_pixel_size",))
@@ -445,6 +448,21 @@ def test_chart_marks_gaps_and_open_intervals(axes: Any) -> None:
     (alone,) = axes.collections[1].get_segments()  # frame 11 stands between two gaps
     assert alone.tolist() == [[11.0, 1.8], [11.0, 2.2]]
     assert axes.get_ylim() == pytest.approx((0.0, 1.12 * 3.0))
+
+
+def test_chart_with_a_smoothed_curve(axes: Any) -> None:
+    frames = [make_frame(i, Measurement(2.0 + i / 10, 0.1, (1.8 + i / 10, 2.2 + i / 10))) for i in range(9)]
+    frames[4] = replace(frames[4], quality=replace(frames[4].quality, saturated_fraction=0.2))
+    curve = sbr_curve(frames)
+    marks.draw_sbr(axes, np.arange(9.0), frames, 1.5, curve)
+    drawn = {line.get_label(): line for line in axes.lines}
+    assert drawn["SBR"].get_linestyle() == "None"
+    np.testing.assert_allclose(drawn["smoothed SBR"].get_ydata(), 2 + np.arange(9) / 10, rtol=1e-9)
+    assert drawn["left out by rule"].get_xdata().tolist() == [4.0]
+    assert "95 % band of the curve" in [item.get_label() for item in axes.collections]
+    with pytest.raises(InputError, match="9 values for 8 frames"):
+        figures.chart(frames[:8], axis_label="Frame", sbr_cut=1.5, curve=curve)
+    assert "rests on 8 of 9 frames" in Reader(build(make_bed(frames=tuple(frames)))[1]).text
 
 
 def test_chart_of_nothing_defined() -> None:

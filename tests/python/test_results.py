@@ -85,7 +85,7 @@ def test_plain_keeps_the_numbers() -> None:
         "area_px": 7.0,
         "area_mm2": undefined,
     }
-    quality = Quality(np.float64(0.25), 0.0, np.int64(3), 0, math.inf, np.bool_(True))  # type: ignore[arg-type]
+    quality = Quality(np.float64(0.25), 0.0, np.int64(3), 0, math.inf, np.bool_(True), 0.5, math.nan)  # type: ignore[arg-type]
     assert to_plain(quality) == {
         "saturated_fraction": 0.25,
         "underflow_fraction": 0.0,
@@ -93,6 +93,8 @@ def test_plain_keeps_the_numbers() -> None:
         "repaired_pixels": 0,
         "focus": None,
         "calibrated": True,
+        "isotropy": 0.5,
+        "glare_fraction": None,
     }
     assert to_plain(np.array([[1.5, math.nan], [-math.inf, 2.0]])) == [[1.5, None], [None, 2.0]]
     assert to_plain({1.5: True, 2.0: None}) == {"1.5": True, "2.0": None}

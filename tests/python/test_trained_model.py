@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyicg._statistics import fit_logistic
+from pyicg._outcomes import fit_logistic
 from pyicg.errors import InputError
 from pyicg.margin import TrainedModel
 

@@ -51,4 +51,5 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   pyicg::bindings::bind_frame_sums(m);
   pyicg::bindings::bind_rim(m);
   pyicg::bindings::bind_scorer(m);
+  pyicg::bindings::bind_statistics(m);
 }

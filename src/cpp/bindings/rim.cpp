@@ -72,7 +72,12 @@ void bind_rim(py::module_& m) {
          double pixel_size_mm, bool calibrated) {
         const auto data_view = view_2d<float>(data, "data");
         const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
-        const Background background{level, sigma, sem, n_pixels, reason_of(reason)};
+        Background background;
+        background.level = level;
+        background.sigma = sigma;
+        background.sem = sem;
+        background.n_pixels = n_pixels;
+        background.reason = reason_of(reason);
         RimOptions options;
         options.sbr_cut = sbr_cut;
         options.psf_sigma_px = psf_sigma_px;

@@ -14,6 +14,7 @@ void bind_distance(pybind11::module_& m);
 void bind_frame_sums(pybind11::module_& m);
 void bind_rim(pybind11::module_& m);
 void bind_scorer(pybind11::module_& m);
+void bind_statistics(pybind11::module_& m);
 
 // Shared by the rooms that return them.
 pybind11::dict background_dict(const Background& background);

@@ -1,5 +1,6 @@
 #include "pyicg/scorer.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,11 +44,19 @@ py::dict score_dict(const FrameScore& s) {
   quality["repaired_pixels"] = s.quality.repaired_pixels;
   quality["focus"] = s.quality.focus;
   quality["calibrated"] = s.quality.calibrated;
+  quality["isotropy"] = s.quality.isotropy;
+  quality["glare_fraction"] = s.quality.glare_fraction;
   d["quality"] = quality;
   py::list reasons;
   for (const Reason r : s.reasons) reasons.append(reason_name(r));
   d["reasons"] = py::tuple(reasons);
   return d;
+}
+
+py::array_t<bool> region_array(ImageView<const std::uint8_t> region) {
+  py::array_t<bool> array({region.height, region.width});
+  std::transform(region.data, region.data + region.size(), array.mutable_data(), [](std::uint8_t v) { return v != 0; });
+  return array;
 }
 
 // A scorer belongs to one thread at a time; a second one that calls meanwhile waits instead of racing.
@@ -91,6 +100,8 @@ void bind_scorer(py::module_& m) {
               d["data"] = copy_array<float>(data.data, data.height, data.width);
               d["mask"] = copy_array<std::uint8_t>(self.scorer.mask().data, data.height, data.width);
               d["labels"] = copy_array<std::int32_t>(self.scorer.labels().data, data.height, data.width);
+              d["signal"] = region_array(self.scorer.signal_region());
+              d["lesion"] = region_array(self.scorer.lesion_region());
             }
             return d;
           },

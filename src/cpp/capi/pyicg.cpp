@@ -85,7 +85,13 @@ static_assert(same(PYICG_REASON_GAIN_CHANGED, Reason::gain_changed));
 static_assert(same(PYICG_REASON_FLAT_CHANGED, Reason::flat_changed));
 static_assert(same(PYICG_REASON_NEW_BAD_PIXELS, Reason::new_bad_pixels));
 static_assert(same(PYICG_REASON_FEW_FRAMES, Reason::few_frames));
-static_assert(PYICG_REASON_FEW_FRAMES + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_BACKGROUND_SATURATED, Reason::background_saturated));
+static_assert(same(PYICG_REASON_FRAME_SATURATED, Reason::frame_saturated));
+static_assert(same(PYICG_REASON_OUT_OF_FOCUS, Reason::out_of_focus));
+static_assert(same(PYICG_REASON_MOTION_BLUR, Reason::motion_blur));
+static_assert(same(PYICG_REASON_GLARE, Reason::glare));
+static_assert(same(PYICG_REASON_OUTSIDE_SERIES, Reason::outside_series));
+static_assert(PYICG_REASON_OUTSIDE_SERIES + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});
@@ -113,13 +119,13 @@ void require(bool ok, const char* message) {
   if (!ok) throw ArgumentError(message);
 }
 
+// `first_size` is the size of the struct's first version: every later one begins with the same members.
 template <class Struct>
-void require_struct(const Struct* s, const char* name) {
+void require_struct(const Struct* s, const char* name, std::size_t first_size = sizeof(Struct)) {
   if (s == nullptr) throw ArgumentError(std::string(name) + " is NULL");
-  // This is the first version: every later one begins with the same members.
-  if (s->struct_size < sizeof(Struct)) {
+  if (s->struct_size < first_size) {
     throw ArgumentError("struct_size of " + std::string(name) + " is " + std::to_string(s->struct_size) +
-                        ", expected at least " + std::to_string(sizeof(Struct)) + "; set it to sizeof the struct");
+                        ", expected at least " + std::to_string(first_size) + "; set it to sizeof the struct");
   }
 }
 
@@ -285,6 +291,8 @@ pyicg_frame_score frame_score(const pyicg::FrameScore& s) {
   c.saturated_fraction = s.quality.saturated_fraction;
   c.underflow_fraction = s.quality.underflow_fraction;
   c.focus = s.quality.focus;
+  c.isotropy = s.quality.isotropy;
+  c.glare_fraction = s.quality.glare_fraction;
   c.bad_pixels = s.quality.bad_pixels;
   c.repaired_pixels = s.quality.repaired_pixels;
   c.n_lesions = s.lesions.size();
@@ -372,12 +380,12 @@ pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, 
     require(scorer != nullptr, "scorer is NULL");
     scorer->scored = false;
     require_struct(frame, "frame");
-    require_struct(out, "out");
+    require_struct(out, "out", offsetof(pyicg_frame_score, isotropy));
     const pyicg::FrameScore& score = scorer->core.score(raw_frame(*frame), {frame->exposure_ms, frame->gain_db});
-    const std::uint32_t struct_size = out->struct_size;
-    *out = frame_score(score);
-    out->struct_size = struct_size;
-    out->timestamp_ns = frame->timestamp_ns;
+    pyicg_frame_score result = frame_score(score);
+    result.struct_size = out->struct_size;
+    result.timestamp_ns = frame->timestamp_ns;
+    std::memcpy(out, &result, std::min<std::size_t>(out->struct_size, sizeof result));  // as much as the caller has
     scorer->scored = true;
   });
 }

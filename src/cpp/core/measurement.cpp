@@ -51,6 +51,12 @@ const char* reason_name(Reason reason) noexcept {
       "flat_changed",
       "new_bad_pixels",
       "few_frames",
+      "background_saturated",
+      "frame_saturated",
+      "out_of_focus",
+      "motion_blur",
+      "glare",
+      "outside_series",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -5,30 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "detail/bright.hpp"
 #include "pyicg/error.hpp"
 
 namespace pyicg {
-namespace {
-
-// Mean squared central difference over the background level squared: falls with blur, does not change with exposure.
-double focus_measure(ImageView<const float> data, ImageView<const std::uint8_t> mask, double level) {
-  double sum = 0;
-  std::size_t n = 0;
-  for (std::size_t y = 1; y + 1 < data.height; ++y) {
-    for (std::size_t x = 1; x + 1 < data.width; ++x) {
-      const int bits = mask(y - 1, x) | mask(y + 1, x) | mask(y, x - 1) | mask(y, x + 1);
-      if ((bits & mask_left_out) != 0) continue;
-      const double dy = static_cast<double>(data(y + 1, x)) - static_cast<double>(data(y - 1, x));
-      const double dx = static_cast<double>(data(y, x + 1)) - static_cast<double>(data(y, x - 1));
-      sum += dy * dy + dx * dx;
-      ++n;
-    }
-  }
-  return n > 0 && level > 0 ? sum / (4 * static_cast<double>(n)) / (level * level) : nan;
-}
-
-}  // namespace
-
 double default_min_area_px(double pixel_size_mm) {
   return std::isnan(pixel_size_mm) ? 64.0 : std::max(1.0 / (pixel_size_mm * pixel_size_mm), 9.0);
 }
@@ -48,8 +28,16 @@ Scorer::Scorer(std::shared_ptr<const Profile> profile, const ScorerOptions& opti
   data_.resize(size);
   mask_.resize(size);
   region_.resize(size);
+  lesion_.resize(size);
+  if (profile_->has_variance()) variance_.resize(size);
 }
 
+CalibratedView Scorer::frame() const {
+  const std::size_t height = profile_->data().height;
+  const std::size_t width = profile_->data().width;
+  const float* variance = variance_.empty() ? nullptr : variance_.data();
+  return {data(), mask(), {variance, height, width}, score_.calibration.step};
+}
 ImageView<const float> Scorer::data() const { return {data_.data(), profile_->data().height, profile_->data().width}; }
 ImageView<const std::uint8_t> Scorer::mask() const {
   return {mask_.data(), profile_->data().height, profile_->data().width};
@@ -61,14 +49,18 @@ ImageView<const std::uint8_t> Scorer::signal_region() const {
   return {region_.data(), profile_->data().height, profile_->data().width};
 }
 
+ImageView<const std::uint8_t> Scorer::lesion_region() const {
+  return {lesion_.data(), profile_->data().height, profile_->data().width};
+}
+
 const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure) {
   const std::size_t height = profile_->data().height;
   const std::size_t width = profile_->data().width;
   score_ = FrameScore{};
   score_.calibration =
-      calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width});
-  score_.background =
-      estimate_background(data(), mask(), BackgroundPolicy::mode, {}, {}, ws_.scratch, score_.calibration.step);
+      calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width},
+                {variance_.empty() ? nullptr : variance_.data(), height, width});
+  score_.background = estimate_background(this->frame(), {}, background_ws_);
   smooth_frame(data(), mask(), options_.smooth_px, ws_);
 
   RimResult rims = segment_rim(data(), mask(), score_.background, rim_options_, ws_);
@@ -76,6 +68,10 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   score_.rejected = std::move(rims.rejected);
 
   options_.view == View::bed ? score_bed() : score_section();
+  const bool found = score_.background.reason == Reason::none;
+  for (std::size_t i = 0; i < lesion_.size(); ++i) {
+    lesion_[i] = found && (ws_.bright[i] != 0 || ws_.labels[i] != 0 || region_[i] != 0) ? 1 : 0;
+  }
   finish();
   return score_;
 }
@@ -128,7 +124,7 @@ void Scorer::score_section() {
 void Scorer::finish() {
   const CalibrationSummary& c = score_.calibration;
   const bool calibrated = profile_->data().calibrated;
-  const RegionStats signal = region_stats(data(), mask(), signal_region());
+  const RegionStats signal = region_stats(frame(), signal_region());
   score_.contrast = contrast(signal, score_.background, c.offset, calibrated ? Reason::none : Reason::uncalibrated);
   if (signal.n == 0 && !std::isnan(score_.background.level)) {
     const Reason why = score_.background.reason == Reason::none ? Reason::no_signal : score_.background.reason;
@@ -142,7 +138,12 @@ void Scorer::finish() {
   score_.quality.underflow_fraction = static_cast<double>(c.underflow) / size;
   score_.quality.bad_pixels = c.bad;
   score_.quality.repaired_pixels = c.repaired;
-  score_.quality.focus = focus_measure(data(), mask(), score_.background.level);
+  const double bright = detail::bright_level(score_.background, options_.sbr_cut, options_.smooth_px);
+  const ImageView<const float> smooth{ws_.smooth.data(), profile_->data().height, profile_->data().width};
+  score_.quality.glare_fraction = glare_fraction(data(), mask(), smooth, bright, options_.min_area_px, quality_ws_);
+  const Sharpness sharp = sharpness(data(), mask(), quality_ws_);
+  score_.quality.focus = sharp.focus;
+  score_.quality.isotropy = sharp.isotropy;
   score_.quality.calibrated = calibrated;
 
   std::vector<bool> holds(reason_count, false);

@@ -46,7 +46,8 @@ def frame_record(frame: FrameScore) -> dict[str, Any]:
     record["peak_sbr"] = frame.hot_spots[0].peak_sbr if frame.hot_spots else None
     record["n_lesions"] = len(frame.lesions)
     quality = frame.quality
-    for name in ("saturated_fraction", "underflow_fraction", "bad_pixels", "repaired_pixels", "focus"):
+    names = ("saturated_fraction", "underflow_fraction", "bad_pixels", "repaired_pixels", "focus", "isotropy")
+    for name in (*names, "glare_fraction"):
         record[name] = getattr(quality, name)
     if frame.margin is not None:
         status = frame.margin

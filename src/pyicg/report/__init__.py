@@ -35,7 +35,8 @@ def build(score: Scored) -> tuple[bytes, str]:
     InputError
         `score` holds no frames, or `key_index` is none of them.
     """
-    from pyicg.report import figures, geometry, html
+    from pyicg.report import figures, geometry, html, sensitivity
+    from pyicg.timeline import sbr_curve
 
     if not 0 <= score.key_index < len(score.frames):
         raise InputError(f"key_index is {score.key_index} with {len(score.frames)} frames; expected one of the frames")
@@ -74,9 +75,17 @@ def build(score: Scored) -> tuple[bytes, str]:
     if window is not None:
         close = figures.overlay(score.key_image, **drawn, window=window, title=f"{title}: closest point, enlarged")
         pictures.append(html.Picture("Closest point, enlarged", "The same picture, cropped.", close))
+    curve = sbr_curve(score.frames) if score.view == "bed" and len(score.frames) > 1 else None
     series = figures.chart(
-        score.frames, axis_label=name.capitalize(), sbr_cut=key.sbr_cut, distance_per_slice=per_slice
+        score.frames,
+        axis_label=name.capitalize(),
+        sbr_cut=key.sbr_cut,
+        distance_per_slice=per_slice,
+        curve=curve,
     )
     caption = f"Signal-to-background ratio with its 95 % interval in each {name}; below it, what limits the {name}."
+    if curve is not None:
+        used = sum(not reasons for reasons in curve.left_out)
+        caption += f" The smoothed curve rests on {used} of {len(score.frames)} frames; rules left out the others."
     pictures.append(html.Picture(f"All {name}s", caption, series))
-    return overlay, html.render(score, pictures=pictures)
+    return overlay, html.render(score, pictures=pictures, sensitivity=sensitivity.section(score))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pyicg.report.geometry import Line, Point
     from pyicg.results import Distance, FrameScore
+    from pyicg.timeline import SbrCurve
 
 __all__ = ["chart", "overlay", "png"]
 
@@ -121,6 +122,7 @@ def chart(
     axis_label: str,
     sbr_cut: float,
     distance_per_slice: Sequence[float] | None = None,
+    curve: SbrCurve | None = None,
 ) -> bytes:
     """Draw SBR with its 95 % interval over frames or slices, and below it what limits each frame.
 
@@ -134,6 +136,8 @@ def chart(
         SBR at which a region counts as fluorescent.
     distance_per_slice : sequence of float or None
         Distance of each slice to the plane in mm, NaN where it holds no lesion.
+    curve : SbrCurve or None
+        Smoothed SBR of the same frames.
 
     Returns
     -------
@@ -143,22 +147,27 @@ def chart(
     Raises
     ------
     InputError
-        There is no frame, or `distance_per_slice` has another length.
+        There is no frame, or `distance_per_slice` or `curve` has another length.
     """
     if not frames:
         raise InputError("chart got no frames; expected at least one scored frame")
     x = np.array([frame.index for frame in frames], dtype=float)
     rows = [
         ("saturated\npixels, %", np.array([100 * frame.quality.saturated_fraction for frame in frames])),
-        ("focus\nmeasure", np.array([frame.quality.focus for frame in frames])),
+        ("focus,\n1/px", np.array([frame.quality.focus for frame in frames])),
     ]
+    if curve is not None:
+        if len(curve.times) != len(frames):
+            raise InputError(f"curve has {len(curve.times)} values for {len(frames)} frames")
+        rows.append(("isotropy\nof focus", np.array([frame.quality.isotropy for frame in frames])))
+        rows.append(("glare, %\nof pixels", np.array([100 * frame.quality.glare_fraction for frame in frames])))
     if distance_per_slice is not None:
         if len(distance_per_slice) != len(frames):
             raise InputError(f"distance_per_slice has {len(distance_per_slice)} values for {len(frames)} frames")
         rows.insert(0, ("distance to\nplane, mm", np.asarray(distance_per_slice, dtype=float)))
     figure = Figure(figsize=(WIDTH_INCH, 3.2 + 1.1 * len(rows)), dpi=DPI, layout="constrained")
     panels = figure.subplots(1 + len(rows), 1, sharex=True, height_ratios=[3.0] + [1.0] * len(rows))
-    marks.draw_sbr(panels[0], x, frames, sbr_cut)
+    marks.draw_sbr(panels[0], x, frames, sbr_cut, curve)
     marker = {"marker": "o", "markersize": 3.5} if len(frames) <= 60 else {"marker": ".", "markersize": 1.5}
     for panel, (label, values) in zip(panels[1:], rows, strict=True):
         finite = np.isfinite(values)

@@ -19,6 +19,7 @@ from pyicg.report.words import RESEARCH_ONLY, SHOWN_HOT_SPOTS, measurement, numb
 
 if TYPE_CHECKING:
     from pyicg.report.geometry import Line, Point
+    from pyicg.report.sensitivity import SensitivitySection
     from pyicg.report.source import Scored
     from pyicg.results import Lesion, SpecimenLesion
 
@@ -37,7 +38,7 @@ class Picture:
     png: bytes
 
 
-def render(score: Scored, *, pictures: Sequence[Picture]) -> str:
+def render(score: Scored, *, pictures: Sequence[Picture], sensitivity: SensitivitySection | None = None) -> str:
     """Return the report as one HTML page that needs no network and no script.
 
     Parameters
@@ -46,6 +47,8 @@ def render(score: Scored, *, pictures: Sequence[Picture]) -> str:
         The scored stack.
     pictures : sequence of Picture
         Shown in order, embedded in the page.
+    sensitivity : SensitivitySection, optional
+        The key frame's SBR under every background policy; without it the page has no such section.
 
     Returns
     -------
@@ -67,7 +70,9 @@ def render(score: Scored, *, pictures: Sequence[Picture]) -> str:
         uncalibrated=len(calibrated) - sum(calibrated),
         n_frames=len(calibrated),
         answer=answer(score),
-        pictures=[(item.title, item.caption, base64.b64encode(item.png).decode("ascii")) for item in pictures],
+        pictures=[(item.title, item.caption, _encoded(item.png)) for item in pictures],
+        sensitivity=sensitivity,
+        sensitivity_png="" if sensitivity is None else _encoded(sensitivity.png),
         lesions=[_lesion_row(item, name) for item in score.lesions[:MOST_ROWS]],
         n_lesions=len(score.lesions),
         hot_spots=[
@@ -122,6 +127,10 @@ def overlay_caption(score: Scored, line: Line | None, foot: Point | None) -> str
             "dimensions, are fewer than the drawn line is long."
         )
     return text
+
+
+def _encoded(png: bytes) -> str:
+    return base64.b64encode(png).decode("ascii")
 
 
 def _scored(score: Scored, name: str) -> str:
@@ -195,13 +204,17 @@ def _quality(score: Scored) -> list[tuple[str, str]]:
     """Return the worst of each quality figure over the frames."""
     parts = [frame.quality for frame in score.frames]
     focus = sorted(part.focus for part in parts if math.isfinite(part.focus))
-    ends = dict.fromkeys((number(focus[0]), number(focus[-1]))) if focus else ("undefined",)
+    ends = dict.fromkeys((number(focus[0]), f"{number(focus[-1])} /px")) if focus else ("undefined",)
+    isotropy = [part.isotropy for part in parts if math.isfinite(part.isotropy)]
+    glare = [part.glare_fraction for part in parts if math.isfinite(part.glare_fraction)]
     return [
         ("Saturated pixels, worst", _share(max(part.saturated_fraction for part in parts))),
         ("Pixels below range, worst", _share(max(part.underflow_fraction for part in parts))),
         ("Bad pixels left out, most", str(max(part.bad_pixels for part in parts))),
         ("Bad pixels repaired, most", str(max(part.repaired_pixels for part in parts))),
-        ("Focus measure", " to ".join(ends)),
+        ("Focus", " to ".join(ends)),
+        ("Isotropy of the focus, least", number(min(isotropy)) if isotropy else "undefined"),
+        ("Pixels in glare, worst", _share(max(glare)) if glare else "undefined"),
         ("Calibrated", f"{sum(part.calibrated for part in parts)} of {len(parts)}"),
     ]
 

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from pyicg.report.geometry import Line, Point
     from pyicg.results import Distance, FrameScore
+    from pyicg.timeline import SbrCurve
 
 __all__ = [
     "LEFT_OUT_COLOUR",
+    "draw_curve",
     "draw_flags",
     "draw_hot_spots",
     "draw_lesions",
@@ -38,6 +40,7 @@ __all__ = [
 SATURATED, LEFT_OUT = 1, 4 | 8 | 64
 # Hues that stay apart on the blue-to-yellow map for every common colour vision; the line styles differ as well.
 INNER, OUTER, PLANE, CLOSEST = "#ffffff", "#ff8c1a", "#4fd2ff", "#ff2f6d"
+SMOOTH = "#1b1b1b"
 SATURATED_COLOUR, LEFT_OUT_COLOUR = "#e000e0", "#f6f6f6"
 
 
@@ -212,8 +215,14 @@ def draw_scale_bar(axes: Axes, width_px: float, pixel_size_mm: float | None) -> 
     axes.add_artist(bar)
 
 
-def draw_sbr(axes: Axes, x: npt.NDArray[np.float64], frames: Sequence[FrameScore], sbr_cut: float) -> None:
-    """Draw SBR with its 95 % interval, the cut, and a cross on the axis where SBR is undefined."""
+def draw_sbr(
+    axes: Axes,
+    x: npt.NDArray[np.float64],
+    frames: Sequence[FrameScore],
+    sbr_cut: float,
+    curve: SbrCurve | None = None,
+) -> None:
+    """Draw SBR with its 95 % interval, the cut, the smoothed curve, and a cross on the axis where SBR is undefined."""
     measured = [frame.contrast.sbr for frame in frames]
     value = np.array([item.value for item in measured], dtype=float)
     low, high = np.array([item.ci for item in measured], dtype=float).T
@@ -236,7 +245,10 @@ def draw_sbr(axes: Axes, x: npt.NDArray[np.float64], frames: Sequence[FrameScore
         axes.vlines(x[bars], low[bars], high[bars], linewidth=2.2, alpha=0.55, label=name, **series)
     if known.any():
         size = 6 if few else 2
-        axes.plot(x, np.where(known, value, np.nan), marker="o", ms=size, lw=1.3, label="SBR", **series)
+        joined = {"lw": 1.3} if curve is None else {"ls": "none", "alpha": 0.6}
+        axes.plot(x, np.where(known, value, np.nan), marker="o", ms=size, label="SBR", **joined, **series)
+    if curve is not None:
+        draw_curve(axes, x, curve)
     if not known.all():
         axes.plot(
             x[~known],
@@ -250,4 +262,20 @@ def draw_sbr(axes: Axes, x: npt.NDArray[np.float64], frames: Sequence[FrameScore
     axes.axhline(sbr_cut, color="#b35900", linestyle="--", linewidth=1.4, label=f"cut {sbr_cut:g}")
     axes.set_ylim(bottom, top)
     axes.set_ylabel("SBR\n(signal / background)")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=9)
+    columns = math.ceil(len(axes.get_legend_handles_labels()[1]) / 2) if curve is not None else 4
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, frameon=False, fontsize=9)
+
+
+def draw_curve(axes: Axes, x: npt.NDArray[np.float64], curve: SbrCurve) -> None:
+    """Draw the smoothed SBR with its band, and a square around every frame that a rule left out."""
+    smoothed = not math.isnan(curve.window)
+    if smoothed:
+        order = np.argsort(x)
+        low, high = curve.band[order].T
+        axes.fill_between(x[order], low, high, color=SMOOTH, alpha=0.3, linewidth=0, label="95 % band of the curve")
+        axes.plot(x[order], curve.smooth[order], color=SMOOTH, linewidth=2.0, label="smoothed SBR")
+    known = np.isfinite(curve.sbr)
+    left_out = known & np.array([bool(reasons) for reasons in curve.left_out])
+    if left_out.any():
+        square: dict[str, Any] = {"marker": "s", "ms": 9, "mfc": "none", "mec": "#b3261e", "mew": 1.4, "ls": "none"}
+        axes.plot(x[left_out], curve.sbr[left_out], label="left out by rule", zorder=5, **square)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
+    from pyicg.sensitivity import SensitivityTable
 
 __all__ = ["Plane", "Scored"]
 
@@ -80,3 +81,7 @@ class Scored(Protocol):
     @property
     def key_mask(self) -> npt.NDArray[np.uint8]:
         """Validity bits of the key frame, (H, W)."""
+
+    @property
+    def sensitivity(self) -> SensitivityTable | None:
+        """Contrasts of the key frame under every background policy; an object may also lack the attribute."""

@@ -68,6 +68,12 @@ SENTENCES = {
     "flat_changed": "The camera's response over the image is not the one in its profile.",
     "new_bad_pixels": "Pixels misbehave that the profile does not list as bad.",
     "few_frames": "Few frames were recorded, so this is less certain than it should be.",
+    "background_saturated": "The background holds saturated pixels: its level is too low, a ratio to it too high.",
+    "frame_saturated": "Too many pixels of the frame are saturated.",
+    "out_of_focus": "The frame is blurred.",
+    "motion_blur": "The frame is smeared in one direction.",
+    "glare": "Small bright reflections cover too much of the frame.",
+    "outside_series": "The limit lies outside the series that was measured.",
 }
 
 

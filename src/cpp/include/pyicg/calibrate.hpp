@@ -65,6 +65,15 @@ struct CalibrationOptions {
   Ambient ambient;
 };
 
+// A calibrated frame as the later rooms take it.
+struct CalibratedView {
+  ImageView<const float> data;
+  ImageView<const std::uint8_t> mask;
+  // No data pointer: the noise is not known. The initialiser lets callers leave it out without a compiler's warning.
+  ImageView<const float> variance = {};  // NOLINT(readability-redundant-member-init)
+  double step = 0;                       // one count in the unit of the data, 0 where counts are not whole
+};
+
 struct CalibrationSummary {
   SignalUnit unit = SignalUnit::dn;
   double exposure_ms = nan;  // what the data were divided by; NaN: nothing

@@ -1,10 +1,12 @@
-// Room 2: background level and every contrast definition of the field, each with its interval.
+// Room 2, second half: every contrast definition of the field between a signal region and a background, each with its
+// 95 % interval.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "pyicg/background.hpp"
+#include "pyicg/calibrate.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
 
@@ -13,37 +15,18 @@ namespace pyicg {
 struct RegionStats {
   std::size_t n = 0;
   double mean = nan;
-  double sd = nan;  // spatial, n - 1 in the denominator
+  double sd = nan;   // spatial, n - 1 in the denominator
+  double sem = nan;  // standard error of the mean, the budget's total
   std::size_t saturated = 0;
+  UncertaintyBudget budget;
+  double dof = infinity;          // degrees of freedom behind the spatial part of sem
+  double effective_pixels = nan;  // independent values as good as the n correlated ones
 };
 
-// Mean and standard deviation of the pixels where region is non-zero. Pixels whose mask forbids it are left out, but
-// saturated ones stay in: their count is a lower bound, and `saturated` tells how many there are.
-RegionStats region_stats(ImageView<const float> data, ImageView<const std::uint8_t> mask,
-                         ImageView<const std::uint8_t> region);
-
-enum class BackgroundPolicy { mode, median, percentile, mask };
-
-struct Background {
-  double level = nan;
-  double sigma = nan;  // spatial standard deviation of one pixel
-  double sem = nan;    // standard error of the level
-  std::size_t n_pixels = 0;
-  Reason reason = Reason::none;
-  bool empty_field = false;  // a dark field without tissue was left out (mode)
-};
-
-// Background of a frame. `use` (non-zero = use) and `exclude` (non-zero = leave out) may have a null data pointer;
-// BackgroundPolicy::mask needs `use`. `scratch` is reused between calls;
-// `step` is the size of one count in the unit of the data, 0 where there are no whole counts.
-//   mode        centre of the densest part of the histogram: robust to a bright lesion and to a dark drape; where that
-//               part is an empty field (a tenth of the pixels lie over 20 times its level), of the rest
-//   median      median after clipping at 3 sigma until nothing changes
-//   percentile  25th percentile
-//   mask        mean and standard deviation of `use`
-Background estimate_background(ImageView<const float> data, ImageView<const std::uint8_t> mask, BackgroundPolicy policy,
-                               ImageView<const std::uint8_t> use, ImageView<const std::uint8_t> exclude,
-                               std::vector<float>& scratch, double step = 0);
+// The pixels where region is non-zero. Pixels whose mask forbids it are left out, but saturated ones stay in: their
+// count is a lower bound, and `saturated` tells how many there are. `placement_px` is the standard deviation, per axis,
+// of where the region lies; 0: the region is exact. Throws Error(input or unit).
+RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8_t> region, double placement_px = 0);
 
 struct Contrast {
   Measurement sbr;               // T / B on calibrated data
@@ -54,14 +37,18 @@ struct Contrast {
   Measurement cvr;               // (T - B) / sqrt(s_T^2 + s_B^2)
   Measurement signal_level;      // T
   Measurement background_level;  // B
+  UncertaintyBudget signal_budget;
+  UncertaintyBudget background_budget;
 };
 
-// `offset` is the mean dark in the unit of the data; `why` a reason every figure carries (uncalibrated, or none).
-Contrast contrast(const RegionStats& signal, const Background& background, double offset, Reason why);
+// `offset` is the mean dark in the unit of the data; `why` a reason every figure carries (uncalibrated, or none). The
+// signal's heterogeneity is at least what the background's patches of its size scatter by, relative to their level.
+Contrast contrast(const RegionStats& region, const Background& background, double offset, Reason why);
 
-// a / b with its 95 % interval by Fieller's theorem for independent means with standard errors sa, sb. The interval is
-// unbounded, and the ratio NaN with `background_not_resolved`, where b is not larger than 1.96 sb.
-Measurement fieller_ratio(double a, double sa, double b, double sb);
+// a / b with its 95 % interval by Fieller's theorem for independent means with standard errors sa, sb; t is the 97.5 %
+// point of their distribution. The interval is unbounded, and the ratio NaN with `background_not_resolved`, where b is
+// not larger than t sb.
+Measurement fieller_ratio(double a, double sa, double b, double sb, double t = z95);
 
 // SBR of a level with standard error `sem`; undefined where the background is.
 Measurement signal_ratio(double level, double sem, const Background& background);

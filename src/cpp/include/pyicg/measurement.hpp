@@ -53,8 +53,14 @@ enum class Reason : std::uint32_t {
   flat_changed = 42,
   new_bad_pixels = 43,
   few_frames = 44,
+  background_saturated = 45,
+  frame_saturated = 46,
+  out_of_focus = 47,
+  motion_blur = 48,
+  glare = 49,
+  outside_series = 50,
 };
-inline constexpr std::uint32_t reason_count = 45;
+inline constexpr std::uint32_t reason_count = 51;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

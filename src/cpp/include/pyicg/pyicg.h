@@ -3,7 +3,8 @@
  * Rules. Every call returns a status; on failure it fills the caller's pyicg_error, which may be NULL. Handles are
  * opaque. A scorer belongs to one thread at a time; profiles are immutable and may be shared. Pixels and arrays belong
  * to the caller and are never kept after a call. Structs that the caller fills start with struct_size = sizeof(struct).
- * Longer structs of later versions are accepted. A failed create leaves NULL in its out pointer.
+ * Longer structs of later versions are accepted, and a shorter pyicg_frame_score of an earlier one, of which what fits
+ * is filled. A failed create leaves NULL in its out pointer.
  * A number travels as pyicg_measurement; an undefined one is NaN with a reason. No call throws, prints or exits.
  */
 #ifndef PYICG_PYICG_H
@@ -88,7 +89,13 @@ typedef enum pyicg_reason {
   PYICG_REASON_GAIN_CHANGED = 41,
   PYICG_REASON_FLAT_CHANGED = 42,
   PYICG_REASON_NEW_BAD_PIXELS = 43,
-  PYICG_REASON_FEW_FRAMES = 44
+  PYICG_REASON_FEW_FRAMES = 44,
+  PYICG_REASON_BACKGROUND_SATURATED = 45,
+  PYICG_REASON_FRAME_SATURATED = 46,
+  PYICG_REASON_OUT_OF_FOCUS = 47,
+  PYICG_REASON_MOTION_BLUR = 48,
+  PYICG_REASON_GLARE = 49,
+  PYICG_REASON_OUTSIDE_SERIES = 50
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */
@@ -186,10 +193,14 @@ typedef struct pyicg_frame_score {
   uint32_t sign, sign_at_150, sign_at_175, sign_at_200; /* pyicg_sign */
   double residual_area_px;
   pyicg_measurement residual_area_mm2;
-  double saturated_fraction, underflow_fraction, focus;
+  double saturated_fraction, underflow_fraction;
+  double focus; /* 1/px: reciprocal width of the steepest edges */
   uint64_t bad_pixels, repaired_pixels;
   uint64_t n_lesions, n_hot_spots, n_reasons;
   uint32_t reasons[64]; /* pyicg_reason, the first n_reasons */
+  /* Members of the second version. */
+  double isotropy;       /* least over largest focus among directions */
+  double glare_fraction; /* share of the pixels in small bright spots */
 } pyicg_frame_score;
 
 typedef struct pyicg_lesion {

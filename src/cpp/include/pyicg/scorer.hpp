@@ -10,6 +10,7 @@
 
 #include "pyicg/calibrate.hpp"
 #include "pyicg/contrast.hpp"
+#include "pyicg/frame_quality.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
 #include "pyicg/residual.hpp"
@@ -44,8 +45,10 @@ struct Quality {
   double underflow_fraction = 0;
   std::size_t bad_pixels = 0;
   std::size_t repaired_pixels = 0;
-  double focus = nan;  // mean squared gradient over squared background level
+  double focus = nan;  // 1/px, see sharpness
   bool calibrated = false;
+  double isotropy = nan;        // of the focus, see sharpness
+  double glare_fraction = nan;  // see glare_fraction
 };
 
 struct FrameScore {
@@ -73,10 +76,13 @@ class Scorer {
 
   [[nodiscard]] const Profile& profile() const { return *profile_; }
   [[nodiscard]] const FrameScore& last() const { return score_; }
+  [[nodiscard]] CalibratedView frame() const;
   [[nodiscard]] ImageView<const float> data() const;
   [[nodiscard]] ImageView<const std::uint8_t> mask() const;
   [[nodiscard]] ImageView<const std::int32_t> labels() const;
   [[nodiscard]] ImageView<const std::uint8_t> signal_region() const;
+  // Everything over the SBR cut, rims and their cores: what is no background.
+  [[nodiscard]] ImageView<const std::uint8_t> lesion_region() const;
 
  private:
   void score_bed();
@@ -89,7 +95,11 @@ class Scorer {
   std::vector<float> data_;
   std::vector<std::uint8_t> mask_;
   std::vector<std::uint8_t> region_;
+  std::vector<std::uint8_t> lesion_;
+  std::vector<float> variance_;  // empty where the profile does not know the noise
+  BackgroundWorkspace background_ws_;
   RimWorkspace ws_;
+  QualityWorkspace quality_ws_;
   FrameScore score_;
 };
 

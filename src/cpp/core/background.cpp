@@ -1,0 +1,330 @@
+#include "pyicg/background.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "background_parts.hpp"
+#include "detail/distance_field.hpp"
+#include "detail/select.hpp"
+#include "pyicg/error.hpp"
+
+namespace pyicg {
+
+BackgroundWorkspace::BackgroundWorkspace() : buffers_(std::make_unique<Buffers>()) {}
+BackgroundWorkspace::BackgroundWorkspace(BackgroundWorkspace&&) noexcept = default;
+BackgroundWorkspace& BackgroundWorkspace::operator=(BackgroundWorkspace&&) noexcept = default;
+BackgroundWorkspace::~BackgroundWorkspace() = default;
+
+namespace {
+
+using Buffers = BackgroundWorkspace::Buffers;
+
+bool is_around_lesion(BackgroundPolicy policy) {
+  return policy == BackgroundPolicy::annulus || policy == BackgroundPolicy::distant;
+}
+
+bool holds(ImageView<const std::uint8_t> mask, std::size_t y, std::size_t x) { return mask(y, x) != 0; }
+
+// Of the pixels selected so far keeps those that are asked for and valid.
+Selection select_pixels(const CalibratedView& frame, const BackgroundOptions& o, Buffers& ws) {
+  const std::size_t width = frame.data.width;
+  Selection s;
+  std::size_t negative = 0;
+  for (std::size_t y = 0; y < frame.data.height; ++y) {
+    const float* data = frame.data.row(y);
+    const std::uint8_t* mask = frame.mask.row(y);
+    std::uint8_t* selected = ws.selected.data() + y * width;
+    for (std::size_t x = 0; x < width; ++x) {
+      if (std::exchange(selected[x], std::uint8_t{detail::not_used}) == detail::not_used) continue;
+      if (o.use.data != nullptr && !holds(o.use, y, x)) continue;
+      if (o.exclude.data != nullptr && holds(o.exclude, y, x)) continue;
+      const std::uint8_t bits = mask[x];
+      s.bits |= bits;
+      if ((bits & mask_left_out) == 0) {
+        selected[x] = detail::usable;
+        ++s.n;
+        s.exact_zeros += data[x] == 0.0F;
+        negative += data[x] < 0.0F;
+        continue;
+      }
+      s.zeros += (bits & mask_underflow) != 0;
+      if ((bits & mask_left_out) == mask_underflow) selected[x] = detail::cut_off;
+      if ((bits & mask_saturated) != 0) {
+        ++s.saturated;
+        if (static_cast<double>(data[x]) < s.least_saturated) s.least_saturated = static_cast<double>(data[x]);
+      }
+    }
+  }
+  // Noise around a level near zero goes below it as often as it meets it: zeros then are counts like any other.
+  if (negative > s.exact_zeros / 10) s.exact_zeros = 0;
+  s.zeros += s.exact_zeros;
+  return s;
+}
+
+// How much the influences of the selected pixels on a level are correlated.
+template <class Influence>
+detail::Correlation blocked(const CalibratedView& frame, Buffers& ws, const Influence& influence) {
+  ws.blocks.reset(frame.data.height, frame.data.width, 2);
+  each_selected(frame, ws, [&](std::size_t y, std::size_t x, double v) { ws.blocks.add(y, x, influence(v)); });
+  return ws.blocks.correlation();
+}
+
+// Mean camera noise over selected pixels within [lo, hi]; NaN where the frame's variance is not known.
+double mean_noise(const CalibratedView& frame, const Buffers& ws, double lo, double hi) {
+  if (frame.variance.data == nullptr) return nan;
+  double sum = 0;
+  double n = 0;
+  each_selected(frame, ws, [&](std::size_t y, std::size_t x, double v) {
+    if (v < lo || v > hi) return;
+    sum += static_cast<double>(frame.variance(y, x));
+    n += 1;
+  });
+  return n > 0 ? sum / n : nan;
+}
+
+void collect_values(const CalibratedView& frame, Buffers& ws) {
+  ws.values.clear();
+  each_selected(frame, ws, [&](std::size_t, std::size_t, double v) { ws.values.push_back(static_cast<float>(v)); });
+}
+
+// 1.4826 x MAD is the standard deviation of a normal distribution; sqrt(pi/2) the median's standard error over the
+// mean's.
+constexpr double mad_to_sigma = 1.4826022185056018;
+constexpr double median_error = 1.2533141373155001;
+constexpr double mad_efficiency = 2.72;  // variance of 1.4826 MAD over that of the standard deviation
+
+Background median_background(const CalibratedView& frame, Buffers& ws) {
+  collect_values(frame, ws);
+  Background b;
+  double lo = -infinity;
+  double hi = infinity;
+  for (std::size_t before = 0; before != ws.values.size();) {
+    before = ws.values.size();
+    b.level = detail::median(ws.values);
+    ws.deviations.assign(ws.values.begin(), ws.values.end());
+    for (float& v : ws.deviations) v = std::fabs(v - static_cast<float>(b.level));
+    b.sigma = mad_to_sigma * detail::median(ws.deviations);
+    if (b.sigma == 0) break;
+    lo = std::max(lo, b.level - 3 * b.sigma);
+    hi = std::min(hi, b.level + 3 * b.sigma);
+    std::erase_if(ws.values, [&](float v) { return std::fabs(static_cast<double>(v) - b.level) > 3 * b.sigma; });
+  }
+  b.n_pixels = ws.values.size();
+  const detail::Correlation found = blocked(frame, ws, [&](double v) {
+    if (v < lo || v > hi || v == b.level) return 0.0;
+    return v > b.level ? 1.0 : -1.0;
+  });
+  set_error(b,
+            {median_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)), mean_noise(frame, ws, lo, hi), found,
+             median_error * median_error, mad_efficiency},
+            frame.step);
+  return b;
+}
+
+// 25th percentile. sigma from the spread below it (for a normal distribution the 5th and the 25th percentile lie
+// 0.9704 sigma apart); standard error sqrt(q (1 - q)) / phi(z_q) = 1.3626 sigma/sqrt(n).
+Background percentile_background(const CalibratedView& frame, Buffers& ws) {
+  constexpr double q = 0.25;
+  constexpr double quantile_error = 1.3626;
+  constexpr double spread_efficiency = 8.57;  // from the covariance of two quantiles of a normal distribution
+  collect_values(frame, ws);
+  Background b;
+  b.level = detail::quantile(ws.values, q);
+  b.sigma = (b.level - detail::quantile(ws.values, 0.05)) / 0.9704;
+  b.n_pixels = ws.values.size();
+  const detail::Correlation found = blocked(frame, ws, [&](double v) { return v < b.level ? q - 1 : q; });
+  set_error(b,
+            {quantile_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
+             mean_noise(frame, ws, -infinity, infinity), found, 1, quantile_error * quantile_error, spread_efficiency},
+            frame.step);
+  return b;
+}
+
+Background mean_background(const CalibratedView& frame, Buffers& ws) {
+  collect_values(frame, ws);
+  const detail::Moments m = detail::moments(ws.values);
+  Background b;
+  b.level = m.mean;
+  b.sigma = m.sd;
+  b.n_pixels = m.n;
+  const detail::Correlation found = blocked(frame, ws, [&](double v) { return v - m.mean; });
+  set_error(b, {m.sd / std::sqrt(static_cast<double>(m.n)), mean_noise(frame, ws, -infinity, infinity), found},
+            frame.step);
+  return b;
+}
+
+// Selects what lies beyond `from` and up to `to` pixels from the lesion.
+void select_at_distance(const BackgroundOptions& o, double from, double to, Buffers& ws) {
+  const std::size_t height = o.signal.height;
+  const std::size_t width = o.signal.width;
+  ws.squared_distance.resize(height * width);
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      ws.squared_distance[y * width + x] = holds(o.signal, y, x) ? 0.0 : detail::unreached;
+    }
+  }
+  detail::squared_distances(ws.squared_distance, {1, height, width}, {1, 1, 1}, 1);
+  for (std::size_t i = 0; i < ws.selected.size(); ++i) {
+    const double d2 = ws.squared_distance[i];
+    ws.selected[i] = d2 > from * from && d2 <= to * to ? detail::usable : detail::not_used;
+  }
+}
+
+void check_shape(ImageView<const std::uint8_t> view, ImageView<const float> data, const char* name) {
+  if (view.height != data.height || view.width != data.width) {
+    throw Error(ErrorKind::input, std::string(name) + " is " + std::to_string(view.height) + " x " +
+                                      std::to_string(view.width) + ", the frame " + std::to_string(data.height) +
+                                      " x " + std::to_string(data.width));
+  }
+}
+
+void check_options(const CalibratedView& frame, const BackgroundOptions& o) {
+  check_shape(frame.mask, frame.data, "mask");
+  if (o.use.data != nullptr) check_shape(o.use, frame.data, "the background mask");
+  if (o.exclude.data != nullptr) check_shape(o.exclude, frame.data, "exclude");
+  if (o.signal.data != nullptr) check_shape(o.signal, frame.data, "signal");
+  if (o.policy == BackgroundPolicy::mask && o.use.data == nullptr) {
+    throw Error(ErrorKind::input, "the background policy \"mask\" needs a mask of the pixels to use");
+  }
+  if (is_around_lesion(o.policy) && o.signal.data == nullptr) {
+    throw Error(ErrorKind::input,
+                "the background policies \"annulus\" and \"distant\" need signal, the mask of the lesion they keep "
+                "away from");
+  }
+  if (o.guard_px < 0 || o.width_px <= 0) {
+    throw Error(ErrorKind::unit, "guard_px must be 0 or more and width_px more than 0");
+  }
+}
+
+void select_around_lesion(const BackgroundOptions& o, Buffers& ws) {
+  double area = 0;
+  for (std::size_t y = 0; y < o.signal.height; ++y) {
+    for (std::size_t x = 0; x < o.signal.width; ++x) area += holds(o.signal, y, x) ? 1 : 0;
+  }
+  if (area == 0) throw Error(ErrorKind::input, "signal marks no pixel, so there is no lesion to stay away from");
+  const double guard = std::isnan(o.guard_px) ? default_guard_px(area) : o.guard_px;
+  const double width = std::isnan(o.width_px) ? default_width_px(area) : o.width_px;
+  if (o.policy == BackgroundPolicy::annulus) {
+    select_at_distance(o, guard, guard + width, ws);
+  } else {
+    select_at_distance(o, guard + width, infinity, ws);
+  }
+}
+
+}  // namespace
+
+bool Selection::piled_up_at_zero(double level, double sigma, double share) const {
+  return static_cast<double>(zeros) > share * static_cast<double>(n) && level < 3 * sigma;
+}
+
+Reason Selection::limit(double level, double sigma, double share) const {
+  if (piled_up_at_zero(level, sigma, share)) return Reason::background_not_resolved;
+  const bool piled_up = static_cast<double>(saturated) > share * static_cast<double>(n);
+  return piled_up && level > least_saturated - 3 * sigma ? Reason::background_saturated : Reason::none;
+}
+
+Selection select_background(const CalibratedView& frame, const BackgroundOptions& options, Buffers& ws) {
+  check_options(frame, options);
+  ws.selected.assign(frame.data.size(), detail::usable);
+  if (is_around_lesion(options.policy)) select_around_lesion(options, ws);
+  return select_pixels(frame, options, ws);
+}
+
+void set_error(Background& b, const LevelError& known, double step) {
+  const auto n = static_cast<double>(std::max<std::size_t>(b.n_pixels, 1));
+  const double rounding = rounding_error(b.sigma, step);
+  const double noise = std::sqrt(known.efficiency * known.noise_variance / n);  // NaN where unknown
+  UncertaintyBudget& u = b.budget;
+  u.pixel_noise = std::isnan(noise) && rounding == 0 ? nan : std::hypot(std::isnan(noise) ? 0.0 : noise, rounding);
+  u.sampling = std::isnan(noise) ? known.white : std::sqrt(std::max(known.white * known.white - noise * noise, 0.0));
+  const detail::Inflation& worst = known.correlation.worst;
+  u.heterogeneity = known.white * std::sqrt(worst.factor - 1);
+  b.dof = std::max(worst.blocks - 1, 1.0);
+  b.effective_pixels = n / worst.factor;
+  b.sigma_error = b.sigma * std::sqrt(known.spread_efficiency / (2 * std::max(b.effective_pixels - 1, 1.0)));
+  const double value_variance = known.white * known.white * n / known.efficiency;
+  for (std::size_t i = 0; i < known.correlation.n_scales; ++i) {
+    const auto& [values, found] = known.correlation.scales.at(i);
+    const double pixels = values * known.pixels_per_value;
+    const double between = value_variance * found.factor / pixels;
+    const double independent = b.sigma * b.sigma / pixels;
+    const bool seen = between * (1 - std::sqrt(2 / found.blocks)) > independent;
+    b.patches.at(i) = {pixels, seen ? std::sqrt(between - independent) : 0.0, found.blocks};
+  }
+  b.n_patches = known.correlation.n_scales;
+  b.sem = u.total();
+}
+
+Patch Background::patch_of(double pixels) const {
+  if (n_patches == 0) return {pixels, 0, 0};
+  if (pixels <= patches[0].pixels) return {pixels, patches[0].sigma, patches[0].patches};
+  for (std::size_t i = 1; i < n_patches; ++i) {
+    const Patch& small = patches.at(i - 1);
+    const Patch& large = patches.at(i);
+    if (pixels > large.pixels) continue;
+    const double share = std::log(pixels / small.pixels) / std::log(large.pixels / small.pixels);
+    return {pixels, (1 - share) * small.sigma + share * large.sigma, large.patches};
+  }
+  const Patch& last = patches.at(n_patches - 1);
+  return {pixels, last.sigma * std::sqrt(last.pixels / pixels), last.patches};
+}
+
+double UncertaintyBudget::total() const {
+  const double noise = std::isnan(pixel_noise) ? 0.0 : pixel_noise;
+  return std::sqrt(noise * noise + sampling * sampling + heterogeneity * heterogeneity + placement * placement);
+}
+
+double default_guard_px(double lesion_area_px) {
+  return std::max(0.25 * std::sqrt(lesion_area_px / std::numbers::pi), 3.0);
+}
+
+double default_width_px(double lesion_area_px) {
+  return std::max(0.5 * std::sqrt(lesion_area_px / std::numbers::pi), 5.0);
+}
+
+double rounding_error(double sd, double step) {
+  if (!(step > 0)) return 0;
+  const double s = sd / step;
+  const double before_rounding = std::max(s * s - 1.0 / 12, 0.0);
+  return step / std::sqrt(12.0) * std::exp(-2 * std::numbers::pi * std::numbers::pi * before_rounding);
+}
+
+Background estimate_background(const CalibratedView& frame, const BackgroundOptions& options,
+                               BackgroundWorkspace& workspace) {
+  Buffers& ws = workspace.buffers();
+  const Selection s = select_background(frame, options, ws);
+  Background b;
+  if (s.n < min_background_pixels) {
+    b.n_pixels = s.n;
+    b.reason = (s.bits & mask_out_of_range) != 0 ? Reason::out_of_range : Reason::too_few_pixels;
+    return b;
+  }
+  const bool lesion_excluded =
+      options.exclude.data != nullptr || options.use.data != nullptr || is_around_lesion(options.policy);
+  switch (options.policy) {
+    case BackgroundPolicy::mode:
+    case BackgroundPolicy::distant:
+      b = mode_background(frame, s, lesion_excluded, ws);
+      break;
+    case BackgroundPolicy::median:
+      b = median_background(frame, ws);
+      break;
+    case BackgroundPolicy::percentile:
+      b = percentile_background(frame, ws);
+      break;
+    case BackgroundPolicy::mask:
+    case BackgroundPolicy::annulus:
+      b = mean_background(frame, ws);
+      break;
+  }
+  const bool is_mode = options.policy == BackgroundPolicy::mode || options.policy == BackgroundPolicy::distant;
+  b.reason = s.limit(b.level, b.sigma, is_mode ? clipped_share_of_mode : clipped_share_of_mean);
+  if (b.reason == Reason::none && !(b.level > z95 * b.sem)) b.reason = Reason::background_not_resolved;
+  return b;
+}
+
+}  // namespace pyicg

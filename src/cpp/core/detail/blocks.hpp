@@ -1,0 +1,68 @@
+// The standard error of a mean over correlated pixels, by blocking: Flyvbjerg and Petersen, J Chem Phys 91, 461 (1989),
+// here in two dimensions and for pixels that may be missing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace pyicg::detail {
+
+// Edges of parts of [0, length), each about `part` long, that are the same seen from either end: what is computed on
+// them does not depend on how a frame is flipped or turned.
+void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size_t>& edges);
+
+struct Inflation {
+  double factor = 1;  // variance of the mean over that of as many independent values
+  double blocks = 0;  // how many blocks of that size there are: what the factor is known from
+};
+
+// What correlation does at every block size that was looked at, and at the one that counts.
+struct Correlation {
+  struct Scale {
+    double pixels = 0;  // of a block
+    Inflation found;
+  };
+  Inflation worst;
+  std::array<Scale, 20> scales{};
+  std::size_t n_scales = 0;
+};
+
+// Takes each pixel's influence on an estimate (for a mean its deviation) and tells how much correlation between
+// neighbours widens the estimate's variance.
+class Blocks {
+ public:
+  // Base blocks of about edge x edge pixels.
+  void reset(std::size_t height, std::size_t width, std::size_t edge);
+
+  void add(std::size_t y, std::size_t x, double influence) {
+    Cell& cell = cells_[row_of_[y] * columns_ + column_of_[x]];
+    cell.sum += influence;
+    cell.n += 1;
+    cell.squares += influence * influence;
+  }
+
+  // The block size whose factor is largest at the lower end of its own uncertainty, 1 - sqrt(2 / blocks): small blocks
+  // miss long correlations, large ones are few. At least `fewest_blocks` are asked for.
+  [[nodiscard]] Correlation correlation();
+
+ private:
+  static constexpr double fewest_blocks = 8;
+  struct Cell {
+    double sum = 0;
+    double n = 0;
+    double squares = 0;
+  };
+  void coarsen();
+
+  std::size_t rows_ = 0;
+  std::size_t columns_ = 0;
+  std::vector<std::size_t> edges_;
+  std::vector<std::uint32_t> row_of_;
+  std::vector<std::uint32_t> column_of_;
+  std::vector<Cell> cells_;
+  std::vector<Cell> coarse_;
+};
+
+}  // namespace pyicg::detail
