@@ -83,9 +83,11 @@ def estimate_background(
     >>> abs(background.level - 100) < 3 * background.sem
     True
     """
-    for name, length in (("guard_px", guard_px), ("width_px", width_px)):
-        if length is not None and not 0 <= length < math.inf:
-            raise UnitError(f"{name} is {length}; expected 0 or more pixels, or nothing for the default")
+    frame = frame_parts(cal)
+    if policy not in POLICIES:
+        raise InputError(f"unknown background policy {policy!r}; expected one of {', '.join(POLICIES)}")
+    check_length(guard_px, "guard_px")
+    check_length(width_px, "width_px", positive=True)
     if policy == "surface":
         if signal is None:
             raise InputError('the background policy "surface" needs signal, the mask of the lesion it is taken under')
@@ -99,7 +101,7 @@ def estimate_background(
             left_out |= exclude
         return background_surface(cal, exclude=left_out).under(signal)
     found = _core.estimate_background(
-        *frame_parts(cal),
+        *frame,
         policy=policy,
         use=_as_bytes(mask, "mask"),
         exclude=_as_bytes(exclude, "exclude"),
@@ -182,9 +184,9 @@ def background_surface(cal: CalibratedFrame, *, exclude: BoolArray | None = None
     >>> round(pyicg.contrast(cal, signal=signal, background=pyicg.estimate_background(cal)).sbr.value, 1)
     1.9
     """
-    if isinstance(order, bool) or not isinstance(order, int):
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 0 <= order <= 3:
         raise InputError(f"order must be a whole number from 0 to 3, found {order!r}")
-    found = _core.BackgroundSurface(*frame_parts(cal), exclude=_as_bytes(exclude, "exclude"), order=order)
+    found = _core.BackgroundSurface(*frame_parts(cal), exclude=_as_bytes(exclude, "exclude"), order=int(order))
     return BackgroundSurface(
         level=found.level,
         sigma=found.sigma,
@@ -216,6 +218,16 @@ def check_region(region: Any, cal: CalibratedFrame, name: str) -> None:
         raise InputError(f"{name} is {region.shape}, the frame {cal.data.shape}; expected one shape")
 
 
+def check_length(length: float | None, name: str, *, positive: bool = False) -> None:
+    """Raise unless a length in pixels is a number that can be one; None is the default."""
+    if length is None:
+        return
+    if isinstance(length, bool) or not isinstance(length, int | float | np.integer | np.floating):
+        raise InputError(f"{name} must be a number of pixels, found {length!r}")
+    if not 0 <= length < math.inf or (positive and length == 0):
+        raise UnitError(f"{name} is {length}; expected {'more than 0' if positive else '0 or more'} pixels")
+
+
 def budget_of(parts: tuple[float, float, float, float]) -> UncertaintyBudget:
     """Build an `UncertaintyBudget` from what the core returns."""
     noise, *others = parts
@@ -234,11 +246,12 @@ def _region(signal: BoolArray) -> Any:
 def _around(signal: BoolArray, guard_px: float | None) -> npt.NDArray[np.bool_]:
     """Return the lesion and the free space around it."""
     _as_bytes(signal, "signal")
-    if signal.all() or not signal.any():
-        raise InputError("signal marks no pixel or all of them, so there is no lesion with a background around it")
+    if not signal.any():
+        raise InputError("signal marks no pixel, so there is no lesion to stay away from")
     guard = _core.default_guard_px(float(signal.sum())) if guard_px is None else guard_px
-    away = _core.distance_transform((~signal)[None].view(np.uint8), spacing=(1.0, 1.0, 1.0), threads=1)[0]
-    return np.asarray(away <= guard)
+    outside = np.ascontiguousarray(~signal)[None].view(np.uint8)
+    away = _core.distance_transform(outside, spacing=(1.0, 1.0, 1.0), threads=1)[0]
+    return np.asarray(away.astype(np.float64) <= guard)
 
 
 def _as_bytes(mask: BoolArray | None, name: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from pyicg import _core
-from pyicg.background import budget_of, frame_parts, region_bytes
+from pyicg.background import budget_of, check_length, frame_parts, region_bytes
 from pyicg.errors import InputError
 from pyicg.results import Background, BoolArray, CalibratedFrame, Contrast, Measurement
 
@@ -65,8 +65,12 @@ def contrast(cal: CalibratedFrame, *, signal: BoolArray, background: Background,
     >>> round(con.sbr.value, 2), con.sbr.reason
     (3.0, 'uncalibrated')
     """
+    frame = frame_parts(cal)
+    if placement_px is None:
+        raise InputError("placement_px must be a number of pixels, found None; 0 takes the region as exact")
+    check_length(placement_px, "placement_px")
     found = _core.contrast(
-        *frame_parts(cal),
+        *frame,
         signal=region_bytes(signal, "signal"),
         background=_plain(background),
         placement_px=placement_px,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pyicg.background import POLICIES, check_region, estimate_background
+from pyicg.background import POLICIES, check_region, estimate_background, frame_parts
 from pyicg.contrast import contrast
 from pyicg.results import Background, BoolArray, CalibratedFrame, Contrast, Measurement
 
@@ -107,6 +107,7 @@ def sensitivity_table(
     >>> 1 < table.spread < 1.1  # an even liver: every policy finds about the same
     True
     """
+    frame_parts(cal)
     for name, region in (("signal", signal), ("lesion", lesion), ("mask", mask), ("exclude", exclude)):
         if region is not None or name == "signal":
             check_region(region, cal, name)

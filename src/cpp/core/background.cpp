@@ -234,6 +234,19 @@ Selection select_background(const CalibratedView& frame, const BackgroundOptions
   return select_pixels(frame, options, ws);
 }
 
+std::size_t set_patches(const detail::Correlation& correlation, double variance, double pixels_per_value, double sigma,
+                        std::array<Patch, max_patches>& patches) {
+  for (std::size_t i = 0; i < correlation.n_scales; ++i) {
+    const auto& [values, found] = correlation.scales.at(i);
+    const double pixels = values * pixels_per_value;
+    const double between = variance * found.factor / pixels;
+    const double independent = sigma * sigma / pixels;
+    const bool seen = between * (1 - std::sqrt(2 / found.blocks)) > independent;
+    patches.at(i) = {pixels, seen ? std::sqrt(between - independent) : 0.0, found.blocks};
+  }
+  return correlation.n_scales;
+}
+
 void set_error(Background& b, const LevelError& known, double step) {
   const auto n = static_cast<double>(std::max<std::size_t>(b.n_pixels, 1));
   const double rounding = rounding_error(b.sigma, step);
@@ -247,15 +260,7 @@ void set_error(Background& b, const LevelError& known, double step) {
   b.effective_pixels = n / worst.factor;
   b.sigma_error = b.sigma * std::sqrt(known.spread_efficiency / (2 * std::max(b.effective_pixels - 1, 1.0)));
   const double value_variance = known.white * known.white * n / known.efficiency;
-  for (std::size_t i = 0; i < known.correlation.n_scales; ++i) {
-    const auto& [values, found] = known.correlation.scales.at(i);
-    const double pixels = values * known.pixels_per_value;
-    const double between = value_variance * found.factor / pixels;
-    const double independent = b.sigma * b.sigma / pixels;
-    const bool seen = between * (1 - std::sqrt(2 / found.blocks)) > independent;
-    b.patches.at(i) = {pixels, seen ? std::sqrt(between - independent) : 0.0, found.blocks};
-  }
-  b.n_patches = known.correlation.n_scales;
+  b.n_patches = set_patches(known.correlation, value_variance, known.pixels_per_value, b.sigma, b.patches);
   b.sem = u.total();
 }
 

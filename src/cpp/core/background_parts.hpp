@@ -70,6 +70,11 @@ struct LevelError {
 // Sets budget, sem, sigma_error, dof and effective_pixels of a background whose level, sigma and n_pixels are set.
 void set_error(Background& b, const LevelError& known, double step);
 
+// Fills Background::patches and returns how many there are. `variance` is that of a value times its pixels, `sigma`
+// that of a pixel.
+std::size_t set_patches(const detail::Correlation& correlation, double variance, double pixels_per_value, double sigma,
+                        std::array<Patch, max_patches>& patches);
+
 // The policy `mode` on the pixels selected. Without `lesion_excluded` the error allows for one that cannot be seen.
 Background mode_background(const CalibratedView& frame, const Selection& selection, bool lesion_excluded,
                            BackgroundWorkspace::Buffers& ws);

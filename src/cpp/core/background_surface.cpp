@@ -17,7 +17,11 @@ using Matrix = std::array<Vector, max_surface_terms>;
 
 constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double tukey_reach = 4.685;  // 95 % efficiency for a normal distribution (Holland and Welsch 1977)
-constexpr double tukey_efficiency = 0.95;
+// Of a normal distribution under these weights: variance of the fit over that of least squares, mean weight, and
+// weighted variance over variance.
+constexpr double tukey_variance = 1 / 0.95;
+constexpr double tukey_mean_weight = 0.9151;
+constexpr double tukey_narrowing = 0.8281;
 
 // Inverse of a symmetric positive definite matrix by Cholesky's decomposition; false: it is not one.
 bool invert(const Matrix& a, std::size_t n, Matrix& inverse) {
@@ -82,7 +86,7 @@ double robust_sigma(const std::vector<Point>& points, std::vector<float>& scratc
 
 // Weighted least squares with Tukey's weights until nothing changes. Returns false where the points do not determine
 // the surface.
-bool fit_order(std::vector<Point>& points, int order, Vector& coefficient, Matrix& inverse, double& sigma,
+bool fit_order(std::vector<Point>& points, int order, double least_sigma, Vector& coefficient, Matrix& inverse,
                std::vector<float>& scratch) {
   const std::size_t n = terms_of(order);
   for (int iteration = 0; iteration < 50; ++iteration) {
@@ -106,12 +110,12 @@ bool fit_order(std::vector<Point>& points, int order, Vector& coefficient, Matri
       coefficient[i] = next;
     }
     for (Point& p : points) p.residual = p.value - dot(p.basis, coefficient, n);
-    sigma = robust_sigma(points, scratch);
+    const double sigma = std::max(robust_sigma(points, scratch), least_sigma);
     for (Point& p : points) {
       const double u = p.residual / (tukey_reach * sigma);
-      p.weight = sigma > 0 ? (std::fabs(u) < 1 ? (1 - u * u) * (1 - u * u) : 0.0) : (p.residual == 0 ? 1.0 : 0.0);
+      p.weight = std::fabs(u) < 1 ? (1 - u * u) * (1 - u * u) : 0.0;
     }
-    if (sigma == 0 || change <= 1e-4 * sigma) break;
+    if (change <= 1e-4 * sigma) break;
   }
   return true;
 }
@@ -175,11 +179,13 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   // it.
   const double median = detail::median(ws.values);
   for (Point& p : points) p.residual = p.value - median;
-  double sigma = robust_sigma(points, ws.values);
-  for (Point& p : points) p.weight = sigma > 0 && std::fabs(p.residual) > tukey_reach * sigma ? 0.0 : 1.0;
+  // What is left of a surface without noise is the rounding of float means: no scale to judge tiles by.
+  const double least_sigma = std::max(1e-5 * std::fabs(median), 1e-30);
+  const double first_sigma = std::max(robust_sigma(points, ws.values), least_sigma);
+  for (Point& p : points) p.weight = std::fabs(p.residual) > tukey_reach * first_sigma ? 0.0 : 1.0;
   Matrix inverse{};
   for (int k = 0; k <= order; ++k) {
-    if (!fit_order(points, k, s.coefficient, inverse, sigma, ws.values)) {
+    if (!fit_order(points, k, least_sigma, s.coefficient, inverse, ws.values)) {
       s.reason = Reason::too_few_pixels;
       return s;
     }
@@ -188,6 +194,7 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   double n = 0;
   double within = 0;
   double noise = 0;
+  double squares = 0;
   ws.blocks.reset(ws.tiles.rows(), ws.tiles.columns(), 2);
   for (std::size_t i = 0; i < points.size(); ++i) {
     const double w = points[i].weight;
@@ -195,19 +202,23 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
     n += w * points[i].n;
     within += w * static_cast<double>(tiles[i].within);
     noise += w * static_cast<double>(tiles[i].noise);
+    squares += w * points[i].residual * points[i].residual;
     ws.blocks.add(tiles[i].row, tiles[i].column, w * points[i].n * points[i].residual);
   }
   const double per_tile = n / weights;
   within /= weights;
-  const detail::Inflation found = ws.blocks.correlation().worst;
-  s.sigma = std::sqrt(within + std::max(sigma * sigma - within / per_tile, 0.0));
+  const double between = squares / weights / tukey_narrowing;
+  const detail::Correlation correlation = ws.blocks.correlation();
+  const detail::Inflation& found = correlation.worst;
+  s.sigma = std::sqrt(within + std::max(between - within / per_tile, 0.0));
+  s.n_patches = set_patches(correlation, between * per_tile, per_tile, s.sigma, s.patches);
   s.noise_variance = noise / weights;
   s.n_pixels = static_cast<std::size_t>(std::lround(n));
   s.heterogeneity = 1 - 1 / found.factor;
   s.dof = std::max(found.blocks - static_cast<double>(s.terms()), 1.0);
   s.effective_pixels = n / found.factor;
   // Weights are in pixels, the scatter that of tiles.
-  const double scale = sigma * sigma * per_tile * found.factor / tukey_efficiency;
+  const double scale = between * per_tile * found.factor * tukey_mean_weight * tukey_variance;
   for (std::size_t i = 0; i < s.terms(); ++i) {
     for (std::size_t j = 0; j < s.terms(); ++j) s.covariance[i][j] = scale * inverse[i][j];
   }
@@ -254,6 +265,8 @@ Background background_under(const BackgroundSurface& surface, ImageView<const st
   b.sigma = surface.sigma;
   b.dof = surface.dof;
   b.effective_pixels = surface.effective_pixels;
+  b.patches = surface.patches;
+  b.n_patches = surface.n_patches;
   b.sigma_error = b.sigma * std::sqrt(1 / (2 * std::max(b.effective_pixels - 1, 1.0)));
   const double variance = quadratic(surface.covariance, mean, surface.terms());
   const double white = variance * (1 - surface.heterogeneity);

@@ -9,15 +9,16 @@
 namespace pyicg::detail {
 
 // Closed forms at 1 and 2 degrees of freedom; above, the expansion in 1/dof of Abramowitz and Stegun 26.7.5, good to
-// 1e-3 at 3 and 1e-5 from 10. Between 1 and 3 straight lines in 1/dof; infinity gives the normal distribution's.
+// 1e-3 at 4 and 1e-5 from 10. From 1 to 3, where Welch's degrees of freedom need not be whole, the logarithm is taken
+// as linear in 1/dof, good to 3 %. Infinity gives the normal distribution's.
 inline double student_975(double dof) {
   constexpr double t1 = 12.706204736432095;
   constexpr double t2 = 4.302652729911275;
   constexpr double t3 = 3.182446305284263;
   const double d = std::max(dof, 1.0);
   const double u = 1 / d;
-  if (d <= 2) return t2 + (t1 - t2) * (u - 1.0 / 2) / (1 - 1.0 / 2);
-  if (d <= 3) return t3 + (t2 - t3) * (u - 1.0 / 3) / (1.0 / 2 - 1.0 / 3);
+  if (d <= 2) return t2 * std::pow(t1 / t2, (u - 1.0 / 2) / (1 - 1.0 / 2));
+  if (d <= 3) return t3 * std::pow(t2 / t3, (u - 1.0 / 3) / (1.0 / 2 - 1.0 / 3));
   const double z = z95;
   const double z2 = z * z;
   const double g1 = z * (z2 + 1) / 4;

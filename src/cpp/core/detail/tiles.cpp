@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "blocks.hpp"
 #include "mode.hpp"
@@ -65,21 +66,29 @@ Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint
   const auto size = static_cast<double>(frame.data.size());
   const auto stride = static_cast<std::size_t>(std::max(std::sqrt(size / enough_values), 1.0));
 
-  // Differences of neighbours hold noise, but little of the scene.
-  const auto each_pair = [&](auto&& visit) {
-    for (std::size_t y = 0; y < height; y += stride) {
-      for (std::size_t x = 0; x < width; x += stride) {
-        if (selected[y * width + x] != usable) continue;
-        const auto v = static_cast<double>(frame.data(y, x));
-        if (x + 1 < width && selected[y * width + x + 1] == usable) visit(v, static_cast<double>(frame.data(y, x + 1)));
-        if (y + 1 < height && selected[(y + 1) * width + x] == usable)
-          visit(v, static_cast<double>(frame.data(y + 1, x)));
+  // A lattice from either end: the same pixels however the frame is turned.
+  const auto lattice = [stride](std::size_t length) {
+    std::vector<std::size_t> at;
+    for (std::size_t i = 0; i < length; i += stride) at.insert(at.end(), {i, length - 1 - i});
+    std::sort(at.begin(), at.end());
+    at.erase(std::unique(at.begin(), at.end()), at.end());
+    return at;
+  };
+  const std::vector<std::size_t> rows = lattice(height);
+  const std::vector<std::size_t> columns = lattice(width);
+  const auto is_usable = [&](std::size_t y, std::size_t x) {
+    return y < height && x < width && selected[y * width + x] == usable;
+  };
+  const auto each_usable = [&](auto&& visit) {
+    for (const std::size_t y : rows) {
+      for (const std::size_t x : columns) {
+        if (is_usable(y, x)) visit(y, x, static_cast<double>(frame.data(y, x)));
       }
     }
   };
   Prevalent found;
   scratch.clear();
-  each_pair([&](double a, double) { scratch.push_back(static_cast<float>(a)); });
+  each_usable([&](std::size_t, std::size_t, double v) { scratch.push_back(static_cast<float>(v)); });
   if (scratch.empty()) return found;
   const Densest densest = densest_interval(scratch);
   found.level = densest.centre;
@@ -87,10 +96,17 @@ Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint
   // A normal distribution holds a quarter of its values in 0.64 sigma: 5 widths reach 3.2 sigma.
   double squares = 0;
   double pairs = 0;
-  each_pair([&](double a, double b) {
-    if (std::fabs(a - densest.centre) > 5 * spread || std::fabs(b - densest.centre) > 5 * spread) return;
-    squares += (a - b) * (a - b);
-    pairs += 1;
+  const auto belongs = [&](double v) { return std::fabs(v - densest.centre) <= 5 * spread; };
+  each_usable([&](std::size_t y, std::size_t x, double v) {
+    if (!belongs(v)) return;
+    // Differences of neighbours hold noise, but little of the scene. Beyond the frame an index wraps to a large one.
+    for (const auto& [ny, nx] : {std::pair{y, x + 1}, {y, x - 1}, {y + 1, x}, {y - 1, x}}) {
+      if (!is_usable(ny, nx)) continue;
+      const auto other = static_cast<double>(frame.data(ny, nx));
+      if (!belongs(other)) continue;
+      squares += (v - other) * (v - other);
+      pairs += 1;
+    }
   });
   if (pairs > 0) found.noise = std::sqrt(squares / (2 * pairs));
   const double reach = std::max(6 * found.noise, 10 * spread);

@@ -28,6 +28,8 @@ struct BackgroundSurface {
   double dof = infinity;
   double effective_pixels = nan;
   std::size_t n_pixels = 0;
+  std::array<Patch, max_patches> patches{};
+  std::size_t n_patches = 0;
   Reason reason = Reason::none;
 
   [[nodiscard]] std::size_t terms() const;
