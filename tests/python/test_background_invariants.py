@@ -39,10 +39,6 @@ def test_thin_frames(shape: tuple[int, int]) -> None:
     signal = np.zeros(shape, bool)
     signal[0, 0] = True
     for policy in POLICIES:
-        if shape == (1, 1) and policy == "surface":
-            with pytest.raises(InputError, match="all of them"):
-                estimate(cal, policy, signal)
-            continue
         bg = estimate(cal, policy, signal)
         if shape == (1, 1) or policy in ("annulus", "surface"):  # a surface needs two directions, the ring 5 pixels
             assert bg.reason == "too_few_pixels"
@@ -148,7 +144,7 @@ def test_wrong_masks_are_refused(bad: Any) -> None:
 def test_policy_must_be_known_and_complete() -> None:
     cal = calibrated(np.random.default_rng(0).normal(LEVEL, 1, (40, 40)))
     nothing, everything = np.zeros((40, 40), bool), np.ones((40, 40), bool)
-    with pytest.raises(InputError, match=r'unknown background policy "median5"; expected mode'):
+    with pytest.raises(InputError, match=r'unknown background policy 'median5'; expected one of mode'):
         pyicg.estimate_background(cal, policy="median5")
     with pytest.raises(InputError, match="needs a mask"):
         pyicg.estimate_background(cal, policy="mask")

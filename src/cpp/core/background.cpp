@@ -97,6 +97,9 @@ constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double median_error = 1.2533141373155001;
 constexpr double mad_efficiency = 2.72;  // variance of 1.4826 MAD over that of the standard deviation
 
+// Whether a median or percentile is one of the grey levels that many pixels share.
+bool is_on_grid(std::size_t at_level, std::size_t n) { return at_level > std::max<std::size_t>(n / 100, 1); }
+
 Background median_background(const CalibratedView& frame, Buffers& ws) {
   collect_values(frame, ws);
   Background b;
@@ -114,13 +117,19 @@ Background median_background(const CalibratedView& frame, Buffers& ws) {
     std::erase_if(ws.values, [&](float v) { return std::fabs(static_cast<double>(v) - b.level) > 3 * b.sigma; });
   }
   b.n_pixels = ws.values.size();
+  std::size_t at_level = 0;
   const detail::Correlation found = blocked(frame, ws, [&](double v) {
+    at_level += v == b.level;
     if (v < lo || v > hi || v == b.level) return 0.0;
     return v > b.level ? 1.0 : -1.0;
   });
   set_error(b,
-            {median_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)), mean_noise(frame, ws, lo, hi), found,
-             median_error * median_error, mad_efficiency},
+            {.white = median_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
+             .noise_variance = mean_noise(frame, ws, lo, hi),
+             .correlation = found,
+             .efficiency = median_error * median_error,
+             .on_grid = is_on_grid(at_level, b.n_pixels),
+             .spread_efficiency = mad_efficiency},
             frame.step);
   return b;
 }
@@ -136,10 +145,18 @@ Background percentile_background(const CalibratedView& frame, Buffers& ws) {
   b.level = detail::quantile(ws.values, q);
   b.sigma = (b.level - detail::quantile(ws.values, 0.05)) / 0.9704;
   b.n_pixels = ws.values.size();
-  const detail::Correlation found = blocked(frame, ws, [&](double v) { return v < b.level ? q - 1 : q; });
+  std::size_t at_level = 0;
+  const detail::Correlation found = blocked(frame, ws, [&](double v) {
+    at_level += v == b.level;
+    return v < b.level ? q - 1 : q;
+  });
   set_error(b,
-            {quantile_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
-             mean_noise(frame, ws, -infinity, infinity), found, 1, quantile_error * quantile_error, spread_efficiency},
+            {.white = quantile_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
+             .noise_variance = mean_noise(frame, ws, -infinity, infinity),
+             .correlation = found,
+             .efficiency = quantile_error * quantile_error,
+             .on_grid = is_on_grid(at_level, b.n_pixels),
+             .spread_efficiency = spread_efficiency},
             frame.step);
   return b;
 }
@@ -152,7 +169,10 @@ Background mean_background(const CalibratedView& frame, Buffers& ws) {
   b.sigma = m.sd;
   b.n_pixels = m.n;
   const detail::Correlation found = blocked(frame, ws, [&](double v) { return v - m.mean; });
-  set_error(b, {m.sd / std::sqrt(static_cast<double>(m.n)), mean_noise(frame, ws, -infinity, infinity), found},
+  set_error(b,
+            {.white = m.sd / std::sqrt(static_cast<double>(m.n)),
+             .noise_variance = mean_noise(frame, ws, -infinity, infinity),
+             .correlation = found},
             frame.step);
   return b;
 }
@@ -249,7 +269,7 @@ std::size_t set_patches(const detail::Correlation& correlation, double variance,
 
 void set_error(Background& b, const LevelError& known, double step) {
   const auto n = static_cast<double>(std::max<std::size_t>(b.n_pixels, 1));
-  const double rounding = rounding_error(b.sigma, step);
+  const double rounding = known.on_grid ? step / std::sqrt(12.0) : rounding_error(b.sigma, step);
   const double noise = std::sqrt(known.efficiency * known.noise_variance / n);  // NaN where unknown
   UncertaintyBudget& u = b.budget;
   u.pixel_noise = std::isnan(noise) && rounding == 0 ? nan : std::hypot(std::isnan(noise) ? 0.0 : noise, rounding);

@@ -89,7 +89,12 @@ Background mode_of_tiles(const CalibratedView& frame, std::size_t edge, const de
   if (peak.between < 0.8 * h2) peak.between /= 1 - peak.between / h2;
   const bool enough = peak.weights >= static_cast<double>(min_background_pixels);
   b.sigma = enough ? peak.sigma() : mode.sigma;
-  set_error(b, {mode.sigma * std::sqrt(mode.efficiency / mode.held), peak.noise, found, per_tile, mode.efficiency},
+  set_error(b,
+            {.white = mode.sigma * std::sqrt(mode.efficiency / mode.held),
+             .noise_variance = peak.noise,
+             .correlation = found,
+             .pixels_per_value = per_tile,
+             .efficiency = mode.efficiency},
             frame.step);
   return b;
 }
@@ -131,7 +136,11 @@ Background mode_of_surroundings(const CalibratedView& frame, std::size_t window,
   b.level = peak.level;
   b.n_pixels = static_cast<std::size_t>(std::lround(n));
   b.sigma = peak.sigma();
-  set_error(b, {std::sqrt(std::max(peak.between, 0.0) / kept), peak.noise, ws.blocks.correlation(), n / kept},
+  set_error(b,
+            {.white = std::sqrt(std::max(peak.between, 0.0) / kept),
+             .noise_variance = peak.noise,
+             .correlation = ws.blocks.correlation(),
+             .pixels_per_value = n / kept},
             frame.step);
   if (lesion_may_hide) {
     b.budget.heterogeneity = std::hypot(b.budget.heterogeneity, hidden_lesion * mode.sigma);
