@@ -144,7 +144,7 @@ def test_wrong_masks_are_refused(bad: Any) -> None:
 def test_policy_must_be_known_and_complete() -> None:
     cal = calibrated(np.random.default_rng(0).normal(LEVEL, 1, (40, 40)))
     nothing, everything = np.zeros((40, 40), bool), np.ones((40, 40), bool)
-    with pytest.raises(InputError, match=r'unknown background policy 'median5'; expected one of mode'):
+    with pytest.raises(InputError, match=r"unknown background policy 'median5'; expected one of mode"):
         pyicg.estimate_background(cal, policy="median5")
     with pytest.raises(InputError, match="needs a mask"):
         pyicg.estimate_background(cal, policy="mask")

@@ -293,7 +293,7 @@ def test_wrong_signals_are_refused(bad: Any) -> None:
 @pytest.mark.parametrize("placement_px", [-1.0, -1e-9, math.nan, math.inf])
 def test_placement_that_is_no_length(placement_px: float) -> None:
     data, signal = lesion()
-    with pytest.raises(UnitError, match="placement_px is .*; expected 0 or more pixels"):
+    with pytest.raises(UnitError, match=r"placement_px is .*; expected 0 or more pixels"):
         pyicg.contrast(calibrated(data), signal=signal, background=pair(1.0), placement_px=placement_px)
 
 
