@@ -85,7 +85,8 @@ def build(score: Scored) -> tuple[bytes, str]:
     )
     caption = f"Signal-to-background ratio with its 95 % interval in each {name}; below it, what limits the {name}."
     if curve is not None:
-        used = sum(not reasons for reasons in curve.left_out)
-        caption += f" The smoothed curve rests on {used} of {len(score.frames)} frames; rules left out the others."
+        used, total = sum(not reasons for reasons in curve.left_out), len(score.frames)
+        others = "no rule left one out" if used == total else "rules left out the others"
+        caption += f" The smoothed curve rests on {used} of {total} frames; {others}."
     pictures.append(html.Picture(f"All {name}s", caption, series))
     return overlay, html.render(score, pictures=pictures, sensitivity=sensitivity.section(score))
