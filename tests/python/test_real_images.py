@@ -198,3 +198,18 @@ def test_plant_against_its_mask(shared_data: Path) -> None:
     level = score.background.level + 0.5 * (float(np.median(cal.data[mask])) - score.background.level)
     plants = cal.data > level
     assert 2 * (plants & mask).sum() / (plants.sum() + mask.sum()) >= 0.97
+
+
+@pytest.mark.parametrize("name", ["min", "max"])
+def test_no_policy_gives_a_number_over_a_background_that_was_cut_off(shared_data: Path, name: str) -> None:
+    frame, mask = plant(shared_data, name), plant(shared_data, "MASK") > 0
+    cal = pyicg.calibrate(frame, plant_profile(shared_data))
+    table = pyicg.sensitivity_table(cal, signal=mask, mask=~mask)
+    assert [row.policy for row in table.rows] == list(pyicg.background.POLICIES)
+    assert table["percentile"].background.level < 0
+    for row in table.rows:
+        con = row.contrast
+        for ratio in (con.sbr, con.weber, con.michelson):
+            assert math.isnan(ratio.value)
+        for figure in (con.sbr, con.weber, con.michelson, con.sbr_raw, con.cnr, con.cvr, con.background_level):
+            assert figure.reason == "background_not_resolved"

@@ -308,6 +308,9 @@ Contrast contrast(const RegionStats& region, const Background& background, doubl
       m->reason = Reason::saturated_lower_bound;
     }
   }
+  if (background.reason != Reason::none) {
+    for (Measurement* m : {&c.sbr_raw, &c.cnr, &c.cvr, &c.background_level}) m->reason = background.reason;
+  }
   return c;
 }
 
