@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,7 @@ def estimate_background(
         guard_px=math.nan if guard_px is None else guard_px,
         width_px=math.nan if width_px is None else width_px,
     )
-    return background_of(found, policy)
+    return of_frame(background_of(found, policy), cal)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +136,11 @@ class BackgroundSurface:
     unit: str
     reason: str | None
     _core: Any = field(repr=False)
+    _frame: CalibratedFrame = field(repr=False)
 
     def under(self, signal: BoolArray) -> Background:
         """Return the background that a region (H, W) has under itself: the mean of the surface over its pixels."""
-        return background_of(self._core.under(_region(signal)), "surface")
+        return of_frame(background_of(self._core.under(_region(signal)), "surface"), self._frame)
 
 
 def background_surface(cal: CalibratedFrame, *, exclude: BoolArray | None = None, order: int = 2) -> BackgroundSurface:
@@ -194,6 +195,7 @@ def background_surface(cal: CalibratedFrame, *, exclude: BoolArray | None = None
         unit=cal.unit,
         reason=found.reason,
         _core=found,
+        _frame=cal,
     )
 
 
@@ -232,6 +234,32 @@ def budget_of(parts: tuple[float, float, float, float]) -> UncertaintyBudget:
     """Build an `UncertaintyBudget` from what the core returns."""
     noise, *others = parts
     return UncertaintyBudget(None if math.isnan(noise) else noise, *others)
+
+
+def of_frame(background: Background, cal: CalibratedFrame) -> Background:
+    """Note the frame that a background was found in."""
+    height, width = cal.data.shape
+    return replace(background, unit=cal.unit, shape=(height, width), profile_digest=cal.profile_digest)
+
+
+def check_background(background: Any, cal: CalibratedFrame) -> None:
+    """Raise unless a background may be compared with a frame: same unit, shape and profile, as far as known."""
+    if not isinstance(background, Background):
+        raise InputError(
+            f"background must be a Background, found {type(background).__name__}; pyicg.estimate_background makes one"
+        )
+    if background.unit and background.unit != cal.unit:
+        raise UnitError(f"the background is in {background.unit}, the frame in {cal.unit}; estimate it on this frame")
+    if background.shape is not None and background.shape != cal.data.shape:
+        raise InputError(
+            f"the background was found in a frame of {background.shape}, this one is {cal.data.shape}; estimate it on "
+            "this frame"
+        )
+    if background.profile_digest and cal.profile_digest and background.profile_digest != cal.profile_digest:
+        raise InputError(
+            f"the background was found with profile {background.profile_digest[:12]}, the frame was calibrated with "
+            f"{cal.profile_digest[:12]}; calibrate both with one profile"
+        )
 
 
 def background_of(found: Mapping[str, Any], policy: str) -> Background:

@@ -76,6 +76,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_MOTION_BLUR
         PYICG_REASON_GLARE
         PYICG_REASON_OUTSIDE_SERIES
+        PYICG_REASON_SIGNAL_CUT_OFF
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8

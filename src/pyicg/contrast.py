@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from pyicg import _core
-from pyicg.background import budget_of, check_length, frame_parts, region_bytes
+from pyicg.background import budget_of, check_background, check_length, frame_parts, region_bytes
 from pyicg.errors import InputError
 from pyicg.results import Background, BoolArray, CalibratedFrame, Contrast, Measurement
 
@@ -66,6 +66,7 @@ def contrast(cal: CalibratedFrame, *, signal: BoolArray, background: Background,
     (3.0, 'uncalibrated')
     """
     frame = frame_parts(cal)
+    check_background(background, cal)
     if placement_px is None:
         raise InputError("placement_px must be a number of pixels, found None; 0 takes the region as exact")
     check_length(placement_px, "placement_px")
@@ -93,10 +94,6 @@ def contrast_of(found: Mapping[str, Any]) -> Contrast:
 
 def _plain(background: Background) -> dict[str, Any]:
     """Turn a background into what the core takes."""
-    if not isinstance(background, Background):
-        raise InputError(
-            f"background must be a Background, found {type(background).__name__}; pyicg.estimate_background makes one"
-        )
     budget = background.budget
     parts = None if budget is None else tuple(math.nan if p is None else p for p in asdict(budget).values())
     return {**{f.name: getattr(background, f.name) for f in fields(background)}, "budget": parts,

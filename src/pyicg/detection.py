@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Target:
     mean, sd : float
         Mean and standard deviation of the well's pixels, in any unit.
     n : int or None
-        Number of pixels; None when it is not known, and then the sampling error is not known either.
+        Number of pixels, 2 or more; None when it is not known, and then the sampling error is not known either.
     """
 
     value: float
@@ -67,8 +68,8 @@ def series(
     Raises
     ------
     InputError
-        Fewer than 2 targets, values that are not positive (depths: negative), masks of another shape or dtype, or a
-        pixel in two regions.
+        Fewer than 2 targets, values that are no numbers or not positive (depths: negative), masks of another shape or
+        dtype, or a pixel in two regions.
 
     Examples
     --------
@@ -134,8 +135,8 @@ def series_from_summary(targets: Sequence[Target], control: Target, *, quantity:
     Raises
     ------
     InputError
-        Fewer than 2 targets, values that are not positive (depths: negative) or given twice, a mean that is not finite,
-        a negative standard deviation, or fewer than 2 pixels.
+        Fewer than 2 targets, values that are no numbers, not positive (depths: negative) or given twice, a mean that is
+        not finite, a negative standard deviation, or a number of pixels that is not whole or under 2.
 
     Examples
     --------
@@ -146,14 +147,21 @@ def series_from_summary(targets: Sequence[Target], control: Target, *, quantity:
     [3.99, 1.29]
     """
     for target in (control, *targets):
-        if not math.isfinite(target.mean) or not 0 <= target.sd < math.inf:
-            raise InputError(f"{target} needs a finite mean and a standard deviation of 0 or more")
-        if target.n is not None and target.n < 2:
+        if not _is_finite(target.mean) or not _is_finite(target.sd) or target.sd < 0:
+            raise InputError(f"{target} needs a finite mean and a standard deviation of 0 or more, both numbers")
+        if target.n is None:
+            continue
+        if not isinstance(target.n, Integral) or isinstance(target.n, bool):
+            raise InputError(
+                f"{target} has n={target.n!r}; expected a whole number of pixels, 2 or more: give n=None where it is "
+                "not known"
+            )
+        if target.n < 2:
             raise InputError(f"{target} has fewer than 2 pixels: give n=None where the number is not known")
+    values = _ordered([target.value for target in targets], quantity)
     by_value = {target.value: target for target in targets}
-    if len(by_value) < len(targets):
+    if len(by_value) < len(values):
         raise InputError("two targets have the same value: pool them, or give each its own")
-    values = _ordered(by_value, quantity)
     dof = min((target.n for target in (control, *targets) if target.n is not None), default=2) - 1
     cover = t975(dof)
 
@@ -184,7 +192,11 @@ def series_from_summary(targets: Sequence[Target], control: Target, *, quantity:
     )
 
 
-def _ordered(values: Mapping[float, object], quantity: Quantity) -> tuple[float, ...]:
+def _is_finite(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _ordered(values: Collection[float], quantity: Quantity) -> tuple[float, ...]:
     """Return the values from the strongest target to the weakest."""
     if quantity not in ("concentration_nm", "depth_mm"):
         raise InputError(f"quantity is {quantity!r}, expected 'concentration_nm' or 'depth_mm'")
@@ -192,6 +204,7 @@ def _ordered(values: Mapping[float, object], quantity: Quantity) -> tuple[float,
         raise InputError(f"found {len(values)} targets, expected at least 2 beside the control")
     depths = quantity == "depth_mm"
     for value in values:
-        if not math.isfinite(value) or value < 0 or (value == 0 and not depths):
-            raise InputError(f"a target has the value {value!r}, expected {'0 or more mm' if depths else 'nM above 0'}")
+        if not _is_finite(value) or value < 0 or (value == 0 and not depths):
+            expected = "0 or more mm" if depths else "nM above 0"
+            raise InputError(f"a target has the value {value!r}, expected {expected}, as a number such as 2.5")
     return tuple(sorted(values, reverse=not depths))

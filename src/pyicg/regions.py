@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -54,8 +55,8 @@ def circle(
     Raises
     ------
     InputError
-        The circle lies in part (unless `clip`) or wholly outside the frame, holds no pixel's centre, or has no
-        positive radius.
+        The circle lies in part (unless `clip`) or wholly outside the frame, holds no pixel's centre, or its centre or
+        radius are not numbers, the radius positive.
 
     Examples
     --------
@@ -67,11 +68,15 @@ def circle(
      [0 0 1 1 1 0 0]
      [0 0 0 1 0 0 0]]
     """
-    if not (radius_px > 0 and math.isfinite(radius_px)):
-        raise InputError(f"radius_px is {radius_px}; expected a positive number of pixels")
-    if len(centre_px) != 2:
-        raise InputError(f"centre_px is {centre_px}; expected (y, x)")
-    runs = _oval_runs((float(centre_px[0]), float(centre_px[1])), (float(radius_px), float(radius_px)), "the circle")
+    if not (_is_number(radius_px) and 0 < radius_px < math.inf):
+        raise InputError(f"radius_px is {radius_px!r}; expected a positive number of pixels, such as 12.5")
+    try:
+        centre = [centre_px[place] for place in range(len(centre_px))]
+    except (TypeError, LookupError):  # no sequence
+        centre = []
+    if len(centre) != 2 or not all(_is_number(part) for part in centre):
+        raise InputError(f"centre_px is {centre_px!r}; expected (y, x): two numbers of pixels, such as (40, 52.5)")
+    runs = _oval_runs((float(centre[0]), float(centre[1])), (float(radius_px), float(radius_px)), "the circle")
     return _mask(runs, shape, clip=clip, what="the circle")
 
 
@@ -151,7 +156,7 @@ def read_rois(
     InputError
         The file is missing, damaged or no ROI file; a ROI has no area (line, point, angle, text), follows a spline or
         curves, lies in part (unless `clip`) or wholly outside the frame, or holds no pixel's centre; two ROIs share a
-        name; no ROI belongs to `frame`.
+        name; `frame` is no whole number from 0 on, or no ROI belongs to it.
 
     Notes
     -----
@@ -180,10 +185,10 @@ def read_rois(
 
     file = os.fspath(path)
     size = _frame_shape(shape)
+    if frame is not None and (not isinstance(frame, Integral) or isinstance(frame, bool) or frame < 0):
+        raise InputError(f"frame is {frame!r}; expected a whole number, 0 or more: frames are counted from 0")
     outlines = read_outlines(file)
     if frame is not None:
-        if frame < 0:
-            raise InputError(f"frame is {frame}; expected 0 or more: frames are counted from 0")
         chosen = [outline for outline in outlines if outline.frame in (None, frame)]
         if not chosen:
             told = sorted({outline.frame for outline in outlines if outline.frame is not None})
@@ -294,6 +299,10 @@ def _of_lesions(segmentation: RimSegmentation, mask: BoolArray, label: int | Non
 
 def _on(frame: int | None) -> str:
     return "every frame" if frame is None else f"frame {frame}"
+
+
+def _is_number(part: object) -> bool:
+    return isinstance(part, Real) and not isinstance(part, bool)
 
 
 def _frame_shape(shape: tuple[int, int]) -> tuple[int, int]:

@@ -202,6 +202,8 @@ class Background:
     patches : tuple of (float, float, float)
         How much the level differs from place to place: size of a patch in pixels, standard deviation between patches
         beyond that of as many independent pixels, and how many patches there are.
+    unit, shape, profile_digest : str, tuple of int or None, str
+        Of the frame it was found in; `contrast` refuses another. Empty for a background stated by hand.
     """
 
     level: float
@@ -216,6 +218,9 @@ class Background:
     effective_pixels: float = math.nan
     sigma_error: float = math.nan
     patches: tuple[tuple[float, float, float], ...] = ()
+    unit: str = ""
+    shape: tuple[int, int] | None = None
+    profile_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyicg import _core
-from pyicg.background import estimate_background
+from pyicg.background import check_background, estimate_background
 from pyicg.errors import UnitError
 from pyicg.results import Background, CalibratedFrame, Lesion, Measurement, RejectedRegion, RimSegmentation
 
@@ -80,6 +80,7 @@ def segment_rim(
     check_pixel_size(pixel_size_mm)
     if background is None:
         background = estimate_background(cal)
+    check_background(background, cal)
     size = math.nan if pixel_size_mm is None else float(pixel_size_mm)
     rim_mask, core_mask, labels, lesions, rejected = _core.segment_rim(
         cal.data,

@@ -90,7 +90,8 @@ class Scorer:
         self.profile = profile
         self.sbr_cut = sbr_cut
         self.maps: Mapping[str, npt.NDArray[Any]] = {}
-        self._shape = tuple(shape)
+        height, width = shape
+        self._shape = (height, width)
         self._dtype = np.dtype(dtype)
         self._outputs = tuple(name for name in outputs if name != "metrics")
         self._core = _core.Scorer(
@@ -159,7 +160,12 @@ class Scorer:
         return FrameScore(
             index=index,
             unit="DN" if math.isnan(found["exposure_ms"]) else "DN/ms",
-            background=background_of(found["background"], "mode"),
+            background=replace(
+                background_of(found["background"], "mode"),
+                unit="DN" if math.isnan(found["exposure_ms"]) else "DN/ms",
+                shape=self._shape,
+                profile_digest=self.profile.digest,
+            ),
             contrast=contrast_of(found["contrast"]),
             fluorescent=found["fluorescent"],
             sbr_cut=self.sbr_cut,

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from pyicg.background import POLICIES, check_region, estimate_background, frame_parts
 from pyicg.contrast import contrast
 from pyicg.results import Background, BoolArray, CalibratedFrame, Contrast, Measurement
@@ -32,10 +34,14 @@ class SensitivityTable:
         One per policy, ``mode`` first.
     unit : str
         Unit of the levels.
+    signal_pixels, frame_pixels : int
+        Pixels that T is the mean of, and of the frame.
     """
 
     rows: tuple[PolicyRow, ...]
     unit: str
+    signal_pixels: int = 0
+    frame_pixels: int = 0
 
     @property
     def spread(self) -> float:
@@ -125,7 +131,7 @@ def sensitivity_table(
             background = estimate_background(cal, policy=policy, exclude=left_out)
         found = contrast(cal, signal=signal, background=background, placement_px=placement_px)
         rows.append(PolicyRow(policy, background, found))
-    return SensitivityTable(tuple(rows), cal.unit)
+    return SensitivityTable(tuple(rows), cal.unit, int(np.count_nonzero(signal)), signal.size)
 
 
 def _record(row: PolicyRow) -> dict[str, Any]:

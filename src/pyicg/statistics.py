@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -92,8 +93,8 @@ def region_statistics(
     Raises
     ------
     InputError
-        A region of another shape or dtype, a percentage outside 0 to 100, fewer than one thread, or a frame of 2^32
-        pixels or more.
+        A region of another shape or dtype, a percentage that is no number from 0 to 100, threads that are no whole
+        number from 1 on, or a frame of 2^32 pixels or more.
 
     Notes
     -----
@@ -115,15 +116,21 @@ def region_statistics(
     if region is not None and (not isinstance(region, np.ndarray) or region.dtype != np.bool_):
         kind = f"{region.dtype} array" if isinstance(region, np.ndarray) else type(region).__name__
         raise InputError(f"region must be a bool array (True = use), found {kind}; write region.astype(bool)")
-    if threads < 1:
-        raise InputError(f"threads must be at least 1, found {threads}")
-    wanted = tuple(percentiles)
+    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
+        raise InputError(f"threads must be at least 1 and a whole number, found {threads!r}; pass threads=1 or more")
+    try:
+        wanted = tuple(percentiles)
+    except TypeError as error:
+        raise InputError(f"percentiles is {percentiles!r}; expected percentages, such as (5, 50, 95)") from error
+    for percentage in wanted:
+        if not isinstance(percentage, Real) or isinstance(percentage, bool):
+            raise InputError(f"percentiles hold {percentage!r}; expected numbers from 0 to 100, such as (5, 50, 95)")
     found = _core.region_statistics(
         cal.data,
         cal.mask,
         region=None if region is None else region.view(np.uint8),
         percentiles=[float(percentage) for percentage in wanted],
-        threads=threads,
+        threads=int(threads),
     )
     values = dict(zip(wanted, found.pop("percentiles"), strict=True))
     reason = "too_few_pixels" if math.isnan(found["sd"]) else None

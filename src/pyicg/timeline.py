@@ -29,6 +29,7 @@ _WINDOWS = 24
 _ROWS = 512  # of smoother matrices held at a time, and frames that judge a window in long series
 _LUCK = 0.2  # chance that scatter by luck alone looks smaller than the frames say
 _ALONE = 0.99  # of its own weight in the curve: a frame that nothing near it checks
+_FAR = 1e3  # windows, beyond which a weight is zero anyway
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +154,8 @@ def sbr_curve(
     Returns
     -------
     SbrCurve
-        In the order of `frames`. With fewer than four frames left nothing is smoothed: the curve is the frames' own
-        values with their own intervals.
+        In the order of `frames`. With fewer than four frames left, or a `window` far below the distance of the frames
+        (under about 0.3 of it), nothing is smoothed: the curve is the frames' own values with their own intervals.
 
     Raises
     ------
@@ -165,8 +166,11 @@ def sbr_curve(
     -----
     Local linear regression with a Gaussian kernel (Fan and Gijbels 1996), each frame weighted by the reciprocal of its
     variance. Variances are the frames' own plus, where residuals scatter more than they say, one extra variance for
-    all; its band uses Student's t. Where residuals scatter less (by the 20 % point of chi-squared), the rest of the
-    frames' variance is taken as common to all frames.
+    all; its band uses Student's t. The extra variance is the smaller of two estimates: from residuals about the curve,
+    and from those of each frame about the straight line through its two neighbours (Gasser, Sroka and Jennen-Steinmetz
+    1986), which hold less of the curve's own bending. At left-out frames, where the curve itself runs straight between
+    neighbours, the band takes the larger one. Where residuals scatter less (by the 20 % point of chi-squared), the rest
+    of the frames' variance is taken as common to all frames.
 
     Examples
     --------
@@ -194,15 +198,19 @@ def sbr_curve(
     used = order[[not left_out[i] for i in order]]
     smooth, band = np.full(len(times), np.nan), np.full((len(times), 2), np.nan)
     width, extra, common = math.nan, 0.0, 0.0
-    if len(used) < _FEW_FRAMES:
+    fit = _Series(times[used], sbr[used], np.maximum(sigma[used], 1e-9 * np.abs(sbr[used])))
+    if len(used) < _FEW_FRAMES or (window is not None and fit.own_weights(window).min() > _ALONE):
         smooth[used], band[used] = sbr[used], ci[used]
     else:
-        spread = np.maximum(sigma[used], 1e-9 * np.abs(sbr[used]))
-        fit = _Series(times[used], sbr[used], spread)
         best = fit.best_window() if window is None else window
         width = _UNDERSMOOTH * best if window is None else window
         extra, common, dof = fit.scatter(best)
         smooth, half = fit.curve(times, width, extra=extra, common=common, dof=dof)
+        # At left-out frames the larger scatter stays: it holds what a straight run across the gap cuts off.
+        local, local_dof = fit.local_scatter()
+        if local < extra:
+            extra = local
+            smooth[used], half[used] = fit.curve(times[used], width, extra=extra, common=common, dof=local_dof)
         band = np.stack([smooth - half, smooth + half], axis=1)
     return SbrCurve(
         times=times,
@@ -263,11 +271,11 @@ class _Series:
 
     def __init__(self, times: _Reals, values: _Reals, sigma: _Reals) -> None:
         self.times, self.values, self.variance = times, values, sigma**2
-        self.judges = np.arange(0, len(times), -(-len(times) // _ROWS))
+        self.judges = np.arange(0, len(times), max(1, -(-len(times) // _ROWS)))
 
     def matrix(self, at: _Reals, window: float, variance: _Reals) -> _Reals:
         """Rows of weights: the curve at the times `at` is ``matrix @ values``; NaN where no value is near."""
-        d = (self.times[None, :] - at[:, None]) / window
+        d = np.clip(self.times[None, :] - at[:, None], -_FAR * window, _FAR * window) / window
         k = np.exp(-0.5 * d**2) * (variance.min() / variance)[None, :]
         s0, s1, s2 = (np.sum(k * d**power, axis=1, keepdims=True) for power in (0, 1, 2))
         determinant = s0 * s2 - s1**2
@@ -275,6 +283,12 @@ class _Series:
             line = k * (s2 - s1 * d) / determinant
             # A value that stands alone knows no slope.
             weights: _Reals = np.where(determinant > 1e-9 * s0**2, line, k / np.where(s0 > 1e-12, s0, np.nan))
+        return weights
+
+    def own_weights(self, window: float) -> _Reals:
+        """Return the weight that values which judge a window have in the curve at their own times."""
+        rows = self.judges
+        weights: _Reals = self.matrix(self.times[rows], window, self.variance)[np.arange(len(rows)), rows]
         return weights
 
     def best_window(self) -> float:
@@ -309,6 +323,24 @@ class _Series:
         dof = max(1.0, float(np.sum(rest**2)))
         shown = squares / known * dof / float(chi2.ppf(_LUCK, dof)) if extra == 0 else 1.0
         return extra, max(0.0, 1.0 - shown), dof
+
+    def local_scatter(self) -> tuple[float, float]:
+        """Return the extra variance by residuals about the line through both neighbours, and degrees of freedom."""
+        t, v = self.times, self.variance
+        before = (t[2:] - t[1:-1]) / (t[2:] - t[:-2])
+        after = 1 - before
+        squares = (before * self.values[:-2] + after * self.values[2:] - self.values[1:-1]) ** 2
+        known = before**2 * v[:-2] + after**2 * v[2:] + v[1:-1]
+        gain = before**2 + after**2 + 1  # variance of a residual when that of every value is 1
+        extra = 0.0
+        for _ in range(5):
+            weights = 1 / (known + gain * extra)
+            extra = max(0.0, float(weights @ (squares - known)) / float(weights @ gain))
+        # Residuals of neighbours share values; equally spaced, 35 of them tell as much as 18 that share none.
+        next_one = (before[1:] + after[:-1]) ** 2 / (gain[1:] * gain[:-1])
+        next_but_one = (after[:-2] * before[2:]) ** 2 / (gain[:-2] * gain[2:])
+        shared = float(np.sum(next_one) + np.sum(next_but_one))
+        return extra, max(1.0, len(gain) ** 2 / (len(gain) + 2 * shared))
 
     def curve(self, at: _Reals, window: float, *, extra: float, common: float, dof: float) -> tuple[_Reals, _Reals]:
         """Return the curve at the times `at`, and half the width of its band."""

@@ -73,7 +73,8 @@ def test_whole_grey_levels(sigma: float) -> None:
 def test_constant_image() -> None:
     bg = pyicg.estimate_background(calibrated(np.full((9, 9), 7.25)))
     exact = UncertaintyBudget(None, 0.0, 0.0, 0.0)
-    assert replace(bg, dof=math.inf, effective_pixels=math.inf, sigma_error=0.0) == (
+    assert (bg.unit, bg.shape) == ("DN", (9, 9))
+    assert replace(bg, dof=math.inf, effective_pixels=math.inf, sigma_error=0.0, unit="", shape=None) == (
         Background(7.25, 0.0, 0.0, 81, "mode", None, False, exact, math.inf, math.inf, 0.0)
     )
     assert bg.sigma_error == 0.0

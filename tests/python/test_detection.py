@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pyicg
-from pyicg import CalibratedFrame, CameraProfile, Measurement
+from pyicg import CalibratedFrame, CameraProfile, InputError, Measurement
 from pyicg.detection import Series, Target, series, series_from_summary
 
 # QUEL Imaging, quel-qal documentation (CC BY 4.0): mean and standard deviation of each well, and its CNR. The number of
@@ -329,6 +330,10 @@ def test_series_refuses() -> None:
         series(cal, regions={10.0: masks[0], 0.0: masks[1]}, control=masks[2])
     with pytest.raises(ValueError, match="'depth_mm'"):
         series(cal, regions={10.0: masks[0], 3.0: masks[1]}, control=masks[2], quantity="nM")  # type: ignore[arg-type]
+    keys: tuple[Any, ...] = ("10", True, None)
+    for key in keys:
+        with pytest.raises(InputError, match=rf"the value {key!r}, expected nM above 0, as a number"):
+            series(cal, regions={3.0: masks[0], key: masks[1]}, control=masks[2])
 
 
 @pytest.mark.parametrize(
@@ -346,6 +351,36 @@ def test_series_refuses() -> None:
 def test_series_from_summary_refuses(targets: list[Target], control: Target, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         series_from_summary(targets, control, quantity="depth_mm")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"n": 10.5}, r"n=10\.5; expected a whole number of pixels, 2 or more"),
+        ({"n": 10.0}, r"n=10\.0; expected a whole number"),
+        ({"n": True}, "n=True; expected a whole number"),
+        ({"n": "10"}, "n='10'; expected a whole number"),
+        ({"mean": "3"}, "needs a finite mean .* both numbers"),
+        ({"sd": None}, "needs a finite mean .* both numbers"),
+        ({"value": "3"}, "the value '3', expected 0 or more mm, as a number"),
+        ({"value": [3]}, r"the value \[3\], expected 0 or more mm"),
+    ],
+)
+def test_target_of_another_kind(changed: dict[str, Any], message: str) -> None:
+    fields: dict[str, Any] = {"value": 3.0, "mean": 5.0, "sd": 1.0, "n": 10}
+    with pytest.raises(InputError, match=message):
+        series_from_summary([Target(1, 9, 1, 10), Target(**fields | changed)], Target(0, 1, 1), quantity="depth_mm")
+    if "value" not in changed:
+        wells = [Target(1, 9, 1, 10), Target(2, 5, 1, 10)]
+        with pytest.raises(InputError, match=message):
+            series_from_summary(wells, Target(**fields | changed), quantity="depth_mm")
+
+
+def test_number_of_pixels_from_numpy() -> None:
+    n: Any = np.int32(10)
+    wells = [Target(1, 9, 1, n), Target(2, 5, 1, n)]
+    found = series_from_summary(wells, Target(0, 1, 1, n), quantity="depth_mm")
+    assert found.levels[0].sigma == pytest.approx(1 / math.sqrt(10), rel=1e-12)
 
 
 def test_figures_of_the_other_quantity_are_refused() -> None:

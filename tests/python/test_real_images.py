@@ -59,7 +59,8 @@ def test_fluorescent_targets(shared_data: Path, name: str, quantity: str, within
     assert found.values == tuple(float(well["well"]) for well in wells)
     for level, well in zip(found.levels, wells, strict=True):
         assert level.value == pytest.approx(float(well["render_mean_u8"]), abs=0.05)
-        assert level.reason == "uncalibrated"
+        # Under 10 nM the rendering shows one grey level: most of the well's pixels are at count 0.
+        assert level.reason == ("signal_cut_off" if level.value < 1 else "uncalibrated")
     published = [float(well["published_normalised"]) for well in wells]
     np.testing.assert_allclose(found.normalised, published, atol=within)
 

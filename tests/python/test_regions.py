@@ -167,7 +167,18 @@ def test_circle_edge_is_inside_and_as_skimage_draws_it_elsewhere() -> None:
         ({"centre_px": (5, 5), "radius_px": -2}, "radius_px is -2"),
         ({"centre_px": (5, 5), "radius_px": math.nan}, "radius_px is nan"),
         ({"centre_px": (5, math.nan), "radius_px": 2}, "finite"),
+        ({"centre_px": (5, 5), "radius_px": "3"}, "radius_px is '3'; expected a positive number of pixels"),
+        ({"centre_px": (5, 5), "radius_px": True}, "radius_px is True"),
+        ({"centre_px": (5, 5), "radius_px": None}, "radius_px is None"),
+        ({"centre_px": (5, 5), "radius_px": np.array([1, 2])}, "radius_px is array"),
         ({"centre_px": (5, 5, 5), "radius_px": 2}, "expected \\(y, x\\)"),
+        ({"centre_px": 3, "radius_px": 2}, "centre_px is 3; expected \\(y, x\\): two numbers"),
+        ({"centre_px": None, "radius_px": 2}, "centre_px is None"),
+        ({"centre_px": {5, 6}, "radius_px": 2}, "centre_px is {5, 6}"),
+        ({"centre_px": ("a", 1), "radius_px": 2}, "centre_px is \\('a', 1\\); expected"),
+        ({"centre_px": "55", "radius_px": 2}, "centre_px is '55'"),
+        ({"centre_px": (5, True), "radius_px": 2}, "centre_px is \\(5, True\\)"),
+        ({"centre_px": np.float64(5), "radius_px": 2}, "centre_px is np.float64"),
         ({"centre_px": (5.5, 5.5), "radius_px": 0.5}, "empty"),
         ({"centre_px": (50, 5), "radius_px": 4}, "lies outside the frame of 24 x 30"),
     ],
@@ -175,6 +186,11 @@ def test_circle_edge_is_inside_and_as_skimage_draws_it_elsewhere() -> None:
 def test_circles_that_cannot_be_used(options: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told):
         circle(SHAPE, **options)  # type: ignore[arg-type]
+
+
+def test_circle_takes_numbers_of_numpy() -> None:
+    found = circle(SHAPE, centre_px=np.array([5, 5]), radius_px=np.float32(2))  # type: ignore[arg-type]
+    assert np.array_equal(found, circle(SHAPE, centre_px=(5, 5), radius_px=2))
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5,), (5.5, 3), 5, (5, 5, 5), (-1, 3)])
@@ -425,6 +441,10 @@ def test_frames_from_positions_of_stacks_and_hyperstacks(tmp_path: Path) -> None
     assert list(read_rois(path, shape=SHAPE, frame=0)) == ["first", "channel"]
     with pytest.raises(InputError, match="frame is -1"):
         read_rois(path, shape=SHAPE, frame=-1)
+    for frame in (True, 1.0, "1"):
+        with pytest.raises(InputError, match=rf"^frame is {frame!r}; expected a whole number, 0 or more"):
+            read_rois(path, shape=SHAPE, frame=frame)  # type: ignore[arg-type]
+    assert list(read_rois(path, shape=SHAPE, frame=np.int64(0))) == ["first", "channel"]  # type: ignore[arg-type]
     lone = save(tmp_path, rect("lone", position=7))
     with pytest.raises(InputError, match=r"no ROI belongs to frame 3 .* on frames \[6\]"):
         read_rois(lone, shape=SHAPE, frame=3)

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import pyicg
 from pyicg.report import build, sensitivity
-from pyicg.report.words import SENTENCES
+from pyicg.report.answer import answer
+from pyicg.report.words import SENTENCES, digits, interval, number, value
 from pyicg.results import Background, Contrast, Measurement, UncertaintyBudget
 from pyicg.sensitivity import PolicyRow, SensitivityTable
 
@@ -143,6 +146,94 @@ def test_an_answer_that_differs_from_its_row_is_explained() -> None:
     found = shown(table_of(mode=around(3.3), median=around(3.2)))
     assert "The answer above is 3.00: it left the signal in the frame, this table leaves it out." in found.spread
     assert "answer above" not in shown(table_of(mode=around(3.0), median=around(3.2))).spread
+
+
+@pytest.mark.parametrize(
+    ("half", "text"),
+    [
+        (0.1, "4.00 (3.90 to 4.10)"),
+        (0.003, "4.000 (3.997 to 4.003)"),
+        (0.0002, "4.0000 (3.9998 to 4.0002)"),
+        (1e-9, "4.00000 (4.00000 to 4.00000)"),
+        (0.0, "4.00 (4.00 to 4.00)"),
+    ],
+)
+def test_ends_that_read_the_same_get_more_figures(half: float, text: str) -> None:
+    table = table_of(mode=around(4.0, half), median=around(3.0))
+    assert shown(table).rows[0][4] == text
+    assert f"{value(around(4.0, half))} ({interval(around(4.0, half))})" == text.replace("(", "(95 % CI ")
+
+
+def test_ends_of_the_cnr_are_told_apart() -> None:
+    row = row_of("mode", around(3.0))
+    row = replace(row, contrast=replace(row.contrast, cnr=Measurement(38.5, 0.02, (38.46, 38.54))))
+    assert shown(SensitivityTable((row, row_of("median", around(2.0))), "DN/ms")).rows[0][5] == "38.50 (38.46 to 38.54)"
+
+
+def test_card_of_the_answer_tells_the_ends_apart(bed: Any) -> None:
+    frame = bed.frames[bed.key_index]
+    sbr = Measurement(4.0, 0.0007, (3.9987, 4.0013))
+    frames = list(bed.frames)
+    frames[bed.key_index] = replace(frame, contrast=replace(frame.contrast, sbr=sbr))
+    card = answer(replace(bed, frames=tuple(frames)))["sbr"]
+    assert (card["text"], card["interval"]) == ("4.000", "95 % CI 3.999 to 4.001")
+
+
+def test_spread_tells_its_ends_apart() -> None:
+    found = shown(table_of(mode=around(3.998), median=around(4.003)))
+    assert found.short == "3.998 to 4.003 over 2 background policies, see below."
+    assert found.spread.startswith(
+        "The choice of background moves this SBR from 3.998 (mode) to 4.003 (median), 1.00-fold."
+    )
+
+
+@given(st.floats(-1e7, 1e7), st.floats(1e-12, 1e3))
+def test_figures_tell_ends_apart_or_are_six(low: float, width: float) -> None:
+    high = low + width
+    count = digits(low, high)
+    assert 3 <= count <= 6
+    apart = [float(number(low, n)) != float(number(high, n)) for n in range(3, 7)]
+    assert apart[: count - 3] == [False] * (count - 3)
+    assert apart[count - 3] or count == 6 or low == high
+
+
+@pytest.mark.parametrize("ends", [(NAN, NAN), (2.9, INF), (-INF, INF), (2.0, 2.0), (NAN, 2.0)])
+def test_ends_that_no_figure_tells_apart(ends: tuple[float, float]) -> None:
+    assert digits(*ends) == 3
+
+
+def test_ends_either_side_of_a_power_of_ten() -> None:
+    assert interval(Measurement(1.0, 0.0002, (0.9996, 1.0004))) == "95 % CI 0.9996 to 1.000"
+
+
+@dataclass(frozen=True)
+class CountedTable(SensitivityTable):
+    signal_pixels: int = 0
+
+
+def counted(pixels: int, image: Any) -> str:
+    rows = table_of(mode=around(3.0), median=around(2.0)).rows
+    score: Any = replace(image, sensitivity=CountedTable(rows, "DN/ms", signal_pixels=pixels))
+    found = sensitivity.section(score)
+    assert found is not None
+    return found.spread
+
+
+def test_share_of_the_frame_that_is_signal(bed: Any) -> None:
+    size = bed.key_image.size
+    assert size == 96 * 96
+    told, warning = "The signal T is the mean of {} pixels, {} of the frame.", "covers more than half of the frame"
+    assert "signal T" not in counted(0, bed)
+    assert counted(1106, bed).endswith(told.format(1106, "12 %"))
+    assert counted(4608, bed).endswith(told.format(4608, "50 %"))  # half is not more than half
+    assert counted(4609, bed).endswith(
+        told.format(4609, "50 %")
+        + " Warning: the signal covers more than half of the frame: check that the background is tissue."
+    )
+    table = CountedTable(table_of(mode=around(3.0), median=around(2.0)).rows, "DN/ms", signal_pixels=8000)
+    page = build(replace(bed, sensitivity=table))[1]
+    assert told.format(8000, "87 %") in page
+    assert page.count(warning) == 1
 
 
 def test_lower_bounds_say_so() -> None:

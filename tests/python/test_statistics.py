@@ -207,3 +207,28 @@ def test_refused() -> None:
         pyicg.region_statistics(cal, region=np.ones((6, 4), bool).T)
     with pytest.raises(InputError, match="data must be float32"):
         pyicg.region_statistics(pyicg.CalibratedFrame(np.ones((2, 2)), np.zeros((2, 2), np.uint8), None, "DN"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threads", [2.5, 2.0, True, "2", None])
+def test_threads_that_are_no_whole_number(threads: Any) -> None:
+    with pytest.raises(InputError, match=rf"^threads must be at least 1 and a whole number, found {threads!r}; pass"):
+        pyicg.region_statistics(calibrated(np.ones((4, 6))), threads=threads)
+
+
+def test_threads_of_numpy() -> None:
+    assert pyicg.region_statistics(calibrated(np.ones((4, 6))), threads=np.int64(2)).n == 24  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("percentiles", "told"),
+    [
+        (None, "percentiles is None"),
+        (5, "percentiles is 5"),
+        ("50", "hold '5'"),
+        (["a"], "hold 'a'"),
+        ([[5]], r"hold \[5"),
+    ],
+)
+def test_percentiles_that_are_no_numbers(percentiles: Any, told: str) -> None:
+    with pytest.raises(InputError, match=f"{told}.* expected"):
+        pyicg.region_statistics(calibrated(np.ones((4, 6))), percentiles=percentiles)

@@ -338,3 +338,52 @@ def test_long_series_take_no_matrix_of_all_frames() -> None:
     inside = np.mean((curve.band[:, 0] <= truth) & (truth <= curve.band[:, 1]))
     assert inside > 0.85
     assert np.sqrt(np.mean((curve.smooth - truth) ** 2)) < 0.012
+
+
+@pytest.mark.parametrize(("n", "half_width"), [(8, 0.60), (12, 0.23), (24, 0.045), (48, 0.0125)])
+def test_the_bending_of_a_smooth_curve_is_not_all_taken_for_scatter(n: int, half_width: float) -> None:
+    """By residuals about the curve alone, half the width would be 0.86, 0.30, 0.053 and 0.0138."""
+    rng = np.random.default_rng(0)
+    truth = 3 - np.cos(2 * np.pi * np.linspace(0, 1, n))  # 2 to 4 and back
+    half, covered = [], []
+    for _ in range(10):
+        curve = sbr_curve(frames_of(truth + rng.normal(0, 0.005, n), np.full(n, 0.005)))
+        half.append(np.diff(curve.band).mean() / 2)
+        covered.append(np.mean((curve.band[:, 0] <= truth) & (truth <= curve.band[:, 1])))
+    assert np.mean(half) < half_width
+    assert np.mean(covered) > 0.95
+
+
+@pytest.mark.parametrize(("index", "half_width"), [(3, 0.0423), (6, 0.0449), (20, 0.0423)])
+def test_left_out_frames_of_a_smooth_curve_are_covered(index: int, half_width: float) -> None:
+    """There the curve runs straight between neighbours; by the smaller scatter: 0.0362, 0.0332 and 0.0366."""
+    truth = 3 - np.cos(2 * np.pi * np.linspace(0, 1, 24))
+    frames = frames_of(truth + np.random.default_rng(1).normal(0, 0.005, 24), np.full(24, 0.005))
+    frames[index] = replace(frames[index], quality=replace(frames[index].quality, glare_fraction=0.5))
+    curve = sbr_curve(frames)
+    assert curve.left_out[index] == ("glare",)
+    assert ((curve.band[:, 0] <= truth) & (truth <= curve.band[:, 1])).all()
+    assert np.diff(curve.band[index]) / 2 == pytest.approx(half_width, rel=0.01)
+
+
+def test_scatter_is_found_between_frames_of_uneven_spacing() -> None:
+    rng = np.random.default_rng(9)
+    times = np.cumsum(rng.uniform(0.2, 1.8, 300))
+    sigma = np.full(300, 0.03)
+    truth = 2 + np.sin(times / 20)
+    curve = sbr_curve(frames_of(truth + rng.normal(0, np.hypot(0.03, 0.06), 300), sigma), times_s=times)
+    assert curve.extra_sigma == pytest.approx(0.06, rel=0.12)
+
+
+@pytest.mark.parametrize("window", [5e-324, 1e-9, 0.05, 0.2])
+def test_a_window_far_below_the_frame_distance_smooths_nothing(window: float) -> None:
+    rng = np.random.default_rng(3)
+    frames = frames_of(3 + rng.normal(0, 0.1, 9), np.full(9, 0.05))
+    frames[4] = replace(frames[4], quality=replace(frames[4].quality, glare_fraction=0.5))
+    curve = sbr_curve(frames, window=window)
+    used = [index for index in range(9) if index != 4]
+    np.testing.assert_array_equal(curve.smooth[used], curve.sbr[used])
+    np.testing.assert_array_equal(curve.band[used], curve.ci[used])
+    assert np.isnan([curve.smooth[4], *curve.band[4], curve.window]).all()
+    assert (curve.extra_sigma, curve.common_share) == (0, 0)
+    assert np.isfinite(sbr_curve(frames, window=0.4).band).all()

@@ -45,6 +45,7 @@ Background background_from(const py::dict& d) {
   b.n_pixels = d["n_pixels"].cast<std::size_t>();
   b.reason = reason_of(d["reason"].cast<std::string>());
   b.dof = d["dof"].cast<double>();
+  b.empty_field = d["empty_field"].cast<bool>();
   b.effective_pixels = d["effective_pixels"].cast<double>();
   for (const py::handle item : d["patches"]) {
     const auto [pixels, sigma, patches] = item.cast<std::tuple<double, double, double>>();

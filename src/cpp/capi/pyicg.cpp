@@ -91,7 +91,8 @@ static_assert(same(PYICG_REASON_OUT_OF_FOCUS, Reason::out_of_focus));
 static_assert(same(PYICG_REASON_MOTION_BLUR, Reason::motion_blur));
 static_assert(same(PYICG_REASON_GLARE, Reason::glare));
 static_assert(same(PYICG_REASON_OUTSIDE_SERIES, Reason::outside_series));
-static_assert(PYICG_REASON_OUTSIDE_SERIES + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_SIGNAL_CUT_OFF, Reason::signal_cut_off));
+static_assert(PYICG_REASON_SIGNAL_CUT_OFF + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

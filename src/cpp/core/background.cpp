@@ -97,9 +97,6 @@ constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double median_error = 1.2533141373155001;
 constexpr double mad_efficiency = 2.72;  // variance of 1.4826 MAD over that of the standard deviation
 
-// Whether a median or percentile is one of the grey levels that many pixels share.
-bool is_on_grid(std::size_t at_level, std::size_t n) { return at_level > std::max<std::size_t>(n / 100, 1); }
-
 Background median_background(const CalibratedView& frame, Buffers& ws) {
   collect_values(frame, ws);
   Background b;
@@ -117,9 +114,7 @@ Background median_background(const CalibratedView& frame, Buffers& ws) {
     std::erase_if(ws.values, [&](float v) { return std::fabs(static_cast<double>(v) - b.level) > 3 * b.sigma; });
   }
   b.n_pixels = ws.values.size();
-  std::size_t at_level = 0;
   const detail::Correlation found = blocked(frame, ws, [&](double v) {
-    at_level += v == b.level;
     if (v < lo || v > hi || v == b.level) return 0.0;
     return v > b.level ? 1.0 : -1.0;
   });
@@ -128,7 +123,7 @@ Background median_background(const CalibratedView& frame, Buffers& ws) {
              .noise_variance = mean_noise(frame, ws, lo, hi),
              .correlation = found,
              .efficiency = median_error * median_error,
-             .on_grid = is_on_grid(at_level, b.n_pixels),
+             .on_grid = true,
              .spread_efficiency = mad_efficiency},
             frame.step);
   return b;
@@ -145,17 +140,13 @@ Background percentile_background(const CalibratedView& frame, Buffers& ws) {
   b.level = detail::quantile(ws.values, q);
   b.sigma = (b.level - detail::quantile(ws.values, 0.05)) / 0.9704;
   b.n_pixels = ws.values.size();
-  std::size_t at_level = 0;
-  const detail::Correlation found = blocked(frame, ws, [&](double v) {
-    at_level += v == b.level;
-    return v < b.level ? q - 1 : q;
-  });
+  const detail::Correlation found = blocked(frame, ws, [&](double v) { return v < b.level ? q - 1 : q; });
   set_error(b,
             {.white = quantile_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
              .noise_variance = mean_noise(frame, ws, -infinity, infinity),
              .correlation = found,
              .efficiency = quantile_error * quantile_error,
-             .on_grid = is_on_grid(at_level, b.n_pixels),
+             .on_grid = true,
              .spread_efficiency = spread_efficiency},
             frame.step);
   return b;

@@ -34,9 +34,9 @@ Peak sum_peak(const std::vector<detail::Tile>& tiles, double around, const Weigh
     p.weights += w;
     p.n += w * static_cast<double>(tiles[i].n);
     p.level += w * d;
-    p.within += w * static_cast<double>(tiles[i].within);
+    p.within += w * tiles[i].within;
     p.between += w * d * d;
-    p.noise += w * static_cast<double>(tiles[i].noise);
+    p.noise += w * tiles[i].noise;
   }
   p.level /= p.weights;
   p.within /= p.weights;
@@ -105,7 +105,7 @@ Background mode_of_surroundings(const CalibratedView& frame, std::size_t window,
   constexpr double belongs = 2.5;  // sigma
   // A lesion that is no brighter than what belongs cannot be told from the background and lifts its level: bounded in
   // simulation over 2 to 40 % of the frame, an allowance of ours.
-  constexpr double hidden_lesion = 0.3;  // sigma
+  constexpr double hidden_lesion = 0.4;  // sigma
   const std::vector<detail::Tile>& tiles = ws.tiles.filled;
   detail::moving_means(ws.tiles, window, ws.deviations);
   ws.values = ws.deviations;  // find_mode only reads, but the order must stay that of the tiles
@@ -151,7 +151,7 @@ Background mode_of_surroundings(const CalibratedView& frame, std::size_t window,
 
 Background mode_of_selected(const CalibratedView& frame, std::size_t n_selected, bool zeros_are_cut,
                             bool lesion_excluded, Buffers& ws) {
-  constexpr std::size_t min_tiles = 64;
+  constexpr std::size_t min_tiles = 32;
   constexpr double harmless_cut = 0.002;
   const detail::Prevalent prevalent = detail::prevalent_level(frame, ws.selected, ws.values);
   detail::TilePlan plan = detail::plan_tiles(frame, prevalent, n_selected);
@@ -167,38 +167,33 @@ Background mode_of_selected(const CalibratedView& frame, std::size_t n_selected,
     n += static_cast<double>(tile.n);
     cut += static_cast<double>(tile.cut);
   }
-  // A thin region fills few tiles, and the mean of what is left of a tail that was cut off is no measure of the level:
-  // then every pixel for itself.
-  const bool too_few = ws.tiles.filled.size() < min_tiles;
-  if (plan.edge * plan.window > 1 && (too_few || cut > harmless_cut * (n + cut))) {
+  // The mean of what is left of a tail that was cut off is no measure of the level: then every pixel for itself. A thin
+  // region fills few tiles: then smaller ones.
+  if (plan.edge * plan.window > 1 && cut > harmless_cut * (n + cut)) {
     plan = {};
+    make();
+  }
+  while (plan.edge > 1 && ws.tiles.filled.size() < min_tiles) {
+    plan = {plan.edge / 2, 1};
     make();
   }
   return plan.window > 1 ? mode_of_surroundings(frame, plan.window, !lesion_excluded && !plan.fine, ws)
                          : mode_of_tiles(frame, plan.edge, prevalent, n_selected, ws);
 }
 
-// Published tumour-to-liver ratios end at 18.7 (van der Vorst 2013), so a background that a tenth of the frame exceeds
-// 22-fold is no liver: it is the table around a specimen. Drops it from the selection; 0: it is no empty field.
-std::size_t leave_out_empty_field(const CalibratedView& frame, const Background& found, std::size_t n_selected,
-                                  Buffers& ws) {
-  constexpr double beyond_any_lesion = 22;
+// Keeps of the selection what lies over a dark field; 0: too little for a specimen.
+std::size_t leave_out_field(const CalibratedView& frame, const Background& field, std::size_t n_selected, Buffers& ws) {
   constexpr double share = 0.1;
   // The field's own spread, and light that strays into it from the specimen.
-  const double field_ends = std::max(found.level + 10 * found.sigma, 5 * found.level);
-  const double tissue_begins = std::max(beyond_any_lesion * found.level, field_ends);
-  std::size_t tissue = 0;
-  each_selected(frame, ws, [&](std::size_t, std::size_t, double v) { tissue += v > tissue_begins; });
-  if (tissue < min_background_pixels) return 0;
-  if (static_cast<double>(tissue) < share * static_cast<double>(n_selected)) return 0;
-  std::size_t left = 0;
+  const double ends = std::max(field.level + 10 * field.sigma, 5 * field.level);
+  std::size_t over = 0;
+  each_selected(frame, ws, [&](std::size_t, std::size_t, double v) { over += v > ends; });
+  if (over < min_background_pixels || static_cast<double>(over) < share * static_cast<double>(n_selected)) return 0;
   const std::size_t width = frame.data.width;
   each_selected(frame, ws, [&](std::size_t y, std::size_t x, double v) {
-    const bool stays = v > field_ends;
-    ws.selected[y * width + x] = stays ? detail::usable : detail::not_used;
-    left += stays;
+    if (!(v > ends)) ws.selected[y * width + x] = detail::not_used;
   });
-  return left;
+  return over;
 }
 
 }  // namespace
@@ -207,11 +202,15 @@ Background mode_background(const CalibratedView& frame, const Selection& selecti
   const bool zeros_are_cut = selection.exact_zeros > 0;
   Background b = mode_of_selected(frame, selection.n, zeros_are_cut, lesion_excluded, ws);
   if (selection.piled_up_at_zero(b.level, b.sigma, clipped_share_of_mode)) return b;
-  const std::size_t left = leave_out_empty_field(frame, b, selection.n, ws);
+  // Published tumour-to-liver ratios end at 18.7 (van der Vorst 2013), so what most of the rest exceeds 22-fold is no
+  // liver: it is the table around a specimen.
+  constexpr double beyond_any_lesion = 22;
+  const std::size_t left = leave_out_field(frame, b, selection.n, ws);
   if (left == 0) return b;
-  b = mode_of_selected(frame, left, zeros_are_cut, lesion_excluded, ws);
-  b.empty_field = true;
-  return b;
+  Background tissue = mode_of_selected(frame, left, zeros_are_cut, lesion_excluded, ws);
+  if (!(tissue.level > beyond_any_lesion * b.level)) return b;
+  tissue.empty_field = true;
+  return tissue;
 }
 
 }  // namespace pyicg

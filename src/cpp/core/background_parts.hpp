@@ -64,7 +64,7 @@ struct LevelError {
   detail::Correlation correlation;  // of its pixels
   double pixels_per_value = 1;      // where its values are tiles
   double efficiency = 1;            // variance of the level over that of a mean
-  bool on_grid = false;             // the level is one of the whole counts, and not known better than to one of them
+  bool on_grid = false;             // the level clings to whole counts, and is not known better than to one of them
   double spread_efficiency = 1;     // variance of sigma over that of a standard deviation, 1/(2 (n - 1)) of its square
 };
 

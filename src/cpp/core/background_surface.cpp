@@ -200,8 +200,8 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
     const double w = points[i].weight;
     weights += w;
     n += w * points[i].n;
-    within += w * static_cast<double>(tiles[i].within);
-    noise += w * static_cast<double>(tiles[i].noise);
+    within += w * tiles[i].within;
+    noise += w * tiles[i].noise;
     squares += w * points[i].residual * points[i].residual;
     ws.blocks.add(tiles[i].row, tiles[i].column, w * points[i].n * points[i].residual);
   }
@@ -211,6 +211,7 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   const detail::Correlation correlation = ws.blocks.correlation();
   const detail::Inflation& found = correlation.worst;
   s.sigma = std::sqrt(within + std::max(between - within / per_tile, 0.0));
+  if (s.sigma < least_sigma) s.sigma = 0;
   s.n_patches = set_patches(correlation, between * per_tile, per_tile, s.sigma, s.patches);
   s.noise_variance = noise / weights;
   s.n_pixels = static_cast<std::size_t>(std::lround(n));

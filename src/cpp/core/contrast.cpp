@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <numbers>
 #include <string>
 
@@ -38,7 +39,7 @@ struct Region {
 
   // Calls visit(y, x) for every pixel of the moved region that lies in the frame and may be used.
   template <class Visit>
-  void each(std::ptrdiff_t dy, std::ptrdiff_t dx, const Visit& visit) const {
+  void each(std::ptrdiff_t dy, std::ptrdiff_t dx, const Visit& visit, std::uint8_t left_out = no_signal_bits) const {
     const auto height = static_cast<std::ptrdiff_t>(frame.data.height);
     const auto width = static_cast<std::ptrdiff_t>(frame.data.width);
     for (std::size_t y = y0; y < y1; ++y) {
@@ -49,7 +50,7 @@ struct Region {
         if (mask(y, x) == 0 || to_x < 0 || to_x >= width) continue;
         const auto yy = static_cast<std::size_t>(to_y);
         const auto xx = static_cast<std::size_t>(to_x);
-        if ((frame.mask(yy, xx) & no_signal_bits) == 0) visit(yy, xx);
+        if ((frame.mask(yy, xx) & left_out) == 0) visit(yy, xx);
       }
     }
   }
@@ -81,6 +82,26 @@ Error placement_error(double placement_px) {
   return {ErrorKind::unit,
           "placement_px must be 0 or a few pixels, so that the region still lies in the frame; found " +
               std::to_string(placement_px)};
+}
+
+// Over a twentieth of the pixels at count 0, where values do not scatter below it, and a mean near there: the lower
+// tail is cut off, as for a background.
+bool is_cut_off(const Region& region, const RegionStats& s) {
+  constexpr double share = 0.05;
+  std::size_t cut = 0;
+  std::size_t zeros = 0;
+  std::size_t negative = 0;
+  region.each(
+      0, 0,
+      [&](std::size_t y, std::size_t x) {
+        const bool marked = (region.frame.mask(y, x) & mask_underflow) != 0;
+        cut += marked;
+        zeros += !marked && region.frame.data(y, x) == 0.0F;
+        negative += !marked && region.frame.data(y, x) < 0.0F;
+      },
+      no_signal_bits & ~mask_underflow);
+  if (negative <= zeros / 10) cut += zeros;
+  return static_cast<double>(cut) > share * static_cast<double>(s.n) && s.mean < 3 * s.sd;
 }
 
 // How much the mean changes when the region lies elsewhere: its mean square over the four points sqrt(2) placement_px
@@ -193,6 +214,7 @@ RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8
     blocks.add(y - region.y0, x - region.x0, d);
   });
   s.sd = std::sqrt(squares / (n - 1));
+  s.cut_off = is_cut_off(region, s);
   const detail::Inflation found = blocks.correlation().worst;
   const double white = s.sd * s.sd / n;
   const double noise_variance = noise_known ? noise / n : nan;
@@ -228,7 +250,9 @@ Measurement signal_ratio(double level, double sem, const Background& background)
   return fieller_ratio(level, sem, background.level, background.sem);
 }
 
-Contrast contrast(const RegionStats& region, const Background& background, double offset, Reason why) {
+Contrast contrast(const RegionStats& region, const Background& background, double offset, Reason carried) {
+  // A background that is only part of the frame is said with every figure over it.
+  const Reason why = carried == Reason::none && background.empty_field ? Reason::empty_field_left_out : carried;
   const RegionStats signal = in_uneven_tissue(region, background);
   const double t = signal.mean;
   const double b = background.level;
@@ -245,9 +269,25 @@ Contrast contrast(const RegionStats& region, const Background& background, doubl
                                 : level_of(t, signal.sem, signal.dof, signal.budget);
   c.background_level = no_background ? Measurement::undefined(background.reason)
                                      : level_of(b, background.sem, background.dof, background.budget);
+  // Clipped counts leave a bound: the true signal is at least what was counted where they are saturated, at most that
+  // where they are cut off at 0. Every figure rises with T.
+  const auto bound_by_clipping = [&](std::initializer_list<Measurement*> figures) {
+    for (Measurement* m : figures) {
+      if (std::isnan(m->value)) continue;
+      if (signal.cut_off) {
+        m->lo = m == &c.michelson ? -1.0 : -infinity;
+        m->reason = Reason::signal_cut_off;
+      }
+      if (signal.saturated > 0) {
+        m->hi = m == &c.michelson ? 1.0 : infinity;
+        m->reason = Reason::saturated_lower_bound;
+      }
+    }
+  };
   if (signal.n < 2 || no_background) {
     const Reason missing = no_background ? background.reason : Reason::too_few_pixels;
     c.sbr = c.sbr_raw = c.weber = c.michelson = c.cnr = c.cvr = Measurement::undefined(missing);
+    bound_by_clipping({&c.signal_level});
     return c;
   }
   const double st = signal.sem;
@@ -300,14 +340,7 @@ Contrast contrast(const RegionStats& region, const Background& background, doubl
   c.cnr = over_spread(background.sigma, rel_b);
   c.cvr = over_spread(std::sqrt(vt + vb), (vt * vt * rel_t + vb * vb * rel_b) / ((vt + vb) * (vt + vb)));
 
-  if (signal.saturated > 0) {
-    // The true signal is at least what was counted: every figure that rises with T is a lower bound.
-    for (Measurement* m : {&c.sbr, &c.sbr_raw, &c.weber, &c.michelson, &c.cnr, &c.cvr, &c.signal_level}) {
-      if (std::isnan(m->value)) continue;
-      m->hi = m == &c.michelson ? 1.0 : infinity;
-      m->reason = Reason::saturated_lower_bound;
-    }
-  }
+  bound_by_clipping({&c.sbr, &c.sbr_raw, &c.weber, &c.michelson, &c.cnr, &c.cvr, &c.signal_level});
   if (background.reason != Reason::none) {
     for (Measurement* m : {&c.sbr_raw, &c.cnr, &c.cvr, &c.background_level}) m->reason = background.reason;
   }

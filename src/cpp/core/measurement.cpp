@@ -57,6 +57,7 @@ const char* reason_name(Reason reason) noexcept {
       "motion_blur",
       "glare",
       "outside_series",
+      "signal_cut_off",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from pyicg.report.figures import DPI, WIDTH_INCH, png
-from pyicg.report.words import RESEARCH_ONLY, number, sentence, value
+from pyicg.report.words import RESEARCH_ONLY, digits, number, percent, sentence, value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +43,7 @@ USED, OTHER, CUT = "#00579c", "#6b7480", "#b35900"
 class SensitivitySection:
     """Display texts of the section.
 
+    `spread` says how far the choice moves the SBR, and how many pixels the signal is the mean of, where that is known;
     `rows` are (policy, in words, level, pixels, SBR, CNR, whether the answer used it); `budget` are (level, total, and
     one cell per part), empty where the parts are not known; `png` is the picture.
     """
@@ -75,7 +76,7 @@ def section(score: Scored) -> SensitivitySection | None:
     used = key.background.policy
     return SensitivitySection(
         short=_short(table),
-        spread=_spread(table, key),
+        spread=_spread(table, key) + _signal(score, table),
         level_unit=table.unit,
         rows=tuple(_row(row, used) for row in table.rows),
         largest=_largest(key.contrast),
@@ -155,7 +156,9 @@ def _short(table: SensitivityTable) -> str:
     found = _defined(table)
     if len(found) < 2:
         return ""
-    return f"{number(min(found))} to {number(max(found))} over {len(found)} background policies, see below."
+    least, most = min(found), max(found)
+    figures = digits(least, most)
+    return f"{number(least, figures)} to {number(most, figures)} over {len(found)} background policies, see below."
 
 
 def _spread(table: SensitivityTable, key: FrameScore) -> str:
@@ -168,9 +171,11 @@ def _spread(table: SensitivityTable, key: FrameScore) -> str:
     if math.isnan(table.spread):
         text = "Too few policies give an SBR to compare them."
     else:
+        ends = least.contrast.sbr.value, most.contrast.sbr.value
+        low, high = (number(end, digits(*ends)) for end in ends)
         text = (
-            f"The choice of background moves this SBR from {number(least.contrast.sbr.value)} ({least.policy}) to "
-            f"{number(most.contrast.sbr.value)} ({most.policy}), {number(table.spread)}-fold."
+            f"The choice of background moves this SBR from {low} ({least.policy}) to {high} ({most.policy}), "
+            f"{number(table.spread)}-fold."
         )
     below = sum(row.contrast.sbr.value < key.sbr_cut for row in rows)
     if 0 < below < len(rows):
@@ -179,8 +184,21 @@ def _spread(table: SensitivityTable, key: FrameScore) -> str:
         text += f" {undefined} of {len(table.rows)} policies give no SBR."
     own = key.contrast.sbr
     found = [row.contrast.sbr for row in rows if row.policy == key.background.policy]
-    if found and value(found[0]) != value(own):
+    figures = max(digits(*item.ci) for item in (own, *found))
+    if found and value(found[0], significant=figures) != value(own, significant=figures):
         text += f" The answer above is {value(own)}: it left the signal in the frame, this table leaves it out."
+    return text
+
+
+def _signal(score: Scored, table: SensitivityTable) -> str:
+    """Say how much of the frame the signal is; nothing where the number of its pixels is not known."""
+    pixels: int = getattr(table, "signal_pixels", 0)
+    if pixels <= 0:
+        return ""
+    share = pixels / score.key_image.size
+    text = f" The signal T is the mean of {pixels} pixels, {percent(share)} of the frame."
+    if share > 0.5:
+        text += " Warning: the signal covers more than half of the frame: check that the background is tissue."
     return text
 
 
@@ -200,7 +218,8 @@ def _figure(item: Measurement) -> str:
     """Value and interval without the remark that every uncalibrated figure carries; undefined with the reason."""
     if math.isnan(item.value):
         return f"undefined: {sentence(item.reason)}"
-    return f"{value(item)} ({number(item.ci[0])} to {number(item.ci[1])})"
+    low, high = (number(end, digits(*item.ci)) for end in item.ci)
+    return f"{value(item)} ({low} to {high})"
 
 
 def _levels(contrast: Contrast) -> Iterator[tuple[str, float, UncertaintyBudget]]:

@@ -10,6 +10,7 @@ __all__ = [
     "RESEARCH_ONLY",
     "SENTENCES",
     "SHOWN_HOT_SPOTS",
+    "digits",
     "interval",
     "measurement",
     "number",
@@ -74,6 +75,7 @@ SENTENCES = {
     "motion_blur": "The frame is smeared in one direction.",
     "glare": "Small bright reflections cover too much of the frame.",
     "outside_series": "The limit lies outside the series that was measured.",
+    "signal_cut_off": "The signal's darker pixels are cut off at count 0, so its level is too high.",
 }
 
 
@@ -90,22 +92,39 @@ def sentence(code: str | None) -> str:
     return "No reason was recorded." if code is None else SENTENCES.get(code, code)
 
 
-def number(figure: float) -> str:
-    """Return `figure` with three significant figures; NaN reads "undefined".
+def number(figure: float, significant: int = 3) -> str:
+    """Return `figure` with so many significant figures; NaN reads "undefined".
 
     Examples
     --------
     >>> number(1.23456), number(1234.5), number(0.0000123), number(float("nan"))
     ('1.23', '1234', '1.23e-05', 'undefined')
+    >>> number(1.23456, 5)
+    '1.2346'
     """
     if math.isnan(figure):
         return "undefined"
     if math.isinf(figure):
         return "∞" if figure > 0 else "-∞"
     if figure == 0 or 1e-3 <= abs(figure) < 1e6:
-        decimals = 2 - math.floor(math.log10(abs(figure))) if figure else 0
+        decimals = significant - 1 - math.floor(math.log10(abs(figure))) if figure else 0
         return f"{figure:.{max(0, decimals)}f}"
-    return f"{figure:.2e}"
+    return f"{figure:.{significant - 1}e}"
+
+
+def digits(low: float, high: float) -> int:
+    """Return how many significant figures, 3 to 6, tell the ends of an interval apart; 3 where nothing does.
+
+    Examples
+    --------
+    >>> digits(1.8, 2.2), digits(3.9987, 4.0013), digits(2.0, 2.0)
+    (3, 4, 3)
+    """
+    if not (low < high and math.isfinite(low) and math.isfinite(high)):
+        return 3
+    # as numbers: "1.000" and "1.00" read the same
+    telling = (count for count in range(3, 6) if float(number(low, count)) != float(number(high, count)))
+    return next(telling, 6)
 
 
 def percent(share: float) -> str:
@@ -140,8 +159,8 @@ def measurement(item: Measurement, unit: str = "") -> str:
     return f"{value(item, unit)} ({interval(item)})"
 
 
-def value(item: Measurement, unit: str = "") -> str:
-    """Return the value alone; a lower bound reads "at least".
+def value(item: Measurement, unit: str = "", *, significant: int | None = None) -> str:
+    """Return the value alone, by default with as many figures as its interval; a lower bound reads "at least".
 
     Examples
     --------
@@ -151,21 +170,24 @@ def value(item: Measurement, unit: str = "") -> str:
     if math.isnan(item.value):
         return "undefined"
     bound = "at least " if item.reason == "saturated_lower_bound" else ""
-    return f"{bound}{number(item.value)} {unit}".rstrip()
+    return f"{bound}{number(item.value, significant or digits(*item.ci))} {unit}".rstrip()
 
 
 def interval(item: Measurement, unit: str = "") -> str:
-    """Return the 95 % interval alone.
+    """Return the 95 % interval alone, with the figures that tell its ends apart.
 
     Examples
     --------
     >>> interval(Measurement(2.0, 0.1, (1.8, 2.2)), "mm"), interval(Measurement(2.0))
     ('95 % CI 1.80 to 2.20 mm', 'interval unknown')
+    >>> interval(Measurement(4.0, 0.0007, (3.9987, 4.0013)))
+    '95 % CI 3.999 to 4.001'
     """
     lo, hi = item.ci
     if math.isnan(lo) and math.isnan(hi):
         return "interval unknown"
-    return f"95 % CI {number(lo)} to {number(hi)} {unit}".rstrip()
+    significant = digits(lo, hi)
+    return f"95 % CI {number(lo, significant)} to {number(hi, significant)} {unit}".rstrip()
 
 
 def unit_in_words(unit: str, *, calibrated: bool) -> str:

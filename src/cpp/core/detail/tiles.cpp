@@ -48,8 +48,8 @@ void make_tiles(const CalibratedView& frame, std::span<const std::uint8_t> selec
       Tile tile;
       tile.mean = static_cast<float>(first + sum / count);
       tile.n = static_cast<float>(n);
-      tile.within = n > 1 ? static_cast<float>(std::max(squares - sum * sum / count, 0.0) / (count - 1)) : 0.0F;
-      tile.noise = noise_known ? static_cast<float>(noise / count) : std::nanf("");
+      tile.within = n > 1 ? std::max(squares - sum * sum / count, 0.0) / (count - 1) : 0.0;
+      tile.noise = noise_known ? noise / count : nan;
       tile.cut = static_cast<float>(cut);
       tile.row = static_cast<std::uint32_t>(r);
       tile.column = static_cast<std::uint32_t>(c);
@@ -57,6 +57,62 @@ void make_tiles(const CalibratedView& frame, std::span<const std::uint8_t> selec
     }
   }
 }
+
+namespace {
+
+struct Population {
+  Densest densest;
+  ValueRange bounds;  // where other populations begin
+};
+
+// The densest quarter of the values may be a dark drape: even and dim, it fills a narrow interval. Of populations that
+// do not overlap the largest counts. Takes the values apart.
+Population largest_population(std::vector<float>& values, double step) {
+  constexpr double apart = 4;     // sigma
+  constexpr double larger = 1.1;  // of about equal ones the first, the denser
+  constexpr double widths = 1.6;  // sigma is at most so many widths of the interval that holds a quarter of all values
+  constexpr std::size_t fewest = 64;
+  struct Seen {
+    double level;
+    double reach;
+  };
+  std::vector<Seen> seen;
+  std::size_t chosen = 0;
+  std::size_t most = 0;
+  Population best;
+  const std::size_t total = values.size();
+  while (seen.empty() || (4 * values.size() >= total && values.size() >= fewest)) {
+    const Densest densest = densest_interval(values);
+    const Mode mode = find_mode(values, step);
+    const double largest_sigma = widths * std::max(densest.width, step);
+    const bool merged = mode.sigma > largest_sigma;  // two peaks seen as one
+    const double level = merged ? densest.centre : mode.level;
+    const double reach = apart * std::max(std::min(mode.sigma, largest_sigma), step);
+    const std::size_t before = values.size();
+    std::erase_if(values, [&](float v) { return std::fabs(static_cast<double>(v) - level) <= reach; });
+    const std::size_t held = before - values.size();
+    if (seen.empty() || static_cast<double>(held) > larger * static_cast<double>(most)) {
+      best.densest = densest;
+      most = held;
+      chosen = seen.size();
+    }
+    seen.push_back({level, reach});
+    if (held == 0) break;
+  }
+  const double level = seen[chosen].level;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (i == chosen) continue;
+    const double half_way = 0.5 * (seen[i].level + level);
+    if (seen[i].level < level) {
+      best.bounds.lo = std::max(best.bounds.lo, std::min(seen[i].level + seen[i].reach, half_way));
+    } else {
+      best.bounds.hi = std::min(best.bounds.hi, std::max(seen[i].level - seen[i].reach, half_way));
+    }
+  }
+  return best;
+}
+
+}  // namespace
 
 Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint8_t> selected,
                           std::vector<float>& scratch) {
@@ -90,7 +146,8 @@ Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint
   scratch.clear();
   each_usable([&](std::size_t, std::size_t, double v) { scratch.push_back(static_cast<float>(v)); });
   if (scratch.empty()) return found;
-  const Densest densest = densest_interval(scratch);
+  const Population population = largest_population(scratch, frame.step);
+  const Densest& densest = population.densest;
   found.level = densest.centre;
   const double spread = std::max(densest.width, frame.step);  // of whole grey levels one alone would be the densest
   // A normal distribution holds a quarter of its values in 0.64 sigma: 5 widths reach 3.2 sigma.
@@ -111,7 +168,8 @@ Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint
   if (pairs > 0) found.noise = std::sqrt(squares / (2 * pairs));
   const double reach = std::max(6 * found.noise, 10 * spread);
   if (reach > 0) {
-    found.range = {densest.centre - reach, densest.centre + reach};
+    found.range = {std::max(densest.centre - reach, population.bounds.lo),
+                   std::min(densest.centre + reach, population.bounds.hi)};
   }
   return found;
 }

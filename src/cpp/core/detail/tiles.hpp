@@ -16,10 +16,10 @@ enum PixelUse : std::uint8_t { not_used = 0, usable = 1, cut_off = 2 };
 
 struct Tile {
   float mean = 0;
-  float n = 0;       // selected pixels in it
-  float within = 0;  // variance of a pixel inside the tile; 0 in tiles of one pixel
-  float noise = 0;   // mean of the frame's variance; NaN where that is not known
-  float cut = 0;     // pixels in it at count 0, or cut off there
+  float n = 0;        // selected pixels in it
+  double within = 0;  // variance of a pixel inside the tile; 0 in tiles of one pixel
+  double noise = 0;   // mean of the frame's variance; NaN where that is not known
+  float cut = 0;      // pixels in it at count 0, or cut off there
   std::uint32_t row = 0;
   std::uint32_t column = 0;
 };

@@ -18,6 +18,7 @@ struct RegionStats {
   double sd = nan;   // spatial, n - 1 in the denominator
   double sem = nan;  // standard error of the mean, the budget's total
   std::size_t saturated = 0;
+  bool cut_off = false;  // many of its pixels are cut off at count 0, and its mean lies near there
   UncertaintyBudget budget;
   double dof = infinity;          // degrees of freedom behind the spatial part of sem
   double effective_pixels = nan;  // independent values as good as the n correlated ones
@@ -41,9 +42,9 @@ struct Contrast {
   UncertaintyBudget background_budget;
 };
 
-// `offset` is the mean dark in the unit of the data; `why` a reason every figure carries (uncalibrated, or none). The
-// signal's heterogeneity is at least what the background's patches of its size scatter by, relative to their level.
-Contrast contrast(const RegionStats& region, const Background& background, double offset, Reason why);
+// `offset` is the mean dark in the unit of the data; `carried` a reason every figure carries (uncalibrated, or none).
+// The signal's heterogeneity is at least what the background's patches of its size scatter by, relative to their level.
+Contrast contrast(const RegionStats& region, const Background& background, double offset, Reason carried);
 
 // a / b with its 95 % interval by Fieller's theorem for independent means with standard errors sa, sb; t is the 97.5 %
 // point of their distribution. The interval is unbounded, and the ratio NaN with `background_not_resolved`, where b is

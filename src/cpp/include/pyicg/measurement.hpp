@@ -59,8 +59,9 @@ enum class Reason : std::uint32_t {
   motion_blur = 48,
   glare = 49,
   outside_series = 50,
+  signal_cut_off = 51,
 };
-inline constexpr std::uint32_t reason_count = 51;
+inline constexpr std::uint32_t reason_count = 52;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

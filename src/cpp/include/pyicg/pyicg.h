@@ -95,7 +95,8 @@ typedef enum pyicg_reason {
   PYICG_REASON_OUT_OF_FOCUS = 47,
   PYICG_REASON_MOTION_BLUR = 48,
   PYICG_REASON_GLARE = 49,
-  PYICG_REASON_OUTSIDE_SERIES = 50
+  PYICG_REASON_OUTSIDE_SERIES = 50,
+  PYICG_REASON_SIGNAL_CUT_OFF = 51
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */
