@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg.errors import InputError
-from pyicg.score import StackScore
 
 if TYPE_CHECKING:
     from pyicg.results import FrameScore
+    from pyicg.score import StackScore
 
 __all__ = ["FrameRules", "SbrCurve", "sbr_curve"]
 
@@ -181,7 +181,7 @@ def sbr_curve(
     >>> curve.left_out == ((),) * 6, bool(abs(curve.smooth - 3.0).max() < 0.05)
     (True, True)
     """
-    scores: Sequence[FrameScore] = frames.frames if isinstance(frames, StackScore) else frames
+    scores = frames if isinstance(frames, Sequence) else frames.frames
     if len(scores) == 0:
         raise InputError("sbr_curve got no frames; expected at least one scored frame")
     times = _times(scores, times_s)
