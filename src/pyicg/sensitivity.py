@@ -34,14 +34,13 @@ class SensitivityTable:
         One per policy, ``mode`` first.
     unit : str
         Unit of the levels.
-    signal_pixels, frame_pixels : int
-        Pixels that T is the mean of, and of the frame.
+    signal_pixels : int
+        Pixels of the signal region; 0 where they were not counted.
     """
 
     rows: tuple[PolicyRow, ...]
     unit: str
     signal_pixels: int = 0
-    frame_pixels: int = 0
 
     @property
     def spread(self) -> float:
@@ -131,7 +130,7 @@ def sensitivity_table(
             background = estimate_background(cal, policy=policy, exclude=left_out)
         found = contrast(cal, signal=signal, background=background, placement_px=placement_px)
         rows.append(PolicyRow(policy, background, found))
-    return SensitivityTable(tuple(rows), cal.unit, int(np.count_nonzero(signal)), signal.size)
+    return SensitivityTable(tuple(rows), cal.unit, int(np.count_nonzero(signal)))
 
 
 def _record(row: PolicyRow) -> dict[str, Any]:

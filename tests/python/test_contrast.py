@@ -351,7 +351,7 @@ def test_sensitivity_table() -> None:
     data[drawn] *= 1.25
     table = pyicg.sensitivity_table(calibrated(data), signal=core, placement_px=0.5)
     assert [row.policy for row in table.rows] == [policy for policy in POLICIES if policy != "mask"]
-    assert table.unit == "DN"
+    assert (table.unit, table.signal_pixels) == ("DN", core.sum())
     with_mask = pyicg.sensitivity_table(calibrated(data), signal=core, mask=drawn, placement_px=0.5)
     assert with_mask.rows[:-1] == table.rows  # the mask limits no other row
     row = with_mask["mask"]

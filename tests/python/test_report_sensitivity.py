@@ -206,14 +206,9 @@ def test_ends_either_side_of_a_power_of_ten() -> None:
     assert interval(Measurement(1.0, 0.0002, (0.9996, 1.0004))) == "95 % CI 0.9996 to 1.000"
 
 
-@dataclass(frozen=True)
-class CountedTable(SensitivityTable):
-    signal_pixels: int = 0
-
-
 def counted(pixels: int, image: Any) -> str:
     rows = table_of(mode=around(3.0), median=around(2.0)).rows
-    score: Any = replace(image, sensitivity=CountedTable(rows, "DN/ms", signal_pixels=pixels))
+    score: Any = replace(image, sensitivity=SensitivityTable(rows, "DN/ms", signal_pixels=pixels))
     found = sensitivity.section(score)
     assert found is not None
     return found.spread
@@ -230,7 +225,7 @@ def test_share_of_the_frame_that_is_signal(bed: Any) -> None:
         told.format(4609, "50 %")
         + " Warning: the signal covers more than half of the frame: check that the background is tissue."
     )
-    table = CountedTable(table_of(mode=around(3.0), median=around(2.0)).rows, "DN/ms", signal_pixels=8000)
+    table = SensitivityTable(table_of(mode=around(3.0), median=around(2.0)).rows, "DN/ms", signal_pixels=8000)
     page = build(replace(bed, sensitivity=table))[1]
     assert told.format(8000, "87 %") in page
     assert page.count(warning) == 1

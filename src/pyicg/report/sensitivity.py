@@ -192,7 +192,7 @@ def _spread(table: SensitivityTable, key: FrameScore) -> str:
 
 def _signal(score: Scored, table: SensitivityTable) -> str:
     """Say how much of the frame the signal is; nothing where the number of its pixels is not known."""
-    pixels: int = getattr(table, "signal_pixels", 0)
+    pixels = table.signal_pixels
     if pixels <= 0:
         return ""
     share = pixels / score.key_image.size
