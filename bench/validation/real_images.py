@@ -26,7 +26,7 @@ Point = tuple[float, float]
 
 SPHEROID_PX_PER_UM = 0.8045
 SPHEROID_MM_PER_PX = 1e-3 / SPHEROID_PX_PER_UM
-SPHEROID_MIN_CORE_PX = 5000.0  # chosen by hand: a tenth of the cores' area
+SURE = 0.5
 PUBLISHED_CNR_OF_THE_SHALLOWEST = 173.314
 
 
@@ -37,6 +37,7 @@ def main() -> None:
     if not data.is_dir():
         sys.exit(f"no real images at {data}: set PYICG_DATA to the folder that holds them")
     every_image(data)
+    sure_of_a_rim(data)
     spheroids(data / "spheroids")
     depth_target(data / "quel")
     concentration_target(data / "quel")
@@ -67,10 +68,9 @@ def every_image(data: Path) -> None:
 
 
 def _images(data: Path) -> Iterator[tuple[str, Frame, pyicg.CameraProfile, str, float | None]]:
-    for path in sorted((data / "quel").glob("*_u8.tif")):
-        if "overlaymask" not in path.name and "labels" not in path.name:
-            frame = pyicg.read_stack(path, transfer=None)[0]
-            yield path.name, frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8), "bed", None
+    for path in _quel(data):
+        frame = pyicg.read_stack(path, transfer=None)[0]
+        yield path.name, frame, pyicg.CameraProfile.identity(frame.shape, bit_depth=8), "bed", None
     for row in _csv(data / "spheroids" / "truth.csv"):
         shell = _shell(data / "spheroids" / row["file"])
         identity = pyicg.CameraProfile.identity(shell.shape, bit_depth=8)
@@ -84,39 +84,80 @@ def _images(data: Path) -> Iterator[tuple[str, Frame, pyicg.CameraProfile, str, 
         yield f"{name} with dark", pyicg.read_stack(data / "plantcv" / name)[0], profile, "bed", None
 
 
+def sure_of_a_rim(data: Path) -> None:
+    """Print how sure `segment_rim` is, with default options, on every image of each folder."""
+    rows = []
+    for told, paths, bits in (
+        ("spheroids", sorted((data / "spheroids").glob("*.tif")), 8),
+        ("nir_mouse", sorted((data / "nir_mouse").glob("*.png")), 8),
+        ("quel", _quel(data), 8),
+        ("quel, drawings left out", _quel(data), 8),
+        ("plantcv", sorted((data / "plantcv").glob("FLUO_TV_m??.png")), 16),
+        ("exposure_series", sorted((data / "exposure_series").glob("*.tif")), 8),
+        ("emva1288_set001", sorted((data / "emva1288_set001" / "images").glob("*.png")), 12),
+    ):
+        surest: list[float] = []
+        lesions = 0
+        for path in paths:
+            frame = _shell(path) if told == "spheroids" else pyicg.read_stack(path, transfer=None)[0]
+            drawn = path.with_name(path.name.replace("_u8", "_overlaymask_u8"))
+            exclude = pyicg.read_stack(drawn)[0] != 0 if "left out" in told and drawn.exists() else None
+            profile = pyicg.CameraProfile.identity(frame.shape, bit_depth=bits)
+            found = pyicg.segment_rim(pyicg.calibrate(frame, profile, exclude=exclude)).lesions
+            lesions += len(found)
+            surest.append(max((lesion.confidence for lesion in found), default=0.0))
+        sure = sum(confidence >= SURE for confidence in surest)
+        rows.append((told, len(paths), lesions, f"{min(surest):.2f} to {max(surest):.2f}", sure))
+    header = ("images", "number", "lesions", "confidence of the surest lesion of each", f"images over {SURE}")
+    _table("segment_rim, default options", header, rows)
+
+
 def spheroids(folder: Path) -> None:
-    """Print radius and rim of the spheroids beside the published ones, for three widths of smoothing."""
+    """Print radius and rim of the spheroids beside the published ones: default options, and other smoothings."""
     rows = []
     for row in _csv(folder / "truth.csv"):
         radius_um, rim_um = float(row["radius_um"]), float(row["rim_um"])
         shell = _shell(folder / row["file"])
         cal = pyicg.calibrate(shell, pyicg.CameraProfile.identity(shell.shape, bit_depth=8))
-        for smooth_px in (1.0, 6.0, 10.0, 15.0):
-            found = pyicg.segment_rim(
-                cal, pixel_size_mm=SPHEROID_MM_PER_PX, min_area_px=SPHEROID_MIN_CORE_PX, smooth_px=smooth_px
-            )
-            lesion = max(found.lesions, key=lambda one: one.area_px, default=None)
-            settings = (row["file"], f"{smooth_px:g}")
+        for smooth_px in (None, 2.0, 4.0, 8.0):
+            found = pyicg.segment_rim(cal, pixel_size_mm=SPHEROID_MM_PER_PX, smooth_px=smooth_px)
+            lesion = max(found.lesions, key=lambda one: one.confidence, default=None)
+            settings = (row["file"], "default" if smooth_px is None else f"{smooth_px:g}")
             if lesion is None:
                 reasons = sorted({region.reason for region in found.rejected})
-                rows.append((*settings, f"{radius_um:.0f}", "none", "", f"{rim_um:.0f}", "none", "", " ".join(reasons)))
+                rows.append((*settings, *[""] * 7, " ".join(reasons)))
                 continue
-            outer_um = _equivalent_radius(lesion.outer_contour) / SPHEROID_PX_PER_UM
+            outer_um, core_um = (
+                _equivalent_radius(contour) / SPHEROID_PX_PER_UM
+                for contour in (lesion.outer_contour, lesion.inner_contour)
+            )
             thickness_um = lesion.thickness_mm.value * 1e3
             rows.append(
                 (
                     *settings,
-                    f"{radius_um:.0f}",
-                    f"{outer_um:.0f}",
+                    f"{outer_um:.0f} ({radius_um:.0f})",
                     f"{outer_um / radius_um - 1:+.1%}",
-                    f"{rim_um:.0f}",
-                    f"{thickness_um:.0f}",
+                    f"{thickness_um:.0f} ({rim_um:.0f})",
                     f"{thickness_um / rim_um - 1:+.1%}",
+                    f"{(outer_um - core_um) / rim_um - 1:+.1%}",
+                    f"{lesion.completeness:.2f}",
+                    f"{lesion.confidence:.2f}",
                     " ".join(lesion.reasons),
                 )
             )
-    header = ("file", "smooth_px", "true radius, um", "radius, um", "", "true rim, um", "rim, um", "", "reasons")
-    _table("spheroids: segment_rim", header, rows)
+    header = (
+        "file",
+        "smooth_px",
+        "radius (published), um",
+        "",
+        "rim (published), um",
+        "",
+        "from areas",
+        "completeness",
+        "confidence",
+        "reasons",
+    )
+    _table("spheroids: segment_rim with a pixel size and nothing else", header, rows)
 
 
 def depth_target(folder: Path) -> None:
@@ -223,6 +264,12 @@ def _plant_profile(folder: Path) -> pyicg.CameraProfile:
         dark=dark.astype(np.float32),
         saturation_dn=65535.0,
     )
+
+
+def _quel(data: Path) -> list[Path]:
+    """Return the images, without the masks beside them."""
+    found = sorted((data / "quel").glob("*_u8.tif"))
+    return [path for path in found if "overlaymask" not in path.name and "labels" not in path.name]
 
 
 def _shell(path: Path) -> Frame:

@@ -15,6 +15,7 @@ from pyicg.frame import Stack
 from pyicg.io import read_stack
 from pyicg.profile import CameraProfile, build_profile
 from pyicg.profile_check import ProfileCheck, check_profile
+from pyicg.residual import ResidualFluorescence, residual_fluorescence
 from pyicg.results import (
     Background,
     CalibratedFrame,
@@ -63,6 +64,7 @@ __all__ = [
     "Quality",
     "RegionStatistics",
     "RejectedRegion",
+    "ResidualFluorescence",
     "RimSegmentation",
     "SbrCurve",
     "Scorer",
@@ -92,6 +94,7 @@ __all__ = [
     "read_stack",
     "region_statistics",
     "regions",
+    "residual_fluorescence",
     "sbr_curve",
     "score_frame",
     "score_stack",

@@ -84,7 +84,7 @@ class Scorer:
 
 def version() -> str: ...
 def reason_names() -> tuple[str, ...]: ...
-def default_min_area_px(pixel_size_mm: float) -> float: ...
+def default_min_area_px(pixel_size_mm: float, frame_pixels: int) -> float: ...
 def calibrate(
     frame: npt.NDArray[Any],
     profile: Profile,
@@ -125,6 +125,17 @@ def contrast(
     offset: float,
     calibrated: bool,
 ) -> dict[str, Any]: ...
+def residual_fluorescence(
+    data: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.uint8],
+    *,
+    level: float,
+    sigma: float,
+    sbr_cut: float,
+    min_area_px: float,
+    smooth_px: float,
+    pixel_size_mm: float,
+) -> dict[str, Any]: ...
 def segment_rim(
     data: npt.NDArray[np.float32],
     mask: npt.NDArray[np.uint8],
@@ -139,6 +150,7 @@ def segment_rim(
     min_area_px: float,
     smooth_px: float,
     pixel_size_mm: float,
+    threshold: str,
     calibrated: bool,
 ) -> tuple[
     npt.NDArray[np.bool_],

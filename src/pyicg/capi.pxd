@@ -77,6 +77,11 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_GLARE
         PYICG_REASON_OUTSIDE_SERIES
         PYICG_REASON_SIGNAL_CUT_OFF
+        PYICG_REASON_ELONGATED
+        PYICG_REASON_SATURATED_BLOB
+        PYICG_REASON_HOT_PIXEL
+        PYICG_REASON_DRAPE_EDGE
+        PYICG_REASON_NO_CLOSED_BOUNDARY
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8

@@ -197,8 +197,8 @@ def distance_to_plane(
     boundary's level (known within 10 % of the step), a rim too thin to measure it well, the plane's variance at the
     foot, and between slices ``|n_z| s_z / sqrt(12)`` and the sag ``r - sqrt(r^2 - (s_z/2)^2)`` of a lesion of radius r
     that is cut beside its closest point. The minimum of many noisy vertices lies a little low, the safe side; this
-    version does not correct for it. A bright region without a core within 1 mm of the plane may be a tumour that the
-    plane cuts open: the warning ``no_enclosed_core``.
+    version does not correct for it. A rim with a gap, or a bright region without a core, within 1 mm of the plane
+    may be a tumour that the plane cuts open, whose edge was not seen: the warning ``no_enclosed_core``.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def distance_of_lesions(
 
 
 def cut_open(slices: Sequence[Slice], plane: Plane, *, spacing_mm: Sequence[float]) -> bool:
-    """Tell whether a rim without a core comes within 1 mm of the plane; see `pyicg.slices.rim_cut_open`."""
+    """Tell whether a rim that may be open comes within 1 mm of the plane; see `pyicg.slices.rim_cut_open`."""
     spacing = _spacing(spacing_mm)
     if not plane.oriented:
         centres = [(item.index, *lesion.centroid) for item in slices for lesion in item.lesions]

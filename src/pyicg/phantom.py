@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._characterization_series import CharacterizationSeries
+from ._rim_scene import RimScene, RimShape, RimTruth, rim_scene
 from ._simulated_camera import SimulatedCamera
 from .errors import InputError, UnitError
 from .frame import Stack
@@ -23,11 +24,15 @@ __all__ = [
     "BedPhantom",
     "BedTruth",
     "CharacterizationSeries",
+    "RimScene",
+    "RimShape",
+    "RimTruth",
     "SectionLesion",
     "SectionPhantom",
     "SectionTruth",
     "SimulatedCamera",
     "bed_scene",
+    "rim_scene",
     "section_stack",
 ]
 

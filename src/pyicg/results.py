@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -249,8 +250,9 @@ class Contrast:
 class Lesion:
     """One lesion: a rim that glows around a dark core.
 
-    Contours are (N, 2) float64 (y, x) in pixels, integer coordinate = pixel centre, one vertex per ray from the
-    core's centroid, in order of angle (0 = +x, towards +y). `inner_contour` is the tumour's edge.
+    Contours are (N, 2) float64 (y, x) in pixels, integer coordinate = pixel centre, one vertex per ray from a pixel
+    near the core's centroid, in order of angle (0 = +x, towards +y); with ``not_star_shaped`` in `reasons` they are plain
+    grey-level contours with vertices in order along each. `inner_contour` is the tumour's edge.
 
     Attributes
     ----------
@@ -258,28 +260,37 @@ class Lesion:
         Value of this lesion in `RimSegmentation.labels`.
     inner_contour, outer_contour : ndarray (N, 2)
         Boundaries of the rim.
-    inner_sigma : ndarray (N,)
-        Standard uncertainty of each inner vertex along its ray, pixels.
+    inner_sigma, outer_sigma : ndarray (N,)
+        Standard uncertainty of each vertex along its ray, pixels.
     correlation_px : float
-        Length along the contour over which vertex errors are correlated.
+        Length along the inner contour over which vertex errors are correlated.
     edge_sigma_px : float
-        Width of the inner edge: the sigma of a blurred step of the same slope.
+        Sharpness of the edge: the sigma of the Gaussian that blurs it, optics and pixel together.
     thickness, thickness_mm : Measurement
-        Mean rim thickness over the angles that carry a rim.
+        Mean rim thickness over the angles that carry a rim, measured along the rays.
     thickness_profile : ndarray (N,)
-        Thickness per angle in pixels; NaN in gaps.
+        Thickness per angle in pixels; NaN in gaps and where the frame cuts the rim.
+    thickness_min_px, thickness_max_px : float
+        Least and largest of the profile; NaN where it is empty.
     completeness : float
-        Share of angles (0-1) at which the rim exceeds the SBR cut.
+        Share of the angles within the frame (0-1) at which the rim exceeds the SBR cut.
     gaps_deg : ndarray (K, 2)
         Start and end angle of each gap, degrees in [0, 720): an end over 360 runs through the +x axis.
     area_px, area_mm2 : float, Measurement
         Area inside the inner contour.
+    equivalent_diameter_px, equivalent_diameter_mm : float, Measurement
+        Diameter of the circle of that area.
     centroid : tuple of float
-        (y, x) of the core, pixels.
-    sbr : Measurement
-        Rim over background.
+        (y, x) of the area inside the inner contour, pixels.
+    sbr, sbr_core : Measurement
+        Rim over background, and rim over core.
+    core_depth : float
+        1 - core/rim: 1 for a core without any signal, 0 for one as bright as its rim.
+    core_bright_share : float
+        Share of the core, its blurred edge left out, over the SBR cut.
     pattern : str
-        ``"rim"`` or ``"partial"`` (Ishizawa).
+        After Ishizawa: ``"total"`` where nine tenths of the core glow over the SBR cut, ``"partial"`` where a tenth do or
+        the rim is broken (completeness under 0.9), else ``"rim"``.
     confidence : float
         Heuristic score between 0 and 1; not a probability.
     reasons : tuple of str
@@ -290,17 +301,25 @@ class Lesion:
     inner_contour: FloatArray
     outer_contour: FloatArray
     inner_sigma: FloatArray
+    outer_sigma: FloatArray
     correlation_px: float
     edge_sigma_px: float
     thickness: Measurement
     thickness_mm: Measurement
     thickness_profile: FloatArray
+    thickness_min_px: float
+    thickness_max_px: float
     completeness: float
     gaps_deg: FloatArray
     area_px: float
     area_mm2: Measurement
+    equivalent_diameter_px: float
+    equivalent_diameter_mm: Measurement
     centroid: tuple[float, float]
     sbr: Measurement
+    sbr_core: Measurement
+    core_depth: float
+    core_bright_share: float
     pattern: str
     confidence: float
     reasons: tuple[str, ...] = ()
@@ -332,6 +351,70 @@ class RimSegmentation:
     background: Background
     sbr_cut: float
     pixel_size_mm: float | None
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return the contours as a FeatureCollection that QuPath opens.
+
+        Two polygons per lesion: ``role`` ``"tumour_edge"`` (the inner contour) and ``"rim"`` (the outer contour with
+        the inner one as its hole), each with every scalar of the `Lesion` in its properties, as `to_plain` writes
+        them. Rejected regions follow as their boxes, ``role`` ``"rejected"`` with the reason.
+
+        Returns
+        -------
+        dict
+            Positions are [x, y] in pixels counted from the outer corner of the first pixel, y down: half a pixel more
+            than `Lesion.inner_contour`. The coordinate reference system of GeoJSON (RFC 7946: longitude and latitude)
+            does not apply.
+
+        Examples
+        --------
+        >>> import pyicg
+        >>> section = pyicg.phantom.section_stack(margins_mm=(4.0,), shape=None, n_slices=1)
+        >>> rim = pyicg.segment_rim(pyicg.calibrate(section.stack[0], section.profile))
+        >>> [feature["properties"]["name"] for feature in rim.to_geojson()["features"]]
+        ['lesion 1 tumour edge', 'lesion 1 rim']
+        """
+        from pyicg.io._rim_files import to_geojson
+
+        return to_geojson(self)
+
+    def write(self, folder: str | Path, *, image: CalibratedFrame | npt.NDArray[np.generic] | None = None) -> Path:
+        """Write the rims for other programs; each file is whole or not there.
+
+        ``rims.geojson`` (`to_geojson`), ``rims.zip`` (ImageJ's ROI Manager: ``lesion-1-inner``, ``lesion-1-outer``,
+        ... with sub-pixel vertices), ``labels.tif`` (uint16, `labels`), ``core_mask.tif`` and ``rim_mask.tif`` (0 and
+        255), and ``overlay.png``. The TIFF files are ImageJ's and carry the pixel size where it is known.
+
+        Parameters
+        ----------
+        folder : path
+            Made when it is not there.
+        image : CalibratedFrame or ndarray of shape (H, W), optional
+            The frame that was segmented, for the overlay; left out, the overlay shows the masks.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            The folder cannot be written to; an image of another shape.
+
+        Examples
+        --------
+        >>> import tempfile, pyicg
+        >>> section = pyicg.phantom.section_stack(margins_mm=(4.0,), shape=None, n_slices=1)
+        >>> cal = pyicg.calibrate(section.stack[0], section.profile)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = pyicg.segment_rim(cal, pixel_size_mm=0.1).write(folder, image=cal)
+        ...     sorted(file.name for file in written.iterdir())
+        ['core_mask.tif', 'labels.tif', 'overlay.png', 'rim_mask.tif', 'rims.geojson', 'rims.zip']
+        """
+        from pyicg.io._rim_files import write
+
+        return write(self, folder, image)
 
 
 @dataclass(frozen=True, eq=False)

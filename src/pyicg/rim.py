@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pyicg import _core
 from pyicg.background import check_background, estimate_background
 from pyicg.errors import UnitError
@@ -13,7 +15,10 @@ from pyicg.results import Background, CalibratedFrame, Lesion, Measurement, Reje
 
 __all__ = ["segment_rim"]
 
-_COMPLETE = 0.9  # a rim seen at this share of angles or more is called one; below it is partial
+# Ishizawa's patterns (rim, partial, total) are words; these shares are our assumptions.
+_COMPLETE = 0.9  # a rim over the cut at fewer angles is partial
+_GLOWS_IN_PART = 0.1  # of the core over the cut
+_GLOWS_WHOLLY = 0.9
 
 
 def segment_rim(
@@ -25,6 +30,7 @@ def segment_rim(
     psf_sigma_px: float | None = None,
     min_area_px: float | None = None,
     smooth_px: float | None = None,
+    threshold: str = "hysteresis",
 ) -> RimSegmentation:
     """Find the fluorescent rims of a frame.
 
@@ -39,18 +45,21 @@ def segment_rim(
     sbr_cut : float
         A pixel is bright over this multiple of the background; 1.5 is in clinical use (older papers: 2).
     psf_sigma_px : float, optional
-        Gaussian blur of the optics; left out, the width of each lesion's own edge stands for it. On a curved and
-        blurred rim the plain half level lies inside the tumour's true edge, the unsafe direction; the boundaries are
-        corrected for that with the model of a blurred ring.
+        Gaussian blur of the optics, without the pixel's own; left out, it is estimated from each lesion's edges.
     min_area_px : float, optional
-        Smaller bright regions and cores are no rim. Left out: 1 mm^2, or 64 px without a pixel size (an assumption).
+        Smaller bright regions and cores are no rim. Left out: 1 mm^2, but no more than 0.25 % of the frame; 64 px
+        without a pixel size (assumptions).
     smooth_px : float, optional
-        Sigma of the Gaussian that precedes everything, 0.5 to 100 px; 1 when left out.
+        Sigma of the Gaussian before the search, 0.5 to 100 px; 1 when left out. Over 1 px the image that the boundaries
+        are fitted on is smoothed too: for grainy specimens.
+    threshold : {"hysteresis", "otsu", "multi_otsu"}
+        Where bright begins for the search: the SBR cut, and what hangs together with it at half that step; or the
+        frame's own histogram.
 
     Returns
     -------
     RimSegmentation
-        Masks, labels, lesions, and the bright regions that were rejected with their reason.
+        Masks, labels, lesions, and the bright regions and dark places that were rejected with their reason.
 
     Raises
     ------
@@ -59,11 +68,11 @@ def segment_rim(
 
     Notes
     -----
-    Smooth, threshold at the SBR cut (and five times the noise that is left), connect, and look for dark cores that a
-    bright region encloses; a region without one is split once more at its own Otsu threshold. Along rays from the
-    core's centroid the boundary is where the smoothed grey image crosses half way between core and rim (inner) and
-    rim and surroundings (outer). Cores must be seen from their centroid along straight rays; where they are not, the
-    lesion carries ``not_star_shaped``. Rims open so wide that they enclose nothing are not found yet.
+    On a pyramid of the frame, dark places with a bright edge around them are looked for, enclosed or open by up to half
+    of the turn. Around each, the best closed paths through the polar image give both boundaries roughly; then the
+    model of a curved step on either side of the rim, blurred by the point spread, is fitted to the grey image along the
+    contours' normals, and the contours are smoothed as stiffly as makes the data most likely. The plain half level of a
+    curved, blurred rim lies up to 0.65 px inside the tumour's edge, the unsafe direction; the model's edge does not.
 
     Examples
     --------
@@ -92,9 +101,10 @@ def segment_rim(
         reason=background.reason or "none",
         sbr_cut=sbr_cut,
         psf_sigma_px=math.nan if psf_sigma_px is None else psf_sigma_px,
-        min_area_px=_core.default_min_area_px(size) if min_area_px is None else min_area_px,
+        min_area_px=_core.default_min_area_px(size, cal.data.size) if min_area_px is None else min_area_px,
         smooth_px=1.0 if smooth_px is None else smooth_px,
         pixel_size_mm=size,
+        threshold=threshold,
         calibrated=cal.calibrated,
     )
     return RimSegmentation(
@@ -121,6 +131,32 @@ def check_pixel_size(pixel_size_mm: float | None) -> None:
 def lesion_of(found: Mapping[str, Any]) -> Lesion:
     """Build a `Lesion` from what the core returns."""
     values = dict(found)
-    for name in ("thickness", "thickness_mm", "area_mm2", "sbr"):
+    for name in ("thickness", "thickness_mm", "area_mm2", "sbr", "sbr_core"):
         values[name] = Measurement(*values[name])
-    return Lesion(pattern="rim" if values["completeness"] >= _COMPLETE else "partial", **values)
+    profile = values["thickness_profile"]
+    known = profile[~np.isnan(profile)]
+    diameter_px = 2 * math.sqrt(values["area_px"] / math.pi)
+    return Lesion(
+        pattern=_pattern(values["completeness"], values["core_bright_share"]),
+        thickness_min_px=float(known.min()) if known.size else math.nan,
+        thickness_max_px=float(known.max()) if known.size else math.nan,
+        equivalent_diameter_px=diameter_px,
+        equivalent_diameter_mm=_diameter_mm(values["area_mm2"]),
+        **values,
+    )
+
+
+def _pattern(completeness: float, core_bright_share: float) -> str:
+    if core_bright_share >= _GLOWS_WHOLLY:
+        return "total"
+    return "partial" if core_bright_share >= _GLOWS_IN_PART or completeness < _COMPLETE else "rim"
+
+
+def _diameter_mm(area: Measurement) -> Measurement:
+    """Return 2 sqrt(area/pi); its relative uncertainty is half the area's."""
+    if math.isnan(area.value):
+        return Measurement.undefined(area.reason or "no_pixel_size")
+    value = 2 * math.sqrt(area.value / math.pi)
+    sigma = 0.5 * value * area.sigma / area.value
+    lo, hi = (2 * math.sqrt(max(bound, 0.0) / math.pi) for bound in area.ci)
+    return Measurement(value, sigma, (lo, hi), area.reason)

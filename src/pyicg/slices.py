@@ -16,6 +16,10 @@ _LEVEL_DOUBT = 0.1  # the boundary's level is taken as known within +-10 % of th
 # The minimum over slices of a sphere errs by 0.12 mm (RMSE, simulated) at 2 mm slices and by 0.54 mm at 5 mm: beyond
 # 2 mm, our choice between the two, slices are called too thick for a 1 mm decision.
 _THICK_SLICE_MM = 2.0
+# A bright region too small to be a rim, or hot pixels, hide no tumour; whatever else was rejected may.
+_MAY_BE_OPEN = frozenset(
+    {"no_enclosed_core", "no_closed_boundary", "elongated", "drape_edge", "saturated_blob", "glare"}
+)
 _THIN_RIM = 3.0  # a rim thinner than this many widths of its edge has no plateau to measure a half level from
 
 
@@ -92,22 +96,44 @@ def rim_cut_open(
     *,
     threshold_mm: float,
 ) -> bool:
-    """Tell whether a bright region without a core comes within a distance of the plane: a rim that the plane cuts open.
+    """Tell whether a rim that the plane cuts open may come within a distance of it.
 
-    The cap of a lesion, where the last slice meets its rim but not its core, is no such region: the lesion lies beside
-    it in one neighbouring slice, and not in the other. The box around the region stands for it.
+    Two signs, each enough: a lesion's inner contour where no rim shows, moved outwards by two sigma; and a region that
+    was rejected for want of a core or of a closed rim, for which its box stands. The cap of a lesion, where the last
+    slice meets its rim but not its core, is no such region: the lesion lies beside it in one neighbouring slice, and
+    not in the other.
     """
     steps = np.array(spacing)
     lesions = {item.index: item.lesions for item in slices}
     for item in slices:
+        outlines = [_unseen_outline(lesion) for lesion in item.lesions]
         for region in item.rejected:
-            if region.reason != "no_enclosed_core":
+            if region.reason not in _MAY_BE_OPEN:
                 continue
             sides = [goes_on(region.centroid, lesions.get(item.index + side, ())) for side in (-1, 1)]
-            if sides[0] != sides[1]:
-                continue
-            y0, x0, y1, x1 = region.box
-            corners = np.array([(item.index, y, x) for y in (y0, y1) for x in (x0, x1)]) * steps
-            if distance_mm(corners).min() < threshold_mm:
-                return True
+            if sides[0] == sides[1]:
+                y0, x0, y1, x1 = region.box
+                outlines.append(np.array([(y, x) for y in (y0, y1) for x in (x0, x1)], dtype=np.float64))
+        points = np.concatenate([np.empty((0, 2)), *outlines])
+        if len(points) == 0:
+            continue
+        in_volume = np.column_stack([np.full(len(points), item.index), points]) * steps
+        if distance_mm(in_volume).min() < threshold_mm:
+            return True
     return False
+
+
+def _unseen_outline(lesion: Lesion) -> FloatArray:
+    """Return the vertices (y, x) of the inner contour in the gaps, two sigma further out."""
+    contour = lesion.inner_contour
+    if "not_star_shaped" in lesion.reasons:  # the vertices follow the contour, not the angle
+        unseen = np.full(len(contour), len(lesion.gaps_deg) > 0)
+    else:
+        angle = np.arange(len(contour)) * 360 / len(contour)
+        unseen = np.zeros(len(contour), bool)
+        for start, end in lesion.gaps_deg:
+            unseen |= (angle - start) % 360 <= end - start
+    ray = contour - lesion.centroid
+    outwards = ray / np.maximum(np.hypot(ray[:, 0], ray[:, 1]), 1e-9)[:, None]
+    moved = contour + 2 * np.nan_to_num(lesion.inner_sigma)[:, None] * outwards
+    return np.asarray(moved[unseen])

@@ -261,9 +261,11 @@ void refusals() {
   Scorer scorer(profile, {});
   const Raw wrong(8, 9);
   check::throws(ErrorKind::input, [&] { scorer.score(wrong.view(), {}); });
-  check::near(default_min_area_px(nan), 64, 0);
-  check::near(default_min_area_px(0.1), 100, 1e-9);
-  check::near(default_min_area_px(2), 9, 0);
+  check::near(default_min_area_px(nan, 1'000'000), 64, 0);
+  check::near(default_min_area_px(0.1, 1'000'000), 100, 1e-9);
+  check::near(default_min_area_px(2, 1'000'000), 9, 0);
+  check::near(default_min_area_px(0.001, 1'000'000), 2500, 1e-9);
+  check::near(default_min_area_px(0.001, 100), 64, 0);
 }
 
 }  // namespace

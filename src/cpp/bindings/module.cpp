@@ -49,6 +49,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   pyicg::bindings::bind_contrast(m);
   pyicg::bindings::bind_distance(m);
   pyicg::bindings::bind_frame_sums(m);
+  pyicg::bindings::bind_residual(m);
   pyicg::bindings::bind_rim(m);
   pyicg::bindings::bind_scorer(m);
   pyicg::bindings::bind_statistics(m);

@@ -1,6 +1,7 @@
 #include "pyicg/rim.hpp"
 
 #include "array.hpp"
+#include "pyicg/error.hpp"
 #include "rooms.hpp"
 
 namespace pyicg::bindings {
@@ -20,6 +21,13 @@ py::array_t<double> vector_of(const std::vector<double>& values) {
   return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
+ThresholdRule rule_of(const std::string& name) {
+  if (name == "hysteresis") return ThresholdRule::hysteresis;
+  if (name == "otsu") return ThresholdRule::otsu;
+  if (name == "multi_otsu") return ThresholdRule::multi_otsu;
+  throw Error(ErrorKind::input, "threshold must be hysteresis, otsu or multi_otsu, found " + name);
+}
+
 }  // namespace
 
 py::dict lesion_dict(const Lesion& lesion) {
@@ -29,6 +37,10 @@ py::dict lesion_dict(const Lesion& lesion) {
   d["outer_contour"] = contour(lesion.outer);
   d["inner_sigma"] = vector_of(lesion.inner_sigma);
   d["correlation_px"] = lesion.correlation_px;
+  d["outer_sigma"] = vector_of(lesion.outer_sigma);
+  d["core_depth"] = lesion.core_depth;
+  d["core_bright_share"] = lesion.core_bright;
+  d["sbr_core"] = to_python(lesion.sbr_core);
   d["edge_sigma_px"] = lesion.edge_sigma_px;
   d["thickness"] = to_python(lesion.mean_thickness);
   d["thickness_mm"] = to_python(lesion.mean_thickness_mm);
@@ -69,9 +81,12 @@ void bind_rim(py::module_& m) {
       "segment_rim",
       [](const py::array& data, const py::array& mask, double level, double sigma, double sem, std::size_t n_pixels,
          const std::string& reason, double sbr_cut, double psf_sigma_px, double min_area_px, double smooth_px,
-         double pixel_size_mm, bool calibrated) {
+         double pixel_size_mm, const std::string& threshold, bool calibrated) {
         const auto data_view = view_2d<float>(data, "data");
         const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
+        if (mask_view.height != data_view.height || mask_view.width != data_view.width) {
+          throw Error(ErrorKind::input, "mask must have the shape of data, " + describe(mask));
+        }
         Background background;
         background.level = level;
         background.sigma = sigma;
@@ -84,6 +99,7 @@ void bind_rim(py::module_& m) {
         options.min_area_px = min_area_px;
         options.smooth_px = smooth_px;
         options.pixel_size_mm = pixel_size_mm;
+        options.threshold = rule_of(threshold);
         options.carried = calibrated ? Reason::none : Reason::uncalibrated;
         check(options);
         RimWorkspace ws;
@@ -103,7 +119,7 @@ void bind_rim(py::module_& m) {
       },
       arg("data"), arg("mask"), py::kw_only(), arg("level"), arg("sigma"), arg("sem"), arg("n_pixels"), arg("reason"),
       arg("sbr_cut"), arg("psf_sigma_px"), arg("min_area_px"), arg("smooth_px"), arg("pixel_size_mm"),
-      arg("calibrated"));
+      arg("threshold"), arg("calibrated"));
 }
 
 }  // namespace pyicg::bindings

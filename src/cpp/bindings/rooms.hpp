@@ -12,6 +12,7 @@ void bind_calibrate(pybind11::module_& m);
 void bind_contrast(pybind11::module_& m);
 void bind_distance(pybind11::module_& m);
 void bind_frame_sums(pybind11::module_& m);
+void bind_residual(pybind11::module_& m);
 void bind_rim(pybind11::module_& m);
 void bind_scorer(pybind11::module_& m);
 void bind_statistics(pybind11::module_& m);

@@ -83,7 +83,7 @@ std::unique_ptr<GuardedScorer> make_scorer(std::shared_ptr<Profile> profile, con
 
 void bind_scorer(py::module_& m) {
   using py::arg;
-  m.def("default_min_area_px", &default_min_area_px, arg("pixel_size_mm"));
+  m.def("default_min_area_px", &default_min_area_px, arg("pixel_size_mm"), arg("frame_pixels"));
   py::class_<GuardedScorer>(m, "Scorer")
       .def(py::init(&make_scorer), arg("profile"), py::kw_only(), arg("view"), arg("sbr_cut"), arg("pixel_size_mm"))
       .def(

@@ -92,7 +92,12 @@ static_assert(same(PYICG_REASON_MOTION_BLUR, Reason::motion_blur));
 static_assert(same(PYICG_REASON_GLARE, Reason::glare));
 static_assert(same(PYICG_REASON_OUTSIDE_SERIES, Reason::outside_series));
 static_assert(same(PYICG_REASON_SIGNAL_CUT_OFF, Reason::signal_cut_off));
-static_assert(PYICG_REASON_SIGNAL_CUT_OFF + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_ELONGATED, Reason::elongated));
+static_assert(same(PYICG_REASON_SATURATED_BLOB, Reason::saturated_blob));
+static_assert(same(PYICG_REASON_HOT_PIXEL, Reason::hot_pixel));
+static_assert(same(PYICG_REASON_DRAPE_EDGE, Reason::drape_edge));
+static_assert(same(PYICG_REASON_NO_CLOSED_BOUNDARY, Reason::no_closed_boundary));
+static_assert(PYICG_REASON_NO_CLOSED_BOUNDARY + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

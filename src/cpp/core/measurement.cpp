@@ -58,6 +58,11 @@ const char* reason_name(Reason reason) noexcept {
       "glare",
       "outside_series",
       "signal_cut_off",
+      "elongated",
+      "saturated_blob",
+      "hot_pixel",
+      "drape_edge",
+      "no_closed_boundary",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -16,37 +16,53 @@ Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Backgro
                                double min_area_px, double smooth_px, RimWorkspace& ws) {
   const std::size_t height = mask.height;
   const std::size_t width = mask.width;
+  const ImageView<const float> smooth{ws.smooth.data(), height, width};
   const auto bright = detail::plane(ws.bright, height, width);
   const auto components = detail::plane(ws.components, height, width);
   const double level = detail::bright_level(background, sbr_cut, smooth_px);
+  // Labels the pixels that `belongs` holds for, and counts the saturated ones of each region.
+  std::vector<detail::Component> regions;
+  std::vector<std::size_t> saturated;
+  const auto label = [&](auto&& belongs) {
+    for (std::size_t y = 0; y < height; ++y) {
+      for (std::size_t x = 0; x < width; ++x) {
+        bright(y, x) = (mask(y, x) & mask_excluded) == 0 && belongs(y, x) ? 1 : 0;
+      }
+    }
+    regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
+    saturated.assign(regions.size(), 0);
+    for (std::size_t y = 0; y < height; ++y) {
+      for (std::size_t x = 0; x < width; ++x) {
+        const std::int32_t k = components(y, x);
+        if (k > 0 && (mask(y, x) & mask_saturated) != 0) ++saturated[static_cast<std::size_t>(k - 1)];
+      }
+    }
+  };
+  const auto over = [&](std::size_t y, std::size_t x) { return static_cast<double>(smooth(y, x)) > level; };
+
   Residual residual;
-  // Saturated pixels under the cut may truly lie over it: a region of them is no negative.
-  std::size_t clipped = 0;
+  bool any_saturated = false;
   for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      const bool under = !(static_cast<double>(ws.smooth[y * width + x]) > level);
-      bright(y, x) = under && (mask(y, x) & mask_saturated) != 0 ? 1 : 0;
-      clipped += bright(y, x);
+    any_saturated |=
+        std::any_of(mask.row(y), mask.row(y) + width, [](auto bits) { return (bits & mask_saturated) != 0; });
+  }
+  if (any_saturated) {
+    // Saturated pixels under the cut may truly lie over it: a region that is large enough with them is no negative.
+    label([&](std::size_t y, std::size_t x) { return over(y, x) || (mask(y, x) & mask_saturated) != 0; });
+    for (std::size_t k = 0; k < regions.size(); ++k) {
+      residual.saturated |= saturated[k] > 0 && static_cast<double>(regions[k].area) >= min_area_px;
     }
   }
-  if (static_cast<double>(clipped) >= min_area_px) {
-    for (const auto& region : detail::label_components(bright, 1, detail::Connectivity::eight, components)) {
-      residual.saturated |= static_cast<double>(region.area) >= min_area_px;
-    }
-  }
-  for (std::size_t i = 0; i < ws.smooth.size(); ++i) ws.bright[i] = static_cast<double>(ws.smooth[i]) > level ? 1 : 0;
-  const auto regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
-  std::vector<std::size_t> saturated(regions.size(), 0);
+  label(over);
   std::vector<HotSpot> spots(regions.size());
   for (std::size_t y = 0; y < height; ++y) {
     for (std::size_t x = 0; x < width; ++x) {
-      const std::int32_t label = components(y, x);
-      if (label == 0) continue;
-      const auto k = static_cast<std::size_t>(label - 1);
-      saturated[k] += (mask(y, x) & mask_saturated) != 0;
-      const double sbr = static_cast<double>(ws.smooth[y * width + x]) / background.level;
+      if (components(y, x) == 0) continue;
+      const auto k = static_cast<std::size_t>(components(y, x) - 1);
+      const double sbr = static_cast<double>(smooth(y, x)) / background.level;
       if (!(sbr <= spots[k].peak_sbr)) {
-        spots[k] = {sbr, static_cast<double>(y), static_cast<double>(x), static_cast<double>(regions[k].area)};
+        spots[k] = {sbr, static_cast<double>(y), static_cast<double>(x), static_cast<double>(regions[k].area),
+                    saturated[k] > 0};
       }
     }
   }
@@ -55,16 +71,14 @@ Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Backgro
     if (area < min_area_px) continue;
     residual.hot_spots.push_back(spots[k]);
     residual.area_px += area;
-    residual.saturated |= saturated[k] > 0;
     residual.sign |= area - static_cast<double>(saturated[k]) >= min_area_px;
   }
   std::stable_sort(residual.hot_spots.begin(), residual.hot_spots.end(),
                    [](const HotSpot& a, const HotSpot& b) { return a.peak_sbr > b.peak_sbr; });
   // What is too small to count is not bright either.
   for (std::size_t i = 0; i < ws.bright.size(); ++i) {
-    const std::int32_t label = ws.components[i];
-    if (label > 0 && static_cast<double>(regions[static_cast<std::size_t>(label - 1)].area) < min_area_px)
-      ws.bright[i] = 0;
+    const std::int32_t k = ws.components[i];
+    if (k > 0 && static_cast<double>(regions[static_cast<std::size_t>(k - 1)].area) < min_area_px) ws.bright[i] = 0;
   }
   return residual;
 }

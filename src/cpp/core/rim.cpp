@@ -4,14 +4,16 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "../kernels/gaussian.hpp"
-#include "detail/boundary.hpp"
 #include "detail/bright.hpp"
-#include "detail/candidates.hpp"
+#include "detail/odd_shape.hpp"
+#include "detail/rim_candidates.hpp"
 #include "detail/select.hpp"
+#include "detail/trace_rim.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/error.hpp"
 
@@ -20,164 +22,186 @@ namespace {
 
 constexpr std::uint8_t invalid = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
 
+constexpr double least_support = 0.35;  // a rim broken over half of its turn, and a tenth for its blurred ends
+constexpr double least_depth = 0.1;     // a core less than a tenth darker than its rim is texture
+constexpr double most_overlap = 0.3;    // of the smaller of two cores, with the other lesion: they are the same
+constexpr double least_glow = 0.75;     // of the SBR cut's step: a rim that never comes near the cut is none
+constexpr double most_seen = 0.87;      // of a core that is not star-shaped: what straight rays reach
+constexpr double most_odd = 4;          // outer over inner area of a lesion that is not star-shaped
+constexpr double most_odd_scale = 4;    // of the smoothing: on coarser levels it is texture that encloses
+constexpr double odd_confidence = 0.5;  // at most: no model of a rim stands behind it
+
 struct Frame {
   ImageView<const float> data;
   ImageView<const std::uint8_t> mask;
   ImageView<const float> smooth;
 };
 
-double polygon_area(const std::vector<Vertex>& p) {
-  double twice = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    const Vertex& a = p[i];
-    const Vertex& b = p[(i + 1) % p.size()];
-    twice += a.x * b.y - b.x * a.y;
-  }
-  return 0.5 * std::fabs(twice);
+bool left_out(const Frame& f, std::size_t y, std::size_t x) {
+  return (f.mask(y, x) & mask_left_out & ~mask_saturated) != 0;
 }
 
 // Radii between rays, and where a pixel lies within the rim.
 class PolarShape {
  public:
-  PolarShape(const std::vector<detail::Ray>& rays, double cy, double cx) : rays_(rays), cy_(cy), cx_(cx) {}
+  explicit PolarShape(const detail::RimTrace& trace) : trace_(trace) {}
 
   struct Place {
     double r, inner, outer;
-    bool rim;  // the nearest ray carries a rim over the cut
+    bool rim;  // the nearest ray carries a rim
   };
   [[nodiscard]] Place place(std::size_t y, std::size_t x) const {
-    const double dy = static_cast<double>(y) - cy_;
-    const double dx = static_cast<double>(x) - cx_;
-    const std::size_t n = rays_.size();
+    const double dy = static_cast<double>(static_cast<std::ptrdiff_t>(y) - trace_.centre_y);
+    const double dx = static_cast<double>(static_cast<std::ptrdiff_t>(x) - trace_.centre_x);
+    const std::vector<double>& inner = trace_.fit.inner.radius;
+    const std::vector<double>& outer = trace_.fit.outer.radius;
+    const std::size_t n = inner.size();
     const double turn = std::atan2(dy, dx) / (2 * std::numbers::pi);
     const double position = (turn < 0 ? turn + 1 : turn) * static_cast<double>(n);
     const auto k = static_cast<std::size_t>(position);
     const double share = position - static_cast<double>(k);
-    const detail::Ray& a = rays_[k % n];
-    const detail::Ray& b = rays_[(k + 1) % n];
-    const detail::Ray& nearest = share < 0.5 ? a : b;
-    return {std::hypot(dy, dx), (1 - share) * a.inner + share * b.inner, (1 - share) * a.outer + share * b.outer,
-            nearest.found && nearest.over_cut};
+    const std::size_t a = k % n;
+    const std::size_t b = (k + 1) % n;
+    return {std::hypot(dy, dx), (1 - share) * inner[a] + share * inner[b], (1 - share) * outer[a] + share * outer[b],
+            trace_.present[share < 0.5 ? a : b]};
   }
 
  private:
-  const std::vector<detail::Ray>& rays_;
-  double cy_, cx_;
+  const detail::RimTrace& trace_;
 };
 
-// Median of the smoothed signal in the inner half of the hole: the core's plateau.
-double core_plateau(const Frame& f, const detail::Component& hole, RimWorkspace& ws) {
-  const double half = 0.5 * std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
-  ws.scratch.clear();
-  for (std::size_t y = hole.y0; y <= hole.y1; ++y) {
-    for (std::size_t x = hole.x0; x <= hole.x1; ++x) {
-      const double r =
-          std::hypot(static_cast<double>(y) - hole.centroid_y(), static_cast<double>(x) - hole.centroid_x());
-      if (r <= half && !std::isnan(f.smooth(y, x))) ws.scratch.push_back(f.smooth(y, x));
-    }
-  }
-  return ws.scratch.empty() ? nan : detail::median(ws.scratch);
-}
-
-// Circular runs of rays that carry no rim.
-std::vector<Gap> gaps_of(const std::vector<detail::Ray>& rays) {
-  const std::size_t n = rays.size();
-  const double degrees = 360.0 / static_cast<double>(n);
-  const auto open = [&](std::size_t k) { return !(rays[k % n].found && rays[k % n].over_cut); };
-  std::vector<Gap> gaps;
-  for (std::size_t k = 0; k < n; ++k) {
-    if (!open(k) || open(k + n - 1)) continue;  // a gap starts where the ray before it is closed
-    std::size_t end = k;
-    while (open(end + 1)) ++end;
-    gaps.push_back({(static_cast<double>(k) - 0.5) * degrees, (static_cast<double>(end) + 0.5) * degrees});
-  }
-  return gaps;
-}
-
-// Fills the maps and collects what the pixels say: rim level (middle half of the rim), noise, shape.
+// What the pixels of one lesion say.
 struct PixelStats {
-  std::vector<float> rim;
-  double residual_squares = 0;
-  std::size_t residual_count = 0;
-  std::size_t core_pixels = 0;
+  std::vector<float> rim;   // the middle half of the rim
+  std::vector<float> core;  // the core without its blurred edge
   std::size_t core_bright = 0;
+  std::size_t core_pixels = 0;
+  std::vector<std::size_t> overlap;  // core pixels that are lesion k + 1's
   std::size_t saturated = 0;
+  std::size_t rim_pixels = 0;
+  std::size_t rim_known = 0;  // of them, in another lesion
 };
 
-PixelStats paint(const Frame& f, const Lesion& lesion, const std::vector<detail::Ray>& rays, double threshold,
-                 double blur_px, RimWorkspace& ws) {
-  double reach = 0;
-  for (const auto& ray : rays) reach = std::max(reach, ray.outer);
+struct Box {
+  std::size_t y0, x0, y1, x1;  // first row and column, and one past the last
+};
+
+Box box_about(const Frame& f, double y, double x, double reach) {
   const auto low = [&](double c) { return static_cast<std::size_t>(std::max(0.0, std::floor(c - reach))); };
-  const auto high = [&](double c, std::size_t n) { return std::min(n, static_cast<std::size_t>(c + reach) + 2); };
-  const PolarShape shape(rays, lesion.centroid_y, lesion.centroid_x);
+  const auto high = [&](double c, std::size_t n) {
+    return std::min(n, static_cast<std::size_t>(std::max(0.0, c + reach)) + 2);
+  };
+  return {low(y), low(x), high(y, f.data.height), high(x, f.data.width)};
+}
+
+PixelStats look(const Frame& f, const detail::RimTrace& trace, double cut, RimWorkspace& ws, Box& box) {
+  const std::vector<double>& outer = trace.fit.outer.radius;
+  box = box_about(f, static_cast<double>(trace.centre_y), static_cast<double>(trace.centre_x),
+                  *std::max_element(outer.begin(), outer.end()));
+  const PolarShape shape(trace);
+  const double blur = std::hypot(trace.fit.blur_px, 0.5);
   PixelStats s;
-  for (std::size_t y = low(lesion.centroid_y); y < high(lesion.centroid_y, f.data.height); ++y) {
-    for (std::size_t x = low(lesion.centroid_x); x < high(lesion.centroid_x, f.data.width); ++x) {
+  for (std::size_t y = box.y0; y < box.y1; ++y) {
+    for (std::size_t x = box.x0; x < box.x1; ++x) {
       const auto p = shape.place(y, x);
-      const bool core = p.r < p.inner;
-      const bool rim = !core && p.r <= p.outer && p.rim;
-      if (!core && !rim) continue;
-      const std::size_t i = y * f.data.width + x;
-      const bool valid = (f.mask(y, x) & mask_left_out & ~mask_saturated) == 0;
-      if (core) {
+      if (p.r < p.inner) {
         ++s.core_pixels;
-        s.core_bright += static_cast<double>(f.smooth(y, x)) > threshold && p.r < p.inner - 1.5 * blur_px;
+        const std::size_t i = y * f.data.width + x;
+        if (ws.labels[i] != 0) {
+          const auto other = static_cast<std::size_t>(ws.labels[i]);
+          if (s.overlap.size() < other) s.overlap.resize(other);
+          ++s.overlap[other - 1];
+        }
+        if (p.r > std::max(p.inner - 2 * blur, 0.5 * p.inner) || left_out(f, y, x)) continue;
+        s.core.push_back(f.data(y, x));
+        s.core_bright += static_cast<double>(f.smooth(y, x)) > cut;
+        continue;
+      }
+      if (p.rim && p.r <= p.outer) {
+        ++s.rim_pixels;
+        s.rim_known += ws.labels[y * f.data.width + x] != 0;
       }
       const double across = (p.r - p.inner) / (p.outer - p.inner);
-      const bool mid_rim = rim && across >= 0.25 && across <= 0.75;
-      if (valid && mid_rim) {
-        s.rim.push_back(f.data(y, x));
-        s.saturated += (f.mask(y, x) & mask_saturated) != 0;
-      }
-      if (valid && (mid_rim || p.r < 0.7 * p.inner)) {
-        const double d = static_cast<double>(f.data(y, x)) - static_cast<double>(f.smooth(y, x));
-        s.residual_squares += d * d;
-        ++s.residual_count;
-      }
-      if (ws.labels[i] != 0) continue;  // where two lesions touch, the first keeps the pixel
-      ws.labels[i] = lesion.label;
-      (core ? ws.core_mask : ws.rim_mask)[i] = 1;
+      if (!p.rim || across < 0.25 || across > 0.75 || left_out(f, y, x)) continue;
+      s.rim.push_back(f.data(y, x));
+      s.saturated += (f.mask(y, x) & mask_saturated) != 0;
     }
   }
   return s;
 }
 
-Measurement lesion_sbr(const PixelStats& s, const Background& background, const RimOptions& o) {
-  const detail::Moments m = detail::moments(s.rim);
-  if (m.n < 2) return Measurement::undefined(Reason::too_few_pixels);
-  Measurement sbr = signal_ratio(m.mean, m.sd / std::sqrt(static_cast<double>(m.n)), background);
-  if (sbr.reason == Reason::none) sbr.reason = o.carried;
-  if (s.saturated > 0 && !std::isnan(sbr.value)) {
-    sbr.hi = infinity;
-    sbr.reason = Reason::saturated_lower_bound;
+// Fills the maps. Where two lesions touch, the first keeps the pixel.
+void paint(const Frame& f, const detail::RimTrace& trace, std::int32_t label, const Box& box, RimWorkspace& ws) {
+  const PolarShape shape(trace);
+  for (std::size_t y = box.y0; y < box.y1; ++y) {
+    for (std::size_t x = box.x0; x < box.x1; ++x) {
+      const std::size_t i = y * f.data.width + x;
+      if (ws.labels[i] != 0) continue;
+      const auto p = shape.place(y, x);
+      const bool core = p.r < p.inner;
+      if (!core && !(p.r <= p.outer && p.rim)) continue;
+      ws.labels[i] = label;
+      (core ? ws.core_mask : ws.rim_mask)[i] = 1;
+    }
   }
-  return sbr;
 }
 
-void fill_thickness(Lesion& lesion, const std::vector<detail::Ray>& rays, const RimOptions& o) {
+Measurement ratio(std::span<const float> signal, const Background& below, const PixelStats& s, Reason carried) {
+  const detail::Moments m = detail::moments(signal);
+  if (m.n < 2) return Measurement::undefined(Reason::too_few_pixels);
+  Measurement found = signal_ratio(m.mean, m.sd / std::sqrt(static_cast<double>(m.n)), below);
+  if (found.reason == Reason::none) found.reason = carried;
+  if (s.saturated > 0 && !std::isnan(found.value)) {
+    found.hi = infinity;
+    found.reason = Reason::saturated_lower_bound;
+  }
+  return found;
+}
+
+// Rim over background and rim over core.
+void fill_contrast(Lesion& lesion, const PixelStats& s, const Background& background, const RimOptions& o) {
+  lesion.sbr = ratio(s.rim, background, s, o.carried);
+  const detail::Moments core = detail::moments(s.core);
+  if (core.n < 2) {
+    lesion.sbr_core = Measurement::undefined(Reason::too_few_pixels);
+    return;
+  }
+  Background dark;
+  dark.level = core.mean;
+  dark.sigma = core.sd;
+  dark.sem = core.sd / std::sqrt(static_cast<double>(core.n));
+  dark.n_pixels = core.n;
+  lesion.sbr_core = ratio(s.rim, dark, s, o.carried);
+  const detail::Moments rim = detail::moments(s.rim);
+  lesion.core_depth = rim.n > 0 && rim.mean > 0 ? 1 - core.mean / rim.mean : nan;
+  lesion.core_bright = static_cast<double>(s.core_bright) / static_cast<double>(core.n);
+}
+
+double mean_square(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double v : values) sum += v * v;
+  return sum / static_cast<double>(values.size());
+}
+
+// Mean thickness and area with the uncertainty of the boundaries, in px and mm^2.
+void fill_sizes(Lesion& lesion, double sigma_thickness, const RimOptions& o) {
+  double sum = 0;
+  double known = 0;
+  for (const double t : lesion.thickness) {
+    if (std::isnan(t)) continue;
+    sum += t;
+    ++known;
+  }
+  lesion.area_px = detail::polygon_area(lesion.inner);
+  const Vertex middle = detail::polygon_centroid(lesion.inner);
+  lesion.centroid_y = middle.y;
+  lesion.centroid_x = middle.x;
+  const double length = 2 * std::sqrt(std::numbers::pi * lesion.area_px);
+  // Rays closer together than the correlation length say the same thing: count independent ones only.
+  const double independent = std::clamp(length / lesion.correlation_px, 1.0, std::max(known, 1.0));
+  lesion.mean_thickness = known > 0 ? normal_measurement(sum / known, sigma_thickness / std::sqrt(independent))
+                                    : Measurement::undefined(Reason::clipped_by_border);
   const double px = o.pixel_size_mm;
-  std::vector<double> known;
-  for (const auto& ray : rays) {
-    const bool whole = ray.found && ray.over_cut && !ray.clipped;
-    lesion.thickness.push_back(whole ? ray.outer - ray.inner : nan);
-    if (whole) known.push_back(lesion.thickness.back());
-  }
-  if (known.empty()) {
-    lesion.mean_thickness = Measurement::undefined(Reason::clipped_by_border);
-  } else {
-    const auto n = static_cast<double>(known.size());
-    double mean = 0;
-    for (const double t : known) mean += t;
-    mean /= n;
-    double squares = 0;
-    for (const double t : known) squares += (t - mean) * (t - mean);
-    // Rays closer together than the correlation length say the same thing: count independent ones only.
-    const double circumference = 2 * std::sqrt(std::numbers::pi * lesion.area_px);
-    const double independent = std::clamp(circumference / lesion.correlation_px, 1.0, n);
-    const double sd = n > 1 ? std::sqrt(squares / (n - 1)) : nan;
-    lesion.mean_thickness = normal_measurement(mean, sd / std::sqrt(independent));
-  }
   if (std::isnan(px)) {
     lesion.mean_thickness_mm = lesion.area_mm2 = Measurement::undefined(Reason::no_pixel_size);
     return;
@@ -185,132 +209,193 @@ void fill_thickness(Lesion& lesion, const std::vector<detail::Ray>& rays, const 
   const Measurement& t = lesion.mean_thickness;
   lesion.mean_thickness_mm = {t.value * px, t.sigma * px, t.lo * px, t.hi * px, t.reason};
   // The area's error is the contour's mean error times its length.
-  double sigma = 0;
-  for (const double s : lesion.inner_sigma) sigma += s;
-  sigma /= static_cast<double>(lesion.inner_sigma.size());
-  const double length = 2 * std::sqrt(std::numbers::pi * lesion.area_px);
-  const double area_sigma = sigma * std::sqrt(length * lesion.correlation_px);
+  const double sigma = std::sqrt(mean_square(lesion.inner_sigma));
+  const double area_sigma = sigma * length / std::sqrt(length / std::min(lesion.correlation_px, length));
   lesion.area_mm2 = normal_measurement(lesion.area_px * px * px, area_sigma * px * px);
 }
 
-// Heuristic, not a probability: complete rim x core dark beside it x boundary well above the noise.
-double confidence_of(const Lesion& lesion, double rim, double core, double background, double noise) {
-  const double depth = std::clamp((rim - core) / (rim - std::min(core, background)), 0.0, 1.0);
-  const double snr = noise > 0 ? (rim - core) / noise : infinity;
-  const double seen = std::isinf(snr) ? 1.0 : std::max(snr, 0.0) / (std::max(snr, 0.0) + 3.0);
-  return lesion.completeness * depth * seen * (lesion.not_star_shaped ? 0.5 : 1.0);
-}
-
-void fill_contours(Lesion& lesion, const std::vector<detail::Ray>& rays) {
-  const std::size_t n = rays.size();
+// Circular runs of rays in the frame that carry no rim.
+std::vector<Gap> gaps_of(const detail::RimTrace& trace) {
+  const std::size_t n = trace.over.size();
+  const double degrees = 360.0 / static_cast<double>(n);
+  const auto open = [&](std::size_t k) { return trace.in_view[k % n] && !trace.over[k % n]; };
+  std::vector<Gap> gaps;
+  bool all = true;
   for (std::size_t k = 0; k < n; ++k) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
-    const double dy = std::sin(angle);
-    const double dx = std::cos(angle);
-    lesion.inner.push_back({lesion.centroid_y + rays[k].inner * dy, lesion.centroid_x + rays[k].inner * dx});
-    lesion.outer.push_back({lesion.centroid_y + rays[k].outer * dy, lesion.centroid_x + rays[k].outer * dx});
-  }
-}
-
-// Noise of one pixel from data - smooth, which keeps 1 - 1/(pi s^2) + 1/(4 pi s^2) of white noise's variance
-// (1 - 2 w0 + sum w^2 of the weights).
-double pixel_noise(const PixelStats& pixels, double smooth_px, double fallback) {
-  if (pixels.residual_count == 0) return fallback;
-  const double s2 = std::numbers::pi * smooth_px * smooth_px;
-  const double kept = std::max(1 - 1 / s2 + 1 / (4 * s2), 0.1);
-  return std::sqrt(pixels.residual_squares / static_cast<double>(pixels.residual_count) / kept);
-}
-
-// Width of the inner edge, median over the rays: a step of height h blurred by s has slope h/(s sqrt(2 pi)) at its
-// middle.
-double edge_sigma(const std::vector<detail::Ray>& rays, double core_level, RimWorkspace& ws) {
-  ws.scratch.clear();
-  for (const auto& ray : rays) {
-    if (ray.found && ray.slope > 0) {
-      ws.scratch.push_back(static_cast<float>((ray.peak - core_level) / (ray.slope * std::sqrt(2 * std::numbers::pi))));
+    all = all && open(k);
+    if (!open(k) || open(k + n - 1)) continue;  // a gap starts where the ray before it is closed
+    std::size_t end = k;
+    while (open(end + 1)) ++end;
+    gaps.push_back({(static_cast<double>(k) - 0.5) * degrees, (static_cast<double>(end) + 0.5) * degrees});
+    if (gaps.back().from_deg < 0) {
+      gaps.back().from_deg += 360;
+      gaps.back().to_deg += 360;
     }
   }
-  return ws.scratch.empty() ? nan : detail::median(ws.scratch);
+  if (all) gaps.push_back({0.0, 360.0});
+  return gaps;
 }
 
-// How well the inner edge is known on each ray, and how wide it is.
-void fill_edges(Lesion& lesion, const std::vector<detail::Ray>& rays, double core_level, double smooth_noise,
-                RimWorkspace& ws) {
-  for (const auto& ray : rays) {
-    const double slope = ray.found && ray.slope > 0 ? ray.slope : nan;
-    lesion.inner_sigma.push_back(smooth_noise / slope);
+void fill_contours(Lesion& lesion, const detail::RimTrace& trace) {
+  const std::size_t n = trace.over.size();
+  std::size_t in_view = 0;
+  std::size_t over = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+    const auto vertex = [&](double r) {
+      return Vertex{static_cast<double>(trace.centre_y) + r * std::sin(angle),
+                    static_cast<double>(trace.centre_x) + r * std::cos(angle)};
+    };
+    const double inner = trace.fit.inner.radius[k];
+    const double outer = trace.fit.outer.radius[k];
+    lesion.inner.push_back(vertex(inner));
+    lesion.outer.push_back(vertex(outer));
+    lesion.thickness.push_back(trace.present[k] && !trace.clipped[k] ? outer - inner : nan);
+    in_view += trace.in_view[k];
+    over += trace.over[k];
+    lesion.clipped_by_border = lesion.clipped_by_border || trace.clipped[k];
   }
-  lesion.edge_sigma_px = edge_sigma(rays, core_level, ws);
-  // Where a ray carries no rim its vertex is interpolated: as uncertain as the rim is wide on average.
-  double mean_sigma = 0;
-  for (const auto& ray : rays) mean_sigma += ray.outer - ray.inner;
-  mean_sigma /= static_cast<double>(rays.size());
-  for (double& s : lesion.inner_sigma) {
-    if (std::isnan(s)) s = mean_sigma;
-  }
+  lesion.completeness = in_view > 0 ? static_cast<double>(over) / static_cast<double>(in_view) : 0.0;
+  lesion.gaps = gaps_of(trace);
+  lesion.inner_sigma = trace.fit.inner.sigma;
+  lesion.outer_sigma = trace.fit.outer.sigma;
+  lesion.correlation_px = trace.fit.inner.correlation_px;
+  lesion.edge_sigma_px = trace.fit.blur_px;
 }
 
-bool build_lesion(const Frame& f, const detail::Candidate& candidate, const Background& background, const RimOptions& o,
-                  RimWorkspace& ws, Lesion& lesion) {
-  const detail::Component& hole = candidate.hole;
-  lesion.centroid_y = hole.centroid_y();
-  lesion.centroid_x = hole.centroid_x();
-  const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
-  // A multiple of four: a frame turned by 90 degrees has the same rays.
-  const auto n = static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * radius / 4), 16L, 180L));
-  const double psf = o.psf_sigma_px;
-  detail::RayOptions ray_options{};
-  ray_options.threshold = candidate.threshold;
-  ray_options.cut = background.level * o.sbr_cut;
-  ray_options.core_level = core_plateau(f, hole, ws);
-  ray_options.total_sigma = std::isnan(psf) ? nan : std::hypot(psf, o.smooth_px);
-  ray_options.reach_px = std::hypot(static_cast<double>(f.data.height), static_cast<double>(f.data.width));
-  const auto trace = [&] { return detail::trace_rays(f.smooth, lesion.centroid_y, lesion.centroid_x, n, ray_options); };
-  std::vector<detail::Ray> rays = trace();
-  if (std::isnan(psf)) {
-    // Not told how blurred the optics are: the edge itself tells, at least what the smoothing did to it.
-    const double edge = edge_sigma(rays, ray_options.core_level, ws);
-    if (std::isnan(edge)) return false;
-    ray_options.total_sigma = std::max(edge, o.smooth_px);
-    rays = trace();
-  }
+// How far the core lies under its rim, on the scale rim to the darker of core and surroundings.
+double depth_of(const detail::RimTrace& trace) {
+  return (trace.rim - trace.core) / (trace.rim - std::min(trace.core, trace.outside));
+}
 
-  std::size_t found = 0;
-  std::size_t over_cut = 0;
-  double rim_level = 0;
-  double visible = 0;  // the core's area that straight rays reach, px
-  for (const auto& ray : rays) {
-    visible += ray.dark * ray.dark * std::numbers::pi / static_cast<double>(n);
-    found += ray.found;
-    over_cut += ray.found && ray.over_cut;
-    if (ray.found) rim_level += ray.peak;
-    lesion.clipped_by_border |= ray.clipped;
+// Part of a lesion that was found before.
+bool is_known(const PixelStats& s, const std::vector<Lesion>& lesions) {
+  for (std::size_t k = 0; k < s.overlap.size(); ++k) {
+    const double smaller = std::min(static_cast<double>(s.core_pixels), lesions[k].area_px);
+    if (static_cast<double>(s.overlap[k]) > most_overlap * smaller) return true;
   }
-  if (2 * found < n) return false;
-  rim_level /= static_cast<double>(found);
-  // A core less than a tenth darker than its rim, on the scale rim to background, is texture.
-  if (rim_level - ray_options.core_level < 0.1 * (rim_level - std::min(background.level, ray_options.core_level))) {
-    return false;
-  }
-  lesion.completeness = static_cast<double>(over_cut) / static_cast<double>(n);
-  lesion.gaps = over_cut == 0 ? std::vector<Gap>{{0.0, 360.0}} : gaps_of(rays);
+  // What lies beside a rim is no core of its own.
+  return 2 * s.rim_known > s.rim_pixels;
+}
+
+// Why a traced candidate is no lesion; none: it is one.
+Reason why_not(const detail::RimTrace& trace, const PixelStats& s, const Background& background, const RimOptions& o) {
+  if (static_cast<double>(s.core_pixels) < o.min_area_px) return Reason::below_min_area;
+  if (!(depth_of(trace) >= least_depth)) return Reason::no_enclosed_core;
+  const double glow = background.level * (1 + least_glow * (o.sbr_cut - 1));
+  if (trace.support < least_support || !(trace.rim > glow)) return Reason::no_closed_boundary;
+  return Reason::none;
+}
+
+// Fills lesion and maps; leaves both as they are where the lesion is known already. A reason: it is none.
+Reason add_traced(const Frame& f, const detail::RimTrace& trace, const std::vector<Lesion>& lesions,
+                  const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion) {
+  Box box{};
+  const PixelStats pixels = look(f, trace, o.sbr_cut * background.level, ws, box);
+  if (is_known(pixels, lesions)) return Reason::none;
+  const Reason why = why_not(trace, pixels, background, o);
+  if (why != Reason::none) return why;
+  fill_contours(lesion, trace);
+  fill_contrast(lesion, pixels, background, o);
+  fill_sizes(lesion, std::sqrt(mean_square(lesion.inner_sigma) + mean_square(lesion.outer_sigma)), o);
+  paint(f, trace, lesion.label, box, ws);
+  return Reason::none;
+}
+
+// A grain of a larger lesion's core.
+bool is_well_within(const detail::RimCandidate& candidate, const detail::RimTrace& trace) {
+  const PolarShape::Place p = PolarShape(trace).place(static_cast<std::size_t>(std::lround(candidate.centre_y)),
+                                                      static_cast<std::size_t>(std::lround(candidate.centre_x)));
+  return p.r < p.outer && p.inner > 1.5 * candidate.radius_px;
+}
+
+// A core that a bright region encloses but straight rays from one place do not reach: grey-level contours of the
+// smoothed frame.
+bool add_odd_shape(const Frame& f, const detail::RimCandidate& candidate, const std::optional<detail::RimTrace>& trace,
+                   const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion) {
+  if (!candidate.closed || candidate.scale_px > most_odd_scale * o.smooth_px) return false;
+  const auto y = static_cast<std::size_t>(std::lround(candidate.centre_y));
+  const auto x = static_cast<std::size_t>(std::lround(candidate.centre_x));
+  const double cut = o.sbr_cut * background.level;
+  const double level = trace && trace->rim > trace->core ? 0.5 * (trace->core + trace->rim) : cut;
+  if (!(static_cast<double>(f.smooth(y, x)) < level) || ws.labels[y * f.data.width + x] != 0) return false;
+  const auto shape = detail::trace_odd_shape(f.smooth, y, x, level, background.level);
+  if (!shape) return false;
+  const double area = detail::polygon_area(shape->inner);
+  if (area < o.min_area_px || detail::polygon_area(shape->outer) > most_odd * area) return false;
+  if (detail::seen_area(shape->inner, candidate.centre_y, candidate.centre_x) > most_seen * area) return false;
+  // One dark thing: a core that leaks through a gap into the liver is two.
+  std::vector<float> core;
+  detail::visit_inside(shape->inner, f.data.height, f.data.width,
+                       [&](std::size_t py, std::size_t px) { core.push_back(f.smooth(py, px)); });
+  const double middle = detail::quantile(core, 0.5);
+  if (detail::quantile(core, 0.7) - detail::quantile(core, 0.1) > (level - middle)) return false;
+  lesion.not_star_shaped = true;
+  lesion.inner = shape->inner;
+  lesion.outer = shape->outer;
+  lesion.thickness = shape->thickness;
+  const double noise = detail::noise_after_blur(background.sigma, o.smooth_px);
+  for (const double slope : shape->inner_slope) lesion.inner_sigma.push_back(noise / slope);
+  for (const double slope : shape->outer_slope) lesion.outer_sigma.push_back(noise / slope);
   lesion.correlation_px = 2 * std::sqrt(std::numbers::pi) * o.smooth_px;  // integral of exp(-d^2/(4 s^2))
-  fill_contours(lesion, rays);
-  lesion.area_px = polygon_area(lesion.inner);
-  const PixelStats pixels = paint(f, lesion, rays, candidate.threshold, ray_options.total_sigma, ws);
+  const auto over = std::count_if(shape->peak.begin(), shape->peak.end(), [&](double peak) { return peak > cut; });
+  lesion.completeness = static_cast<double>(over) / static_cast<double>(shape->peak.size());
 
-  const double noise = pixel_noise(pixels, o.smooth_px, background.sigma);
-  fill_edges(lesion, rays, ray_options.core_level, detail::noise_after_blur(noise, o.smooth_px), ws);
-  lesion.not_star_shaped =
-      20 * pixels.core_bright > pixels.core_pixels || static_cast<double>(hole.area) > 1.1 * visible;
-  lesion.background_not_resolved = background.reason != Reason::none;
-  lesion.sbr = lesion_sbr(pixels, background, o);
-  fill_thickness(lesion, rays, o);
-  lesion.confidence = confidence_of(lesion, rim_level, ray_options.core_level, background.level, noise);
+  PixelStats pixels;
+  detail::visit_inside(shape->outer, f.data.height, f.data.width, [&](std::size_t py, std::size_t px) {
+    const std::size_t i = py * f.data.width + px;
+    if (ws.labels[i] != 0) return;
+    ws.labels[i] = lesion.label;
+    ws.rim_mask[i] = 1;
+  });
+  detail::visit_inside(shape->inner, f.data.height, f.data.width, [&](std::size_t py, std::size_t px) {
+    const std::size_t i = py * f.data.width + px;
+    if (ws.labels[i] != lesion.label) return;
+    ws.rim_mask[i] = 0;
+    ws.core_mask[i] = 1;
+    if (left_out(f, py, px) || detail::distance_to(shape->inner, py, px) < 2 * o.smooth_px) return;
+    pixels.core.push_back(f.data(py, px));
+    pixels.core_bright += static_cast<double>(f.smooth(py, px)) > cut;
+  });
+  detail::visit_inside(shape->outer, f.data.height, f.data.width, [&](std::size_t py, std::size_t px) {
+    const std::size_t i = py * f.data.width + px;
+    if (ws.labels[i] != lesion.label || ws.rim_mask[i] == 0 || left_out(f, py, px)) return;
+    const double to_inner = detail::distance_to(shape->inner, py, px);
+    const double to_outer = detail::distance_to(shape->outer, py, px);
+    if (3 * std::min(to_inner, to_outer) < std::max(to_inner, to_outer)) return;  // the middle half of the rim
+    pixels.rim.push_back(f.data(py, px));
+    pixels.saturated += (f.mask(py, px) & mask_saturated) != 0;
+  });
+  fill_contrast(lesion, pixels, background, o);
+  fill_sizes(lesion, std::sqrt(mean_square(lesion.inner_sigma) + mean_square(lesion.outer_sigma)), o);
+  lesion.confidence = odd_confidence * lesion.completeness * std::clamp(lesion.core_depth, 0.0, 1.0);
   return true;
 }
 
+// Labels 1, 2, ... from the largest lesion to the smallest.
+void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
+  std::stable_sort(lesions.begin(), lesions.end(),
+                   [](const Lesion& a, const Lesion& b) { return a.area_px > b.area_px; });
+  std::vector<std::int32_t> renamed(lesions.size() + 1, 0);
+  for (std::size_t k = 0; k < lesions.size(); ++k) {
+    renamed[static_cast<std::size_t>(lesions[k].label)] = static_cast<std::int32_t>(k + 1);
+    lesions[k].label = static_cast<std::int32_t>(k + 1);
+  }
+  for (std::int32_t& label : ws.labels) label = renamed[static_cast<std::size_t>(label)];
+}
+
+Rejected rejected_at(Reason why, const detail::RimCandidate& c, const Frame& f) {
+  const Box box = box_about(f, c.centre_y, c.centre_x, c.radius_px);
+  return {why,    c.centre_y, c.centre_x,     std::numbers::pi * c.radius_px * c.radius_px,
+          box.y0, box.x0,     box.y1 - 1, box.x1 - 1};
+}
+
 }  // namespace
+
+RimWorkspace::RimWorkspace() : search(std::make_unique<detail::RimSearchWorkspace>()) {}
+RimWorkspace::~RimWorkspace() = default;
+RimWorkspace::RimWorkspace(RimWorkspace&&) noexcept = default;
+RimWorkspace& RimWorkspace::operator=(RimWorkspace&&) noexcept = default;
 
 void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
   const auto smooth = detail::plane(ws.smooth, data.height, data.width);
@@ -360,17 +445,49 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
   RimResult result;
   if (std::isnan(background.level)) return result;
   const Frame frame{data, mask, ImageView<const float>(ws.smooth.data(), data.height, data.width)};
-  const double level = detail::bright_level(background, options.sbr_cut, options.smooth_px);
-  for (const detail::Candidate& candidate :
-       detail::find_candidates(frame.smooth, level, options.min_area_px, result.rejected, ws)) {
+  const double cut = options.sbr_cut * background.level;
+  const detail::RimSearch search{options.sbr_cut, options.min_area_px, options.smooth_px, options.threshold};
+  const detail::TraceOptions tracing{cut, background.level, options.psf_sigma_px, options.smooth_px, invalid};
+  struct Traced {
+    detail::RimCandidate candidate;
+    std::optional<detail::RimTrace> trace;
+    double confidence;
+  };
+  std::vector<Traced> traced;
+  for (const detail::RimCandidate& candidate :
+       detail::find_rim_candidates(data, mask, background, search, result.rejected, ws, *ws.search)) {
+    auto trace = detail::trace_rim(data, mask, candidate, tracing);
+    const double confidence = trace ? detail::confidence(trace->evidence) : 0.0;
+    traced.push_back({candidate, std::move(trace), confidence});
+  }
+  const auto add = [&](const auto& fill) {
     Lesion lesion;
     lesion.label = static_cast<std::int32_t>(result.lesions.size() + 1);
-    if (build_lesion(frame, candidate, background, options, ws, lesion)) {
-      result.lesions.push_back(std::move(lesion));
-    } else {
-      result.rejected.push_back(detail::rejected(Reason::no_enclosed_core, candidate.hole));
-    }
+    lesion.background_not_resolved = background.reason != Reason::none;
+    if (fill(lesion)) result.lesions.push_back(std::move(lesion));
+  };
+  // Shapes that rays do not see first: traced, they would fall into pieces.
+  for (const Traced& one : traced) {
+    const bool within = std::any_of(traced.begin(), traced.end(), [&](const Traced& other) {
+      return other.confidence > 0.5 && is_well_within(one.candidate, *other.trace);
+    });
+    if (within) continue;
+    add([&](Lesion& lesion) { return add_odd_shape(frame, one.candidate, one.trace, background, options, ws, lesion); });
   }
+  // Several candidates may lead to one lesion: the surest keeps the place.
+  std::stable_sort(traced.begin(), traced.end(),
+                   [](const Traced& a, const Traced& b) { return a.confidence > b.confidence; });
+  for (const Traced& one : traced) {
+    Reason why = Reason::no_closed_boundary;
+    add([&](Lesion& lesion) {
+      if (!one.trace) return false;
+      why = add_traced(frame, *one.trace, result.lesions, background, options, ws, lesion);
+      lesion.confidence = one.confidence;
+      return !lesion.inner.empty();
+    });
+    if (why != Reason::none) result.rejected.push_back(rejected_at(why, one.candidate, frame));
+  }
+  order_by_size(result.lesions, ws);
   return result;
 }
 

@@ -9,14 +9,19 @@
 #include "pyicg/error.hpp"
 
 namespace pyicg {
-double default_min_area_px(double pixel_size_mm) {
-  return std::isnan(pixel_size_mm) ? 64.0 : std::max(1.0 / (pixel_size_mm * pixel_size_mm), 9.0);
+double default_min_area_px(double pixel_size_mm, std::size_t frame_pixels) {
+  if (std::isnan(pixel_size_mm)) return 64;
+  const double of_frame = std::max(0.0025 * static_cast<double>(frame_pixels), 64.0);
+  return std::max(std::min(1 / (pixel_size_mm * pixel_size_mm), of_frame), 9.0);
 }
 
 Scorer::Scorer(std::shared_ptr<const Profile> profile, const ScorerOptions& options)
     : profile_(std::move(profile)), options_(options) {
   if (!profile_) throw Error(ErrorKind::profile, "a scorer needs a profile");
-  if (std::isnan(options_.min_area_px)) options_.min_area_px = default_min_area_px(options_.pixel_size_mm);
+  if (std::isnan(options_.min_area_px)) {
+    const std::size_t pixels = profile_->data().height * profile_->data().width;
+    options_.min_area_px = default_min_area_px(options_.pixel_size_mm, pixels);
+  }
   rim_options_.sbr_cut = options_.sbr_cut;
   rim_options_.min_area_px = options_.min_area_px;
   rim_options_.smooth_px = options_.smooth_px;

@@ -76,6 +76,11 @@ SENTENCES = {
     "glare": "Small bright reflections cover too much of the frame.",
     "outside_series": "The limit lies outside the series that was measured.",
     "signal_cut_off": "The signal's darker pixels are cut off at count 0, so its level is too high.",
+    "elongated": "A bright region is long and thin, like a vessel.",
+    "saturated_blob": "A bright region is mostly saturated, so what is inside it cannot be known.",
+    "hot_pixel": "A few pixels are brighter than any optics could make them.",
+    "drape_edge": "A bright region lies along an empty field or the frame's border.",
+    "no_closed_boundary": "A dark place has a rim at too few angles to be a lesion.",
 }
 
 

@@ -60,8 +60,13 @@ enum class Reason : std::uint32_t {
   glare = 49,
   outside_series = 50,
   signal_cut_off = 51,
+  elongated = 52,
+  saturated_blob = 53,
+  hot_pixel = 54,
+  drape_edge = 55,
+  no_closed_boundary = 56,
 };
-inline constexpr std::uint32_t reason_count = 52;
+inline constexpr std::uint32_t reason_count = 57;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

@@ -12,21 +12,22 @@
 namespace pyicg {
 
 struct HotSpot {
-  double peak_sbr = nan;
-  double peak_y = 0;
+  double peak_sbr = nan;  // of the smoothed signal
+  double peak_y = 0;      // the first such pixel, row by row
   double peak_x = 0;
   double area_px = 0;
+  bool saturated = false;  // holds saturated pixels: the peak is a lower bound
 };
 
 struct Residual {
-  std::vector<HotSpot> hot_spots;  // brightest peak first
+  std::vector<HotSpot> hot_spots;  // brightest peak first; of equal ones that whose first pixel comes first
   double area_px = 0;
   bool sign = false;       // a region over the cut, of at least the minimum area without its saturated pixels
-  bool saturated = false;  // a region over the cut holds saturated pixels, or is one of them that was clipped below it
+  bool saturated = false;  // a region that is large enough holds saturated pixels, which count as over the cut here
 };
 
-// Regions over `sbr_cut` x background at the resection plane. Needs smooth_frame (with smooth_px); fills
-// workspace.bright.
+// Regions over `sbr_cut` x background at the resection plane, 8-connected; excluded pixels are in none. Needs
+// smooth_frame (with smooth_px); fills workspace.bright.
 Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
                                double min_area_px, double smooth_px, RimWorkspace& ws);
 

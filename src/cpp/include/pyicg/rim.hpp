@@ -1,10 +1,12 @@
-// Room 3: the fluorescent rim. Smooth -> threshold -> components -> enclosed core -> inner and outer boundary.
+// Room 3: the fluorescent rim. Smooth -> dark places with a bright edge around them -> best closed path around each ->
+// blurred two-edge model on the grey image -> inner and outer boundary, sub-pixel, with their uncertainty.
 //
 // The bright rim is compressed liver, not tumour: the tumour's edge is the rim's inner boundary.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "pyicg/contrast.hpp"
@@ -12,12 +14,20 @@
 #include "pyicg/measurement.hpp"
 
 namespace pyicg {
+namespace detail {
+struct RimSearchWorkspace;
+}
+
+// Where "bright" begins. hysteresis: sbr_cut x background, and what hangs together with such pixels at half that step;
+// otsu, multi_otsu: the frame's own histogram (its upper cut of three classes), not under the background.
+enum class ThresholdRule : std::uint8_t { hysteresis, otsu, multi_otsu };
 
 struct RimOptions {
-  double sbr_cut = 1.5;       // a pixel is bright where its smoothed signal exceeds sbr_cut x background
-  double min_area_px = 64;    // bright regions and cores smaller than this are no rim
-  double smooth_px = 1.0;     // sigma of the Gaussian that precedes everything
-  double psf_sigma_px = nan;  // blur of the optics; NaN: the width of the lesion's own edge stands for it
+  double sbr_cut = 1.5;     // a rim glows where its level exceeds sbr_cut x background
+  double min_area_px = 64;  // bright regions and cores smaller than this are no rim
+  double smooth_px = 1.0;   // sigma of the Gaussian before the search; over 1 px also of the image that is measured
+  ThresholdRule threshold = ThresholdRule::hysteresis;
+  double psf_sigma_px = nan;  // blur of the optics; NaN: estimated for each lesion from its own edges
   double pixel_size_mm = nan;
   Reason carried = Reason::none;  // a reason every figure carries (uncalibrated, or none)
 };
@@ -34,21 +44,27 @@ struct Gap {
 
 struct Lesion {
   std::int32_t label = 0;
-  double centroid_y = 0;
+  double centroid_y = 0;  // of the area inside the inner contour
   double centroid_x = 0;
-  std::vector<Vertex> inner;  // one vertex per ray, angle 2 pi k / n from +x towards +y
+  // One vertex per ray, angle 2 pi k / n from +x towards +y about a pixel near the centroid; not_star_shaped: in order
+  // along the contour.
+  std::vector<Vertex> inner;
   std::vector<Vertex> outer;
   std::vector<double> inner_sigma;  // px, along the ray
-  std::vector<double> thickness;    // px per ray, NaN in gaps
+  std::vector<double> outer_sigma;
+  std::vector<double> thickness;  // px along each ray, NaN in gaps and where the frame cuts the rim
   std::vector<Gap> gaps;
   double correlation_px = nan;
-  double edge_sigma_px = nan;  // width of the inner edge, as the sigma of a blurred step
-  double completeness = 0;     // share of rays whose peak exceeds the SBR cut
-  double area_px = 0;          // inside the inner contour
+  double edge_sigma_px = nan;   // blur of the inner edge: sigma of optics and pixel
+  double completeness = 0;      // share of the rays in the frame on which the rim exceeds the SBR cut
+  double area_px = 0;           // inside the inner contour
+  double core_depth = nan;      // 1 - core/rim
+  double core_bright = 0;       // share of the core, its blurred edge left out, over the SBR cut
   Measurement mean_thickness;
   Measurement mean_thickness_mm;
   Measurement area_mm2;
-  Measurement sbr;
+  Measurement sbr;       // rim over background
+  Measurement sbr_core;  // rim over core
   double confidence = 0;
   bool not_star_shaped = false;
   bool clipped_by_border = false;
@@ -65,6 +81,13 @@ struct Rejected {
 
 // Buffers and results of one frame; reused between frames.
 struct RimWorkspace {
+  RimWorkspace();
+  ~RimWorkspace();
+  RimWorkspace(RimWorkspace&&) noexcept;
+  RimWorkspace& operator=(RimWorkspace&&) noexcept;
+  RimWorkspace(const RimWorkspace&) = delete;
+  RimWorkspace& operator=(const RimWorkspace&) = delete;
+
   std::vector<float> smooth;         // NaN where nothing valid is near
   std::vector<std::uint8_t> bright;  // smoothed signal over the cut
   std::vector<std::int32_t> labels;  // result of segment_rim: 0 outside, k on rim and core of lesion k
@@ -74,6 +97,7 @@ struct RimWorkspace {
   std::vector<std::int32_t> holes;
   std::vector<float> scratch;
   std::vector<float> weights;
+  std::unique_ptr<detail::RimSearchWorkspace> search;
 };
 
 struct RimResult {

@@ -32,8 +32,9 @@ struct ScorerOptions {
   double psf_sigma_px = nan;
 };
 
-// 1 mm^2, or 64 px where no pixel size is known: an assumption of ours, larger than the bile flecks that are no lesion.
-double default_min_area_px(double pixel_size_mm);
+// 1 mm^2, larger than the bile flecks that are no lesion, but no more than a quarter of a per cent of the frame: a
+// microscope's field holds lesions under 1 mm^2. 64 px where no pixel size is known. Assumptions of ours.
+double default_min_area_px(double pixel_size_mm, std::size_t frame_pixels);
 
 // Three answers: a sign that cannot be known is not a negative one.
 enum class Sign : std::int32_t { negative = 0, positive = 1, unknown = 2 };

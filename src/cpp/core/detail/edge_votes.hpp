@@ -1,0 +1,47 @@
+// Where the middle of a ring may be, also of a broken one: edge pixels vote for the places that lie on their dark side.
+//
+// A pixel is an edge where the gradient stands over its noise and is largest along its own direction. It votes along
+// the line down the gradient with weight 1 / distance. The inner edge of a ring heaps its votes up near the middle,
+// whatever part of it there is: all of it 2 pi, half of it pi. Outer edges, blobs and vessels send theirs apart.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "pyicg/image_view.hpp"
+
+namespace pyicg::detail {
+
+// Per pixel, from the smoothed differences (1 2 1) x (-1 0 1) / 8; 0 on the border of the plane, NaN beside a NaN.
+struct Gradient {
+  std::vector<float> gy, gx;
+  std::size_t height = 0;
+  std::size_t width = 0;
+};
+
+void gradient(ImageView<const float> image, Gradient& g);
+
+// Standard deviation of one component where nothing is but noise, from the lower quartile of the lengths that are not
+// zero; `scratch` is reused. 0 without any.
+double gradient_noise(const Gradient& g, std::vector<float>& scratch);
+
+struct VoteRange {
+  double nearest, farthest;  // px
+};
+
+struct Peak {
+  double y, x;  // px
+  double votes;
+};
+
+struct VoteBuffers {
+  std::vector<float> votes;  // cells of 2 x 2 pixels
+  std::vector<float> scratch;
+};
+
+// Places where the votes, in cells of 2 x 2 pixels and blurred by one cell, have a maximum of at least `least`;
+// most votes first, at most `most` of them. An edge is a gradient over `threshold`.
+std::vector<Peak> vote_peaks(const Gradient& g, double threshold, VoteRange range, double least, std::size_t most,
+                             VoteBuffers& buffers);
+
+}  // namespace pyicg::detail

@@ -1,0 +1,86 @@
+#include "grey_crop.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "../../kernels/gaussian.hpp"
+#include "pyicg/measurement.hpp"
+
+namespace pyicg::detail {
+namespace {
+
+// Weights of the cubic B-spline on the pixels floor(x) - 1 .. floor(x) + 2.
+std::array<double, 4> spline(double t) {
+  const double u = 1 - t;
+  return {u * u * u / 6, (4 - 6 * t * t + 3 * t * t * t) / 6, (4 - 6 * u * u + 3 * u * u * u) / 6, t * t * t / 6};
+}
+
+}  // namespace
+
+GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid,
+                   std::ptrdiff_t centre_y, std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px)
+    : blur_(1.0 / 3 + smooth_px * smooth_px) {
+  const auto reach = static_cast<std::ptrdiff_t>(reach_px);
+  const std::ptrdiff_t y0 = std::max<std::ptrdiff_t>(centre_y - reach, 0);
+  const std::ptrdiff_t x0 = std::max<std::ptrdiff_t>(centre_x - reach, 0);
+  const std::ptrdiff_t y1 = std::min(centre_y + reach, static_cast<std::ptrdiff_t>(data.height) - 1);
+  const std::ptrdiff_t x1 = std::min(centre_x + reach, static_cast<std::ptrdiff_t>(data.width) - 1);
+  height_ = static_cast<std::size_t>(y1 - y0 + 1);
+  width_ = static_cast<std::size_t>(x1 - x0 + 1);
+  origin_y_ = static_cast<double>(centre_y - y0);
+  origin_x_ = static_cast<double>(centre_x - x0);
+  values_.resize(height_ * width_);
+  weights_.assign(values_.size(), 1.0F);
+  bool whole = true;
+  for (std::size_t y = 0; y < height_; ++y) {
+    for (std::size_t x = 0; x < width_; ++x) {
+      const std::size_t fy = y + static_cast<std::size_t>(y0);
+      const std::size_t fx = x + static_cast<std::size_t>(x0);
+      const bool valid = (mask(fy, fx) & invalid) == 0;
+      whole &= valid;
+      values_[y * width_ + x] = valid ? data(fy, fx) : 0.0F;
+      if (!valid) weights_[y * width_ + x] = 0.0F;
+    }
+  }
+  if (whole) weights_.clear();
+  if (smooth_px > 0) {
+    std::vector<float> scratch;
+    const ImageView<float> values{values_.data(), height_, width_};
+    kernels::gaussian(values, smooth_px, values, scratch);
+    if (!whole) {
+      const ImageView<float> weights{weights_.data(), height_, width_};
+      kernels::gaussian(weights, smooth_px, weights, scratch);
+    }
+  }
+}
+
+double GreyCrop::at(double dy, double dx) const {
+  const double y = origin_y_ + dy;
+  const double x = origin_x_ + dx;
+  if (!(y >= 0 && x >= 0 && y <= static_cast<double>(height_ - 1) && x <= static_cast<double>(width_ - 1))) return nan;
+  const double fy = std::floor(y);
+  const double fx = std::floor(x);
+  const auto wy = spline(y - fy);
+  const auto wx = spline(x - fx);
+  const auto top = static_cast<std::ptrdiff_t>(fy) - 1;
+  const auto left = static_cast<std::ptrdiff_t>(fx) - 1;
+  double sum = 0;
+  double weight = 0;
+  for (std::size_t a = 0; a < 4; ++a) {
+    const std::ptrdiff_t py = top + static_cast<std::ptrdiff_t>(a);
+    if (py < 0 || py >= static_cast<std::ptrdiff_t>(height_)) continue;
+    const std::size_t row = static_cast<std::size_t>(py) * width_;
+    for (std::size_t b = 0; b < 4; ++b) {
+      const std::ptrdiff_t px = left + static_cast<std::ptrdiff_t>(b);
+      if (px < 0 || px >= static_cast<std::ptrdiff_t>(width_)) continue;
+      const std::size_t i = row + static_cast<std::size_t>(px);
+      const double w = wy.at(a) * wx.at(b);
+      sum += w * static_cast<double>(values_[i]);
+      weight += weights_.empty() ? w : w * static_cast<double>(weights_[i]);
+    }
+  }
+  return weight > 0.5 ? sum / weight : nan;
+}
+
+}  // namespace pyicg::detail

@@ -1,0 +1,34 @@
+// A piece of a frame around a lesion, read between its pixels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pyicg/image_view.hpp"
+
+namespace pyicg::detail {
+
+class GreyCrop {
+ public:
+  // Pixels within reach_px of a pixel, blurred by a Gaussian of sigma smooth_px (0: not at all). Pixels whose mask holds
+  // a bit of `invalid` have no weight.
+  GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid, std::ptrdiff_t centre_y,
+           std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px);
+
+  // Signal at an offset from the centre, px: a cubic B-spline over 4 x 4 pixels, which blurs by 1/3 px^2 along either
+  // axis wherever it lies (interpolation would blur by an amount that changes between pixels). NaN outside the frame and
+  // where most of it is not valid.
+  [[nodiscard]] double at(double dy, double dx) const;
+  // Variance of the blur that reading adds along either axis, px^2.
+  [[nodiscard]] double blur() const { return blur_; }
+
+ private:
+  std::vector<float> values_;   // 0 where not valid
+  std::vector<float> weights_;  // 1 where valid; empty when all are
+  std::size_t height_ = 0, width_ = 0;
+  double origin_y_ = 0, origin_x_ = 0;  // of the centre within the crop
+  double blur_;
+};
+
+}  // namespace pyicg::detail

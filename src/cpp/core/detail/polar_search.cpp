@@ -1,0 +1,266 @@
+#include "polar_search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "closed_path.hpp"
+#include "pyicg/measurement.hpp"
+#include "select.hpp"
+
+namespace pyicg::detail {
+namespace {
+
+constexpr std::size_t rays = 128;   // a multiple of four: a frame turned by 90 degrees has the same rays
+constexpr double edge_share = 0.2;  // of the full step: less than this along a path is no edge
+constexpr double prior = 0.1;        // pull towards the candidate's radius where nothing else speaks
+constexpr double slope_cost = 0.2;   // per arc length that the radius changes by from ray to ray
+constexpr double crossing_cost = 1;  // per pixel of rim on the wrong side of the path
+constexpr double grain_px = 5;       // texture is alike over about this length
+constexpr double most_grain = 0.35;  // of the rim's step, see is_grainy
+constexpr int area_rounds = 6;
+
+struct PolarImage {
+  std::size_t rows;
+  double step;  // px
+  std::vector<double> values;
+  [[nodiscard]] double operator()(std::size_t ray, std::size_t row) const { return values[ray * rows + row]; }
+};
+
+PolarImage unroll(const GreyCrop& image, double reach, double step) {
+  PolarImage polar{static_cast<std::size_t>(reach / step) + 1, step, {}};
+  polar.values.reserve(rays * polar.rows);
+  for (std::size_t k = 0; k < rays; ++k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(rays);
+    const double dy = std::sin(angle);
+    const double dx = std::cos(angle);
+    for (std::size_t i = 0; i < polar.rows; ++i) {
+      const double r = step * static_cast<double>(i);
+      polar.values.push_back(image.at(r * dy, r * dx));
+    }
+  }
+  return polar;
+}
+
+double quantile_of(std::vector<float>& values, double q) { return values.empty() ? nan : quantile(values, q); }
+
+// The slope over a reach of about the blur.
+struct Slope {
+  const PolarImage& polar;
+  std::size_t reach;
+  [[nodiscard]] double operator()(std::size_t k, std::size_t i) const {
+    if (i < reach || i + reach >= polar.rows) return 0.0;
+    const double d = polar(k, i + reach) - polar(k, i - reach);
+    return std::isnan(d) ? 0.0 : d;
+  }
+};
+
+// Paths along the steepest rise and, outside it, the steepest fall.
+void search_edges(const Slope& slope, double radius_px, double outside, const PathRule& rule, const PolarSearch& found,
+                  std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
+  const PolarImage& polar = slope.polar;
+  const std::size_t rows = polar.rows;
+  const double step = polar.step;
+  const double height = found.rim - found.core;
+  std::vector<double> rewards(rays * rows);
+  for (std::size_t k = 0; k < rays; ++k) {
+    double crossed = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const double r = step * static_cast<double>(i);
+      const double pull = (r - radius_px) / radius_px;
+      rewards[k * rows + i] = std::clamp(2 * slope(k, i) / height, -1.0, 1.0) - crossing_cost * crossed - prior * pull * pull;
+      const double over = (polar(k, i) - found.core) / height - 0.5;
+      if (over > 0) crossed += over * step;
+    }
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, rows); ++i) rewards[k * rows + i] = -2;
+  }
+  inner = closed_path(rewards, rows, rule);
+
+  const double fall = found.rim - std::min(outside, found.rim - 0.3 * height);
+  for (std::size_t k = 0; k < rays; ++k) {
+    double crossed = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      double& reward = rewards[k * rows + i];
+      if (i < inner[k] + 2 * slope.reach) {
+        reward = -4;
+        continue;
+      }
+      const double thick = step * static_cast<double>(i - inner[k]) / radius_px;
+      reward = std::clamp(-2 * slope(k, i) / fall, -1.0, 1.0) - crossing_cost * crossed - 0.2 * prior * thick * thick;
+      const double under = 0.5 - (polar(k, i) - (found.rim - fall)) / fall;
+      if (under > 0) crossed += under * step;
+    }
+  }
+  outer = closed_path(rewards, rows, rule);
+}
+
+// Whether texture is strong beside the rim's step. Means over a grain's length along each ray, noise of single pixels
+// mostly gone, are compared between neighbouring rays, which run across the boundaries and so hardly see them.
+bool is_grainy(const PolarImage& polar, double radius_px, double core) {
+  const auto grain = static_cast<std::size_t>(std::max(1.0, std::round(grain_px / polar.step)));
+  const auto first = static_cast<std::size_t>(radius_px / polar.step);
+  const auto last = std::min(static_cast<std::size_t>(1.3 * radius_px / polar.step) + grain, polar.rows);
+  double differences = 0;
+  double levels = 0;
+  double count = 0;
+  for (std::size_t i = first; i + grain <= last; i += grain) {
+    const auto mean = [&](std::size_t k) {
+      double sum = 0;
+      for (std::size_t j = i; j < i + grain; ++j) sum += polar(k % rays, j);
+      return sum / static_cast<double>(grain);
+    };
+    for (std::size_t k = 0; k < rays; ++k) {
+      const double here = mean(k);
+      const double d = std::fabs(mean(k + 1) - here);
+      if (std::isnan(d)) continue;
+      differences += d;
+      levels += here - core;
+      ++count;
+    }
+  }
+  return differences > most_grain * levels && count > 0;
+}
+
+// Sums from the centre outwards of r (value - level)^2, in units of what one grain of a step's height adds: the misfit of
+// everything within a radius to one level.
+std::vector<double> misfit(const PolarImage& polar, double level, double height) {
+  std::vector<double> sums(polar.values.size());
+  const double unit = 2 * std::numbers::pi * polar.step * polar.step /
+                      (static_cast<double>(rays) * height * height * grain_px * grain_px);
+  for (std::size_t k = 0; k < rays; ++k) {
+    double sum = 0;
+    for (std::size_t i = 0; i < polar.rows; ++i) {
+      const double d = polar(k, i) - level;
+      if (!std::isnan(d)) sum += static_cast<double>(i) * d * d * unit;
+      sums[k * polar.rows + i] = sum;
+    }
+  }
+  return sums;
+}
+
+double mean_between(const PolarImage& polar, const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
+  double sum = 0;
+  double weight = 0;
+  for (std::size_t k = 0; k < rays; ++k) {
+    for (std::size_t i = from[k]; i < to[k]; ++i) {
+      if (std::isnan(polar(k, i))) continue;
+      sum += static_cast<double>(i) * polar(k, i);
+      weight += static_cast<double>(i);
+    }
+  }
+  return weight > 0 ? sum / weight : nan;
+}
+
+// Paths that part core, rim and surroundings so that each is as uniform as can be: where texture hides the edges of
+// single rays, areas still tell.
+void search_areas(const PolarImage& polar, double radius_px, const PathRule& rule, PolarSearch& found,
+                  std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
+  const std::size_t rows = polar.rows;
+  const auto all = [&](double r) {
+    return std::vector<std::size_t>(rays, std::min(static_cast<std::size_t>(r / polar.step), rows - 1));
+  };
+  inner = all(radius_px);
+  outer = all(1.6 * radius_px);
+  const std::vector<std::size_t> none(rays, 0);
+  std::vector<double> rewards(rays * rows);
+  for (int round = 0; round < area_rounds; ++round) {
+    const double core = mean_between(polar, none, inner);
+    const double rim = mean_between(polar, inner, outer);
+    const double outside = mean_between(polar, outer, all(polar.step * static_cast<double>(rows)));
+    if (!(rim > core)) break;
+    found.core = core;
+    found.rim = rim;
+    const std::vector<double> to_core = misfit(polar, core, rim - core);
+    const std::vector<double> to_rim = misfit(polar, rim, rim - core);
+    const std::vector<double> to_outside =
+        misfit(polar, std::isnan(outside) ? std::min(core, rim) : outside, rim - core);
+    for (std::size_t k = 0; k < rays; ++k) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        const std::size_t at = k * rows + i;
+        rewards[at] = i < 2 || i >= outer[k] ? -1e6 : to_rim[at] - to_core[at];
+      }
+    }
+    inner = closed_path(rewards, rows, rule);
+    for (std::size_t k = 0; k < rays; ++k) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        const std::size_t at = k * rows + i;
+        rewards[at] = i <= inner[k] ? -1e6 : to_outside[at] - to_rim[at];
+      }
+    }
+    outer = closed_path(rewards, rows, rule);
+  }
+}
+
+// Sigma of a blurred step that rises by this share of its height from d before its middle to d behind it.
+double edge_width(double share, double d) {
+  double low = 0.1 * d;
+  double high = 10 * d;
+  for (int i = 0; i < 40; ++i) {
+    const double middle = 0.5 * (low + high);
+    (std::erf(d / (middle * std::numbers::sqrt2)) > share ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+}  // namespace
+
+std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside) {
+  const double step = std::max(0.5, radius_px / 50);
+  const PolarImage polar = unroll(image, 2.5 * radius_px + 45, step);
+  const std::size_t rows = polar.rows;
+  const auto row_of = [&](double r) { return std::min(static_cast<std::size_t>(r / step), rows - 1); };
+
+  std::vector<float> values;
+  for (std::size_t k = 0; k < rays; ++k) {
+    for (std::size_t i = 0; i <= row_of(0.5 * radius_px); ++i) {
+      if (!std::isnan(polar(k, i))) values.push_back(static_cast<float>(polar(k, i)));
+    }
+  }
+  PolarSearch found;
+  found.core = quantile_of(values, 0.5);
+  values.clear();
+  const auto width = static_cast<std::size_t>(std::max(1.0, std::round(radius_px / 20 / step)));
+  for (std::size_t k = 0; k < rays; ++k) {
+    double most = -infinity;
+    for (std::size_t i = row_of(0.5 * radius_px); i <= row_of(1.8 * radius_px + 2); ++i) {
+      double mean = 0;
+      for (std::size_t j = i; j < i + width; ++j) mean += j < rows ? polar(k, j) / static_cast<double>(width) : nan;
+      if (mean > most) most = mean;
+    }
+    if (std::isfinite(most)) values.push_back(static_cast<float>(most));
+  }
+  found.rim = quantile_of(values, 0.75);
+  const double height = found.rim - found.core;
+  if (!(height > 0) || !std::isfinite(height)) return std::nullopt;
+
+  const Slope slope{polar, static_cast<std::size_t>(std::max(1.0, std::round(1.5 / step)))};
+  const double arc = 2 * std::numbers::pi * radius_px / static_cast<double>(rays);
+  const PathRule rule{static_cast<std::size_t>(std::max(1.0, std::ceil(2 * arc / step))), slope_cost * step / arc};
+  std::vector<std::size_t> inner;
+  std::vector<std::size_t> outer;
+  found.grainy = is_grainy(polar, radius_px, found.core);
+  if (found.grainy) {
+    search_areas(polar, radius_px, rule, found, inner, outer);
+  } else {
+    search_edges(slope, radius_px, outside, rule, found, inner, outer);
+  }
+
+  values.clear();
+  std::size_t on_edge = 0;
+  for (std::size_t k = 0; k < rays; ++k) {
+    found.radii.inner.push_back(step * static_cast<double>(inner[k]));
+    found.radii.outer.push_back(step * static_cast<double>(std::max(outer[k], inner[k] + 1)));
+    const double share = slope(k, inner[k]) / (found.rim - found.core);
+    if (share > edge_share) {
+      ++on_edge;
+      values.push_back(static_cast<float>(share));
+    }
+  }
+  found.support = static_cast<double>(on_edge) / static_cast<double>(rays);
+  if (values.empty()) return std::nullopt;
+  found.blur_px = edge_width(quantile_of(values, 0.5), static_cast<double>(slope.reach) * step);
+  return found;
+}
+
+}  // namespace pyicg::detail

@@ -1,0 +1,25 @@
+// Where a rim's two boundaries run around a place in its core: the best closed paths through the polar image.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "grey_crop.hpp"
+#include "rim_fit.hpp"
+
+namespace pyicg::detail {
+
+struct PolarSearch {
+  RimRadii radii;
+  double core = 0;     // level of the core's middle
+  double rim = 0;      // level of the rim, upper quartile of the rays
+  double support = 0;  // share of the rays on which the path follows an edge
+  double blur_px = 0;  // width of the inner edge in the image as read, sigma of a blurred step
+  bool grainy = false;  // texture hides the edges of single rays
+};
+
+// `radius_px` is about the core's radius; `outside` the level of what lies around. Empty where no rim is brighter than
+// the core.
+std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside);
+
+}  // namespace pyicg::detail

@@ -1,0 +1,218 @@
+#include "rim_candidates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+#include <span>
+#include <utility>
+
+#include "bright.hpp"
+#include "bright_regions.hpp"
+#include "ring_rays.hpp"
+
+namespace pyicg::detail {
+namespace {
+
+// On each level rings of these radii are looked for, in its own pixels: two octaves, so that each size is met twice.
+constexpr double least_radius = 3.2;
+constexpr double largest_radius = 15;
+constexpr std::size_t least_side = 12;
+constexpr std::size_t most_peaks = 48;
+constexpr std::size_t most_candidates = 10;
+// Of the votes of a whole ring in perfect focus, 2 sqrt(2 pi) = 5; a straight edge has 1 at a distance of 4 pixels.
+constexpr double least_votes = 0.8;
+constexpr double least_facing = 0.38;
+constexpr double least_facing_cut_off = 0.5;   // of what lies in the frame, where the border cuts a ring off
+constexpr double least_facing_of_hole = 0.25;  // it need not be round
+constexpr double least_depth = 0.1;
+
+struct Level {
+  ImageView<const float> image;
+  double factor;  // px of the full frame per px
+  double scale_px;
+};
+
+struct Scene {
+  const Background& background;
+  const RimSearch& search;
+  RimWorkspace& ws;
+  RimSearchWorkspace& own;
+};
+
+// How often a frame can be halved.
+std::size_t levels_of(std::size_t height, std::size_t width) {
+  std::size_t n = 0;
+  for (std::size_t side = (std::min(height, width) + 1) / 2; side >= least_side; side = (side + 1) / 2) ++n;
+  return n;
+}
+
+// Noise of one pixel of a level: white noise through the Gaussian and the mean over the level's square.
+double level_noise(const Scene& s, double factor) {
+  const double width = std::sqrt(s.search.smooth_px * s.search.smooth_px + (factor * factor - 1) / 12);
+  return noise_after_blur(s.background.sigma, width);
+}
+
+RimCandidate candidate_of(const Ring& ring, const Level& level, bool closed) {
+  return {from_level(ring.y, level.factor),
+          from_level(ring.x, level.factor),
+          ring.radius * level.factor,
+          level.scale_px,
+          closed,
+          ring.facing / ring.in_frame,
+          ring.facing * (0.5 + 0.5 * ring.depth)};
+}
+
+// A ring of which half may be missing, or of which the frame's border hides a part. Two straight walls or a corner are
+// met at half of the angles too, but face the middle at few of them.
+bool like_a_ring(const Ring& ring) {
+  if (ring.depth < least_depth) return false;
+  return ring.facing >= least_facing ||
+         (ring.in_frame < 0.9 && ring.facing >= least_facing_cut_off * ring.in_frame && ring.facing >= 0.2);
+}
+
+RingSearch ring_search(const Scene& s, const Level& level, double threshold) {
+  // No smaller than what counts, nor than what smoothing leaves of a ring.
+  const double smallest = std::max(0.8 * std::sqrt(s.search.min_area_px / std::numbers::pi), 2.5 * s.search.smooth_px);
+  return {threshold, std::max(least_radius, smallest / level.factor), largest_radius, s.background.level};
+}
+
+// A point of the hole, as near to its centroid as there is one.
+std::pair<double, double> middle_of(const Component& hole, ImageView<const std::int32_t> labels, std::int32_t label) {
+  double nearest = infinity;
+  std::pair<double, double> place;
+  for (std::size_t y = hole.y0; y <= hole.y1; ++y) {
+    for (std::size_t x = hole.x0; x <= hole.x1; ++x) {
+      if (labels(y, x) != label) continue;
+      const double dy = static_cast<double>(y) - hole.centroid_y();
+      const double dx = static_cast<double>(x) - hole.centroid_x();
+      const double square = dy * dy + dx * dx;
+      if (square < nearest) {
+        nearest = square;
+        place = {static_cast<double>(y), static_cast<double>(x)};
+      }
+    }
+  }
+  if (nearest < 1) place = {hole.centroid_y(), hole.centroid_x()};
+  return place;
+}
+
+// Dark places that a bright region encloses. `bright` holds it.
+void add_holes(const Scene& s, const Level& level, double threshold, ImageView<const std::uint8_t> bright,
+               std::vector<RimCandidate>& found) {
+  const auto labels = plane(s.ws.holes, bright.height, bright.width);
+  const auto dark = label_components(bright, 0, Connectivity::four, labels);
+  const double pixel = level.factor * level.factor;
+  const double least = std::max(s.search.min_area_px / pixel, std::numbers::pi * least_radius * least_radius);
+  for (std::size_t k = 0; k < dark.size(); ++k) {
+    const Component& hole = dark[k];
+    if (hole.touches_border || static_cast<double>(hole.area) < least) continue;
+    const auto [y, x] = middle_of(hole, labels, static_cast<std::int32_t>(k + 1));
+    const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
+    RingSearch search = ring_search(s, level, threshold);
+    // Blur fills a small hole up from its edge: the steepest places lie further out than the threshold.
+    search.radius = 2 * radius;
+    search.least_radius = std::min(0.7 * radius, search.least_radius);
+    Ring ring = find_ring(level.image, s.own.gradient, search, y, x);
+    if (ring.facing < least_facing_of_hole) continue;
+    if (std::hypot(ring.y - y, ring.x - x) > 0.5 * radius) {
+      ring.y = y;
+      ring.x = x;
+      ring.radius = radius;
+    }
+    found.push_back(candidate_of(ring, level, true));
+  }
+}
+
+void add_voted(const Scene& s, const Level& level, double threshold, std::vector<RimCandidate>& found) {
+  const RingSearch search = ring_search(s, level, threshold);
+  if (search.least_radius >= search.radius) return;
+  const VoteRange range{search.least_radius, 0.9 * search.radius};
+  for (const Peak& peak : vote_peaks(s.own.gradient, threshold, range, least_votes, most_peaks, s.own.votes)) {
+    const Ring ring = find_ring(level.image, s.own.gradient, search, peak.y, peak.x);
+    if (!like_a_ring(ring)) continue;
+    if (ring.radius < search.least_radius || ring.radius > 1.1 * search.radius) continue;
+    found.push_back(candidate_of(ring, level, false));
+  }
+}
+
+// Strongest first. Of two at one place and of one size the stronger stays; so it does where cores would overlap, unless
+// the other is closed or nearly as strong.
+std::vector<RimCandidate> one_per_place(std::vector<RimCandidate> found) {
+  std::stable_sort(found.begin(), found.end(), [](const RimCandidate& a, const RimCandidate& b) {
+    return a.closed != b.closed ? a.closed : a.strength > b.strength;
+  });
+  std::vector<RimCandidate> kept;
+  for (const RimCandidate& c : found) {
+    const bool known = std::any_of(kept.begin(), kept.end(), [&](const RimCandidate& k) {
+      const double apart = std::hypot(c.centre_y - k.centre_y, c.centre_x - k.centre_x);
+      const double ratio = c.radius_px / k.radius_px;
+      if (apart < 0.5 * k.radius_px && ratio < 1.6 && ratio > 1 / 1.6) return true;
+      return !c.closed && apart < std::max(c.radius_px, k.radius_px) && c.strength < 0.75 * k.strength;
+    });
+    if (!known) kept.push_back(c);
+    if (kept.size() == most_candidates) break;
+  }
+  return kept;
+}
+
+// Whether a candidate explains a region: its centre lies in the region's box, or twice its circle meets it.
+bool touches(const RimCandidate& c, const Component& region) {
+  const auto outside = [](double v, std::size_t first, std::size_t last) {
+    return std::max({static_cast<double>(first) - v, v - static_cast<double>(last), 0.0});
+  };
+  return std::hypot(outside(c.centre_y, region.y0, region.y1), outside(c.centre_x, region.x0, region.x1)) <=
+         2 * c.radius_px;
+}
+
+}  // namespace
+
+std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, ImageView<const std::uint8_t> mask,
+                                              const Background& background, const RimSearch& search,
+                                              std::vector<Rejected>& rejections, RimWorkspace& ws,
+                                              RimSearchWorkspace& own) {
+  std::vector<RimCandidate> found;
+  if (data.empty() || std::isnan(background.level)) return found;
+  const Scene scene{background, search, ws, own};
+  const ImageView<const float> smooth(ws.smooth.data(), data.height, data.width);
+  // A gradient that counts: over three times its noise, and not so small that no rim over the cut could have it.
+  const double faintest = 0.02 * (search.sbr_cut - 1) * std::max(background.level, 0.0);
+
+  own.levels.resize(levels_of(data.height, data.width));
+  for (std::size_t j = 0; j < own.levels.size(); ++j) halve(j == 0 ? smooth : own.levels[j - 1].view(), own.levels[j]);
+
+  // Coarsest first: what the last level leaves in the label planes are the regions of the frame itself.
+  std::vector<Component> regions;
+  BrightCut cut = bright_cut(search.threshold, std::span(ws.smooth), background, search.sbr_cut, level_noise(scene, 1));
+  for (std::size_t j = own.levels.size() + 1; j-- > 0;) {
+    const double factor = std::ldexp(1.0, static_cast<int>(j));
+    const Level level{j == 0 ? smooth : own.levels[j - 1].view(), factor, search.smooth_px * factor};
+    gradient(level.image, own.gradient);
+    const double threshold = std::max({3 * gradient_noise(own.gradient, ws.scratch), faintest,
+                                       static_cast<double>(std::numeric_limits<float>::min())});
+    if (search.threshold == ThresholdRule::hysteresis) {
+      cut = bright_cut(search.threshold, {}, background, search.sbr_cut, level_noise(scene, factor));
+    }
+    const auto bright = plane(ws.bright, level.image.height, level.image.width);
+    const auto labels = plane(ws.components, level.image.height, level.image.width);
+    regions = bright_components(level.image, cut, bright, labels);
+    if (!regions.empty()) add_holes(scene, level, threshold, bright, found);
+    add_voted(scene, level, threshold, found);
+  }
+  const std::vector<RimCandidate> candidates = one_per_place(std::move(found));
+
+  const auto labels = plane(ws.components, data.height, data.width);
+  const RegionFrame frame{data, mask, smooth, labels};
+  for (std::size_t k = 0; k < regions.size(); ++k) {
+    const Component& r = regions[k];
+    if (std::any_of(candidates.begin(), candidates.end(), [&](const RimCandidate& c) { return touches(c, r); }))
+      continue;
+    const Reason why = why_no_rim(frame, r, static_cast<std::int32_t>(k + 1), background, search.min_area_px,
+                                  search.smooth_px, ws.scratch);
+    rejections.push_back({why, r.centroid_y(), r.centroid_x(), static_cast<double>(r.area), r.y0, r.x0, r.y1, r.x1});
+  }
+  return candidates;
+}
+
+}  // namespace pyicg::detail

@@ -1,0 +1,451 @@
+#include "rim_fit.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "blurred_edge.hpp"
+#include "contour_smoother.hpp"
+#include "pyicg/measurement.hpp"
+
+namespace pyicg::detail {
+namespace {
+
+constexpr int rounds = 20;
+constexpr int free_rounds = 5;          // after these the contours keep their stiffness, so that the fit can settle
+// Ripples finer than the blur show weakly and settle slowly: every third step goes further than the model asks.
+constexpr std::array<double, 3> strides{1, 1, 2.5};
+constexpr double settled_px = 2e-4;
+constexpr double grainy_turn = 0.15;         // radians over which a textured rim's levels are alike
+
+
+// What a profile along a normal is fitted with: levels of core, rim and outside, place of the edge, blur.
+enum Unknown : std::size_t { core, rim, outside, place, blur, unknowns };
+
+struct Normals {  // per ray of one boundary
+  double y, x;            // the vertex
+  double dy, dx;          // outward normal
+  std::array<double, 5> falls;  // of the contour under its tangent, see blurred_edge
+  double arc;                   // length of contour that the vertex stands for
+  double slant;                 // cosine between ray and normal
+  double other;                 // distance to the other boundary along the normal
+};
+
+// Normal equations of one profile.
+struct Equations {
+  std::array<double, unknowns * unknowns> a{};
+  std::array<double, unknowns> b{};
+  double squares = 0, sum = 0, sum2 = 0, n = 0;
+
+  void add(const Equations& e, double w) {
+    for (std::size_t i = 0; i < a.size(); ++i) a.at(i) += w * e.a.at(i);
+    for (std::size_t i = 0; i < b.size(); ++i) b.at(i) += w * e.b.at(i);
+  }
+};
+
+// Solves the leading m x m part in place by Gauss elimination with a small ridge; what is not determined stays 0.
+template <std::size_t N>
+void eliminate(std::array<double, N * N>& a, std::array<double, N>& b, std::size_t m) {
+  for (std::size_t i = 0; i < m; ++i) {
+    const double pivot = a[i * N + i];
+    for (std::size_t r = i + 1; r < N; ++r) {
+      const double factor = a[r * N + i] / pivot;
+      for (std::size_t c = i; c < N; ++c) a[r * N + c] -= factor * a[i * N + c];
+      b[r] -= factor * b[i];
+    }
+  }
+}
+
+class Fit {
+ public:
+  Fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options)
+      : image_(image), options_(options), n_(start.inner.size()) {
+    step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
+    fit_.inner.radius = start.inner;
+    fit_.outer.radius = start.outer;
+    const double known = options.psf_sigma_px;
+    // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
+    sigma_ = std::isnan(known) ? std::max(0.8 * options.start_blur_px, std::sqrt(image.blur()))
+                               : std::sqrt(known * known + image.blur());
+    inner_eq_.resize(n_);
+    outer_eq_.resize(n_);
+  }
+
+  RimFit run() {
+    start_levels();
+    for (int round = 0; round < rounds; ++round) {
+      const bool free = round < free_rounds;
+      const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
+      const double moved_inner = update(true, free, stride);
+      const double moved_outer = update(false, free, stride);
+      if (!free && std::max(moved_inner, moved_outer) < settled_px) {
+        fit_.converged = true;
+        break;
+      }
+    }
+    finish();
+    return std::move(fit_);
+  }
+
+ private:
+  [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
+
+  static double radius_at(const std::vector<double>& radius, double y, double x) {
+    const auto n = static_cast<double>(radius.size());
+    const double turn = std::atan2(y, x) / (2 * std::numbers::pi);
+    const double position = (turn < 0 ? turn + 1 : turn) * n;
+    const auto k = static_cast<std::size_t>(position) % radius.size();
+    const double share = position - std::floor(position);
+    return (1 - share) * radius[k] + share * radius[(k + 1) % radius.size()];
+  }
+
+  // How far the contour lies inside the tangent of vertex k, `along` px along it.
+  [[nodiscard]] double fall(const std::vector<Normals>& contour, std::size_t k, double ty, double tx, double along) const {
+    const Normals& v = contour[k];
+    double place = 0;
+    double depth = 0;
+    for (std::size_t i = 1; i <= n_ / 4; ++i) {
+      const Normals& p = contour[(along > 0 ? k + i : k + n_ - i) % n_];
+      const double next_place = (p.y - v.y) * ty + (p.x - v.x) * tx;
+      const double next_depth = -((p.y - v.y) * v.dy + (p.x - v.x) * v.dx);
+      if (std::fabs(next_place) >= std::fabs(along)) {
+        const double share = (along - place) / (next_place - place);
+        return depth + share * (next_depth - depth);
+      }
+      place = next_place;
+      depth = next_depth;
+    }
+    return depth;
+  }
+
+  [[nodiscard]] std::vector<Normals> normals(bool inner) const {
+    const auto& own = inner ? fit_.inner.radius : fit_.outer.radius;
+    const auto& other = inner ? fit_.outer.radius : fit_.inner.radius;
+    std::vector<Normals> out(n_);
+    for (std::size_t k = 0; k < n_; ++k) {
+      out[k].y = own[k] * std::sin(angle(k));
+      out[k].x = own[k] * std::cos(angle(k));
+    }
+    for (std::size_t k = 0; k < n_; ++k) {
+      Normals& v = out[k];
+      const Normals& before = out[(k + n_ - 1) % n_];
+      const Normals& after = out[(k + 1) % n_];
+      v.arc = 0.5 * (std::hypot(v.y - before.y, v.x - before.x) + std::hypot(after.y - v.y, after.x - v.x));
+    }
+    for (std::size_t k = 0; k < n_; ++k) {
+      Normals& v = out[k];
+      // Direction and curvature over the width of the blur: what the blur sees of the contour.
+      const auto q = std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(1.36 * sigma_ / v.arc)), 1, n_ / 8);
+      const Normals& before = out[(k + n_ - q) % n_];
+      const Normals& after = out[(k + q) % n_];
+      const double ty = after.y - before.y;
+      const double tx = after.x - before.x;
+      const double length = std::hypot(ty, tx);
+      v.dy = -tx / length;
+      v.dx = ty / length;
+      if (v.dy * v.y + v.dx * v.x < 0) {
+        v.dy = -v.dy;
+        v.dx = -v.dx;
+      }
+      for (std::size_t node = 0; node < blur_nodes.size(); ++node) {
+        v.falls.at(node) = fall(out, k, ty / length, tx / length, blur_nodes.at(node) * sigma_);
+      }
+      v.slant = std::max((v.dy * v.y + v.dx * v.x) / std::hypot(v.y, v.x), 0.2);
+      const double way = inner ? 1 : -1;
+      double t = std::fabs(other[k] - own[k]) * v.slant;
+      for (int i = 0; i < 4; ++i) {
+        const double py = v.y + way * t * v.dy;
+        const double px = v.x + way * t * v.dx;
+        t += way * (radius_at(other, py, px) - std::hypot(py, px)) * v.slant;
+        t = std::max(t, 0.0);
+      }
+      v.other = t;
+    }
+    return out;
+  }
+
+  void start_levels() {
+    fit_.core.assign(n_, 0);
+    fit_.rim.assign(n_, 0);
+    fit_.outside.assign(n_, 0);
+    for (std::size_t k = 0; k < n_; ++k) {
+      const double s = std::sin(angle(k));
+      const double c = std::cos(angle(k));
+      const double inner = fit_.inner.radius[k];
+      const double outer = fit_.outer.radius[k];
+      const auto mean = [&](double from, double to) {
+        double sum = 0;
+        double count = 0;
+        for (int i = 0; i <= 4; ++i) {
+          const double r = from + 0.25 * i * (to - from);
+          const double value = image_.at(r * s, r * c);
+          if (std::isnan(value)) continue;
+          sum += value;
+          ++count;
+        }
+        return count > 0 ? sum / count : nan;
+      };
+      fit_.core[k] = mean(0.4 * inner, std::max(inner - 2 * sigma_, 0.5 * inner));
+      fit_.rim[k] = mean(inner + 0.35 * (outer - inner), inner + 0.65 * (outer - inner));
+      fit_.outside[k] = mean(outer + sigma_, outer + 3 * sigma_);
+    }
+    for (auto* level : {&fit_.core, &fit_.rim, &fit_.outside}) {
+      double sum = 0;
+      double count = 0;
+      for (const double v : *level) {
+        if (std::isnan(v)) continue;
+        sum += v;
+        ++count;
+      }
+      for (double& v : *level) {
+        if (std::isnan(v)) v = count > 0 ? sum / count : 0.0;
+      }
+    }
+  }
+
+  // Equations of the profile along one normal, given the levels.
+  [[nodiscard]] Equations profile(const Normals& v, std::size_t k, bool inner, const Normals& other) const {
+    const double step = sample_step();
+    const double wide = options_.grainy ? fit_.inner.radius[k] : 0.0;
+    const double into_rim = std::min(v.other + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
+    const double away = std::max({4 * sigma_, 3.0, 0.5 * wide});
+    const double inward = inner ? std::min(away, 0.9 * fit_.inner.radius[k]) : into_rim;
+    const double outward = inner ? into_rim : away;
+    const auto low = -static_cast<int>(inward / step);
+    const auto high = static_cast<int>(outward / step);
+    Equations e;
+    for (int i = low; i <= high; ++i) {
+      const double t = step * i;
+      const double value = image_.at(v.y + t * v.dy, v.x + t * v.dx);
+      if (std::isnan(value)) continue;
+      const EdgeValue own = blurred_edge(t, v.falls, sigma_);
+      const EdgeValue far = blurred_edge(inner ? t - v.other : t + v.other, other.falls, sigma_);
+      const double in = inner ? own.level : far.level;   // past the inner boundary
+      const double out = inner ? far.level : own.level;  // past the outer one
+      const double inner_step = fit_.rim[k] - fit_.core[k];
+      const double outer_step = fit_.outside[k] - fit_.rim[k];
+      const std::array<double, unknowns> f{
+          1 - in, in - out, out, -(inner ? inner_step : outer_step) * own.position,
+          inner ? inner_step * own.blur + outer_step * far.blur : inner_step * far.blur + outer_step * own.blur};
+      const double rest = value - (fit_.core[k] * f[core] + fit_.rim[k] * f[rim] + fit_.outside[k] * f[outside]);
+      for (std::size_t a = 0; a < unknowns; ++a) {
+        for (std::size_t b = 0; b < unknowns; ++b) e.a.at(a * unknowns + b) += f.at(a) * f.at(b);
+        e.b.at(a) += f.at(a) * rest;
+      }
+      e.squares += rest * rest;
+      e.sum += value;
+      e.sum2 += value * value;
+      e.n += 1;
+    }
+    return e;
+  }
+
+  // One Gauss-Newton step of levels, blur and one boundary. Returns how far the boundary moved, px.
+  double update(bool inner, bool free, double stride) {
+    FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
+    std::vector<Equations>& equations = inner ? inner_eq_ : outer_eq_;
+    const std::vector<Normals> at = normals(inner);
+    const std::vector<Normals> others = normals(!inner);
+    double contour = 0;
+    double noise_squares = 0;
+    double noise_count = 0;
+    for (std::size_t k = 0; k < n_; ++k) {
+      equations[k] = profile(at[k], k, inner, others[k]);
+      contour += at[k].arc;
+      noise_squares += equations[k].squares;
+      noise_count += equations[k].n;
+    }
+    const double arc = contour / static_cast<double>(n_);
+    if (!(noise_count > 0)) return 0;
+
+    // Levels and blur: from profiles averaged over the blur's width along the contour.
+    double blur_a = 0;
+    double blur_b = 0;
+    std::vector<Equations> solved = average(equations, level_width() / arc);
+    for (Equations& e : solved) {
+      double scale = 0;
+      for (std::size_t i = core; i <= outside; ++i) scale = std::max(scale, e.a.at(i * unknowns + i));
+      for (std::size_t i = core; i <= outside; ++i) e.a.at(i * unknowns + i) += 1e-6 * scale + 1e-300;
+      // The level beyond the other boundary is that boundary's to tell: this one meets no more than its blurred tail.
+      e.a.at((inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
+      e.a.at(place * unknowns + place) = e.a.at(place * unknowns + place) * (1 + 1e-9) + 1e-300;
+      eliminate<unknowns>(e.a, e.b, blur);
+      blur_a += e.a.at(blur * unknowns + blur);
+      blur_b += e.b.at(blur);
+    }
+    double change = 0;
+    if (std::isnan(options_.psf_sigma_px) && blur_a > 0) {
+      change = std::clamp(blur_b / blur_a, -0.3 * sigma_, 0.3 * sigma_);
+    }
+    const double least = std::sqrt(image_.blur());
+    change = std::max(change, least - sigma_);
+    std::vector<std::array<double, 3>> moved(n_);
+    for (std::size_t k = 0; k < n_; ++k) {
+      const Equations& e = solved[k];
+      std::array<double, unknowns> x{};
+      x[blur] = change;
+      for (std::size_t i = blur; i-- > 0;) {
+        double value = e.b.at(i);
+        for (std::size_t j = i + 1; j < unknowns; ++j) value -= e.a.at(i * unknowns + j) * x.at(j);
+        x.at(i) = value / e.a.at(i * unknowns + i);
+      }
+      moved[k] = {x[core], x[rim], x[outside]};
+    }
+
+    // The boundary: each profile's own displacement, then the smooth contour that the displacements speak for.
+    const double pixel = std::sqrt(noise_squares / noise_count) * noise_factor(noise_count, arc, boundary);
+    const double spread = 2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
+    std::vector<double> values(n_);
+    std::vector<double> variances(n_, infinity);
+    boundary.seen.assign(n_, false);
+    std::size_t seen = 0;
+    for (std::size_t k = 0; k < n_; ++k) {
+      const Equations& e = equations[k];
+      const double step = inner ? fit_.rim[k] - fit_.core[k] : fit_.rim[k] - fit_.outside[k];
+      const double information = e.a[place * unknowns + place];
+      values[k] = boundary.radius[k];
+      if (!(step > 0) || !(information > 0)) continue;
+      double b = e.b[place];
+      for (std::size_t i = core; i <= outside; ++i) b -= e.a.at(place * unknowns + i) * moved[k].at(i);
+      b -= e.a[place * unknowns + blur] * change;
+      // The share of the edge that the frame shows.
+      const double whole = step * step / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
+      const double share = std::min(information / whole, 1.0);
+      if (share < 0.5) continue;
+      boundary.seen[k] = true;
+      const double shift = std::clamp(b / information, -sigma_, sigma_) / at[k].slant;
+      values[k] += shift;
+      const double variance = pixel * pixel * spread / (step * step * at[k].arc * share) / (at[k].slant * at[k].slant);
+      variances[k] = std::max(variance, 1e-12 * sigma_ * sigma_);
+      ++seen;
+    }
+    if (seen < n_ / 8) return 0;
+    const SmoothContour smooth = smooth_contour(values, variances, free ? 0.0 : (inner ? stiff_inner_ : stiff_outer_));
+    (inner ? stiff_inner_ : stiff_outer_) = smooth.stiffness;
+    double most = 0;
+    for (std::size_t k = 0; k < n_; ++k) {
+      const double least_radius = inner ? 0.5 : fit_.inner.radius[k] + 0.25;
+      const double step = smooth.mean[k] - boundary.radius[k];
+      const double radius = std::max(boundary.radius[k] + stride * step, least_radius);
+      most = std::max(most, std::fabs(step));
+      boundary.radius[k] = radius;
+      fit_.core[k] += moved[k][0];
+      fit_.rim[k] += moved[k][1];
+      fit_.outside[k] += moved[k][2];
+    }
+    (inner ? inner_variances_ : outer_variances_) = variances;
+    (inner ? inner_arc_ : outer_arc_) = arc;
+    sigma_ += change;
+    return most;
+  }
+
+  // Means over neighbours: two running boxes, together about a Gaussian of `width` rays.
+  static std::vector<Equations> average(const std::vector<Equations>& equations, double width) {
+    const std::size_t n = equations.size();
+    // Two boxes of 2 m + 1 rays have the variance ((2 m + 1)^2 - 1)/6.
+    const double m_exact = 0.5 * (std::sqrt(6 * width * width + 1) - 1);
+    const auto m = static_cast<std::size_t>(std::clamp(std::round(m_exact), 0.0, static_cast<double>(n / 8)));
+    std::vector<Equations> from = equations;
+    std::vector<Equations> to(n);
+    for (int pass = 0; pass < 2; ++pass) {
+      for (std::size_t k = 0; k < n; ++k) {
+        to[k] = Equations{};
+        for (std::size_t d = 0; d <= 2 * m; ++d) to[k].add(from[(k + n - m + d) % n], 1.0);
+      }
+      std::swap(from, to);
+    }
+    return from;
+  }
+
+  // Standard deviation of one pixel over that of a sample's rest: reading the image averaged white noise down to
+  // 1/(4 pi blur) of its variance, and the fit took up what its unknowns could follow.
+  [[nodiscard]] double noise_factor(double samples, double arc, const FittedBoundary& boundary) const {
+    const double kept = 1 / (4 * std::numbers::pi * image_.blur());
+    const double area = samples * sample_step() * arc;  // px^2
+    const double length = arc * static_cast<double>(n_);
+    const double independent = std::max(area, 1.0);
+    const double taken = 3 * length / (2 * std::sqrt(std::numbers::pi) * level_width()) +
+                         (boundary.correlation_px > 0 ? length / boundary.correlation_px : 0.0);
+    return std::sqrt(1 / kept / std::max(1 - taken / independent, 0.5));
+  }
+
+  [[nodiscard]] double sample_step() const { return std::max(0.5, 0.25 * sigma_); }
+  [[nodiscard]] double level_width() const {
+    return std::max({2.0, sigma_, options_.grainy ? grainy_turn * fit_.inner.radius.front() : 0.0});
+  }
+
+  void finish() {
+    for (const bool inner : {true, false}) {
+      FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
+      const auto& variances = inner ? inner_variances_ : outer_variances_;
+      if (variances.empty()) continue;
+      const ContourSpread spread = contour_spread(variances, inner ? stiff_inner_ : stiff_outer_);
+      boundary.sigma = spread.sigma;
+      boundary.correlation_px = spread.correlation * (inner ? inner_arc_ : outer_arc_);
+    }
+    fit_.blur_px = std::sqrt(std::max(sigma_ * sigma_ - image_.blur(), 0.0));
+    double squares = 0;
+    double count = 0;
+    double within = 0;
+    for (const auto* equations : {&inner_eq_, &outer_eq_}) {
+      double sum = 0;
+      double sum2 = 0;
+      double n = 0;
+      for (const Equations& e : *equations) {
+        squares += e.squares;
+        count += e.n;
+        sum += e.sum;
+        sum2 += e.sum2;
+        n += e.n;
+      }
+      if (n > 0) within += sum2 - sum * sum / n;
+    }
+    if (count > 0) fit_.noise = std::sqrt(squares / count * 4 * std::numbers::pi * image_.blur());
+    fit_.explained = within > 0 ? std::clamp(1 - squares / within, 0.0, 1.0) : 0.0;
+    rim_here();
+  }
+
+  // The rim's level on each ray, from the profiles within a pixel of it along the contour.
+  void rim_here() {
+    const std::vector<Normals> at = normals(true);
+    fit_.rim_here.assign(n_, nan);
+    for (std::size_t k = 0; k < n_; ++k) {
+      double a = 0;
+      double b = 0;
+      const auto reach = static_cast<std::ptrdiff_t>(std::ceil(2.0 / at[k].arc));
+      for (std::ptrdiff_t d = -reach; d <= reach; ++d) {
+        const std::size_t j = (k + n_ + static_cast<std::size_t>(d + static_cast<std::ptrdiff_t>(n_))) % n_;
+        const double w = std::exp(-0.5 * std::pow(static_cast<double>(d) * at[k].arc, 2));
+        const Equations& e = inner_eq_[j];
+        const double rr = e.a[rim * unknowns + rim];
+        // rest + level x basis: the profile less core and outside
+        a += w * rr;
+        b += w * (e.b[rim] + rr * fit_.rim[j]);
+      }
+      if (a > 0) fit_.rim_here[k] = b / a;
+    }
+  }
+
+  const GreyCrop& image_;
+  RimFitOptions options_;
+  std::size_t n_;
+  double step_angle_ = 0;
+  double sigma_ = 1;
+  double stiff_inner_ = 0;
+  double stiff_outer_ = 0;
+  std::vector<double> inner_variances_, outer_variances_;
+  double inner_arc_ = 1;
+  double outer_arc_ = 1;
+  std::vector<Equations> inner_eq_, outer_eq_;
+  RimFit fit_;
+};
+
+}  // namespace
+
+RimFit fit_rim(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options) {
+  return Fit(image, start, options).run();
+}
+
+}  // namespace pyicg::detail

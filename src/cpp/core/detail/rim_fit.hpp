@@ -1,0 +1,42 @@
+// Both boundaries of a rim, fitted on the grey image along their normals with the model of a blurred, curved ring.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "grey_crop.hpp"
+
+namespace pyicg::detail {
+
+// Radii about a centre, one per ray at the angle 2 pi k / n from +x towards +y.
+struct RimRadii {
+  std::vector<double> inner;
+  std::vector<double> outer;
+};
+
+struct FittedBoundary {
+  std::vector<double> radius;
+  std::vector<double> sigma;  // standard uncertainty of each radius, px
+  double correlation_px = 0;  // length along the contour over which the errors are alike
+  std::vector<bool> seen;     // the frame shows the boundary on this ray
+};
+
+struct RimFit {
+  FittedBoundary inner, outer;
+  std::vector<double> core, rim, outside;  // level per ray, averaged over a blur's width along the contour
+  std::vector<double> rim_here;            // level of the rim over a pixel or two along the contour
+  double blur_px = 0;                      // sigma of optics and pixel, without what reading the image added
+  double noise = 0;                        // standard deviation of one pixel about the model
+  double explained = 0;                    // share of the signal's variance along the normals that the model explains
+  bool converged = false;
+};
+
+struct RimFitOptions {
+  double psf_sigma_px;  // NaN: estimated
+  double start_blur_px;
+  bool grainy;  // texture hides the edges of single rays: levels are those of wide areas
+};
+
+RimFit fit_rim(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options);
+
+}  // namespace pyicg::detail

@@ -1,0 +1,283 @@
+#include "ring_rays.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <optional>
+
+namespace pyicg::detail {
+namespace {
+
+constexpr std::size_t rays = 48;
+constexpr std::size_t stretch = 4;        // rays in a row that belong together
+constexpr double steepest = 0.7071;       // cosine between ray and gradient
+constexpr double longest = 1.7;           // of a ring's radius: what an ellipse of axes 0.6 with lobes reaches
+constexpr std::size_t edges_per_ray = 6;  // more are texture
+
+struct Direction {
+  double dy, dx;
+};
+
+const std::array<Direction, rays>& directions() {
+  static const std::array<Direction, rays> table = [] {
+    std::array<Direction, rays> t{};
+    for (std::size_t k = 0; k < rays; ++k) {
+      const double angle = 2 * std::numbers::pi * static_cast<double>(k) / rays;
+      t.at(k) = {std::sin(angle), std::cos(angle)};
+    }
+    return t;
+  }();
+  return table;
+}
+
+struct Edge {
+  double r = 0;
+  double slope = 0;  // along the ray; 0: no edge
+  double gy = 0, gx = 0;
+  double log_r = 0;
+};
+
+struct Ray {
+  std::array<Edge, edges_per_ray> edges{};
+  std::size_t n = 0;
+  double length = 0;  // within the frame
+};
+
+// Index of the pixel that holds a point.
+std::optional<std::size_t> pixel(std::size_t height, std::size_t width, double y, double x) {
+  const double from_top = y + 0.5;
+  const double from_left = x + 0.5;
+  if (!(from_top >= 0) || !(from_left >= 0)) return std::nullopt;
+  const auto iy = static_cast<std::size_t>(from_top);
+  const auto ix = static_cast<std::size_t>(from_left);
+  if (iy >= height || ix >= width) return std::nullopt;
+  return iy * width + ix;
+}
+
+// Local maxima of the slope along a ray.
+Ray cast(const Gradient& g, const RingSearch& s, double y, double x, const Direction& d) {
+  Ray ray;
+  const auto half_pixels = static_cast<std::size_t>(2 * longest * s.radius);
+  Edge last;
+  bool rising = false;
+  for (std::size_t step = 2; step <= half_pixels; ++step) {
+    const double r = 0.5 * static_cast<double>(step);
+    const auto i = pixel(g.height, g.width, y + r * d.dy, x + r * d.dx);
+    if (!i) break;
+    ray.length = r;
+    const double gy = static_cast<double>(g.gy[*i]);
+    const double gx = static_cast<double>(g.gx[*i]);
+    double slope = gy * d.dy + gx * d.dx;
+    if (!(slope > s.threshold) || slope * slope < steepest * steepest * (gy * gy + gx * gx)) slope = 0;
+    if (slope > last.slope) {
+      rising = true;
+    } else if (slope < last.slope && rising) {
+      if (ray.n < edges_per_ray) ray.edges.at(ray.n++) = last;
+      rising = false;
+    }
+    if (slope != last.slope) last = {r, slope, gy, gx, 0};
+  }
+  if (rising && ray.n < edges_per_ray) ray.edges.at(ray.n++) = last;
+  for (std::size_t e = 0; e < ray.n; ++e) ray.edges.at(e).log_r = std::log(ray.edges.at(e).r);
+  return ray;
+}
+
+using Fan = std::array<Ray, rays>;
+
+// How well an edge fits a radius: 1 for the same, 0 for `longest` times as much or as little.
+double fit(const Edge& edge, double log_radius) {
+  static const double per_log = 1 / std::log(longest);
+  return 1 - std::fabs(edge.log_r - log_radius) * per_log;
+}
+
+double common_radius(const Fan& fan, const RingSearch& s) {
+  double best = 0;
+  double radius = 0;
+  constexpr double step = 0.11;
+  const double least = std::log(s.least_radius);
+  const auto steps = static_cast<std::size_t>(std::max(0.0, (std::log(s.radius) - least) / step));
+  for (std::size_t k = 0; k <= steps; ++k) {
+    const double log_radius = least + step * static_cast<double>(k);
+    double sum = 0;
+    for (const Ray& ray : fan) {
+      double one = 0;
+      for (std::size_t e = 0; e < ray.n; ++e) one = std::max(one, fit(ray.edges[e], log_radius));
+      sum += one;
+    }
+    if (sum > best * 1.0001) {
+      best = sum;
+      radius = std::exp(log_radius);
+    }
+  }
+  return radius;
+}
+
+// Per ray the edge that is steep and near the radius; slope 0 where there is none.
+std::array<Edge, rays> choose(const Fan& fan, double radius) {
+  std::array<Edge, rays> chosen{};
+  const double log_radius = std::log(radius);
+  for (std::size_t k = 0; k < rays; ++k) {
+    double best = 0;
+    for (std::size_t e = 0; e < fan.at(k).n; ++e) {
+      const Edge& edge = fan.at(k).edges.at(e);
+      const double worth = edge.slope * fit(edge, log_radius);
+      if (worth > best) {
+        best = worth;
+        chosen.at(k) = edge;
+      }
+    }
+  }
+  return chosen;
+}
+
+// Whether neighbours lie at like distances.
+bool linked(const std::array<Edge, rays>& edges, std::size_t a, std::size_t b, double radius) {
+  const Edge& p = edges.at(a % rays);
+  const Edge& q = edges.at(b % rays);
+  return p.slope > 0 && q.slope > 0 && std::fabs(p.r - q.r) <= std::max(0.25 * radius, 1.5);
+}
+
+// Drops what does not belong to a stretch of linked neighbours.
+void keep_stretches(std::array<Edge, rays>& edges, double radius) {
+  std::size_t start = 0;
+  while (start < rays && linked(edges, start + rays - 1, start, radius)) ++start;
+  if (start == rays) return;  // one closed stretch
+  std::array<Edge, rays> kept{};
+  for (std::size_t k = start; k < start + rays;) {
+    std::size_t end = k + 1;
+    while (end < start + rays && linked(edges, end - 1, end, radius)) ++end;
+    if (end - k >= stretch) {
+      for (std::size_t i = k; i < end; ++i) kept.at(i % rays) = edges.at(i % rays);
+    }
+    k = end;
+  }
+  edges = kept;
+}
+
+// 1 where a ray meets the edge head on, 0 where it just counts or not at all.
+double facing_of(const Edge& e) {
+  if (!(e.slope > 0)) return 0;
+  const double angle = std::acos(std::min(1.0, e.slope / std::hypot(e.gy, e.gx))) / (0.25 * std::numbers::pi);
+  return 1 - angle * angle;
+}
+
+// Circle through points by least squares: I. Kasa, IEEE Trans. Instrum. Meas. 25 (1976) 8. Points are relative to the
+// centre they were seen from; a weak pull keeps a short arc from running away.
+struct Circle {
+  double y, x, radius;
+};
+Circle circle_through(const std::array<Edge, rays>& edges) {
+  double n = 0, my = 0, mx = 0;
+  for (std::size_t k = 0; k < rays; ++k) {
+    if (!(edges.at(k).slope > 0)) continue;
+    my += edges.at(k).r * directions().at(k).dy;
+    mx += edges.at(k).r * directions().at(k).dx;
+    n += 1;
+  }
+  my /= n;
+  mx /= n;
+  double yy = 0, xx = 0, xy = 0, qy = 0, qx = 0, q = 0;
+  for (std::size_t k = 0; k < rays; ++k) {
+    if (!(edges.at(k).slope > 0)) continue;
+    const double v = edges.at(k).r * directions().at(k).dy - my;
+    const double u = edges.at(k).r * directions().at(k).dx - mx;
+    const double square = v * v + u * u;
+    yy += v * v;
+    xx += u * u;
+    xy += v * u;
+    qy += square * v;
+    qx += square * u;
+    q += square;
+  }
+  const double determinant = yy * xx - xy * xy;
+  if (!(determinant > 1e-9 * (yy + xx) * (yy + xx))) return {my, mx, std::sqrt(q / n)};
+  const double cy = 0.5 * (qy * xx - qx * xy) / determinant;
+  const double cx = 0.5 * (qx * yy - qy * xy) / determinant;
+  return {my + cy, mx + cx, std::sqrt(cy * cy + cx * cx + q / n)};
+}
+
+double median_radius(const std::array<Edge, rays>& edges) {
+  std::array<double, rays> r{};
+  std::size_t n = 0;
+  for (const Edge& e : edges) {
+    if (e.slope > 0) r.at(n++) = e.r;
+  }
+  if (n == 0) return 0;
+  std::nth_element(r.begin(), r.begin() + static_cast<std::ptrdiff_t>(n / 2),
+                   r.begin() + static_cast<std::ptrdiff_t>(n));
+  return r.at(n / 2);
+}
+
+// Mean of what is known within half the radius, and of what lies just behind the edges.
+double depth_of(ImageView<const float> image, const std::array<Edge, rays>& edges, const RingSearch& s, double y,
+                double x, double radius) {
+  double core = 0, core_n = 0, rim = 0, rim_n = 0;
+  const auto add = [&](double r, const Direction& d, double& sum, double& n) {
+    const auto i = pixel(image.height, image.width, y + r * d.dy, x + r * d.dx);
+    if (!i) return;
+    const double v = static_cast<double>(image(*i / image.width, *i % image.width));
+    if (std::isnan(v)) return;
+    sum += v;
+    n += 1;
+  };
+  for (std::size_t k = 0; k < rays; ++k) {
+    add(0.25 * radius, directions().at(k), core, core_n);
+    add(0.5 * radius, directions().at(k), core, core_n);
+    if (edges.at(k).slope > 0) add(edges.at(k).r + 1.5, directions().at(k), rim, rim_n);
+  }
+  if (core_n == 0 || rim_n == 0) return 0;
+  core /= core_n;
+  rim /= rim_n;
+  const double least = std::min(core, s.background);
+  return rim > least ? std::clamp((rim - core) / (rim - least), 0.0, 1.0) : 0.0;
+}
+
+// The ring as it is seen from one place, and its edges; radius 0 where there is none.
+Ring seen_from(ImageView<const float> image, const Gradient& g, const RingSearch& search, double y, double x,
+               std::array<Edge, rays>& edges) {
+  Fan fan;
+  for (std::size_t k = 0; k < rays; ++k) fan.at(k) = cast(g, search, y, x, directions().at(k));
+  Ring ring;
+  const double common = common_radius(fan, search);
+  if (common == 0) return ring;
+  edges = choose(fan, common);
+  keep_stretches(edges, common);
+  ring.radius = median_radius(edges);
+  if (ring.radius == 0) return ring;
+  double in_frame = 0, facing = 0;
+  for (std::size_t k = 0; k < rays; ++k) {
+    in_frame += edges.at(k).slope > 0 || fan.at(k).length >= ring.radius;
+    facing += facing_of(edges.at(k));
+  }
+  ring.y = y;
+  ring.x = x;
+  ring.in_frame = in_frame / static_cast<double>(rays);
+  ring.facing = facing / static_cast<double>(rays);
+  ring.depth = depth_of(image, edges, search, y, x, ring.radius);
+  return ring;
+}
+
+}  // namespace
+
+Ring find_ring(ImageView<const float> image, const Gradient& g, const RingSearch& search, double y, double x) {
+  constexpr int passes = 5;
+  Ring best;
+  std::array<Edge, rays> edges{};
+  for (int pass = 0; pass < passes; ++pass) {
+    const Ring ring = seen_from(image, g, search, y, x, edges);
+    if (ring.radius == 0) break;
+    if (ring.facing >= 0.8 * best.facing) best = ring;  // a step can lead away from a short arc
+    const Circle c = circle_through(edges);
+    const double far = std::hypot(c.y, c.x);
+    if (far < 0.05 * ring.radius) break;
+    const double share = std::min(1.0, 0.5 * ring.radius / far);
+    y += share * c.y;
+    x += share * c.x;
+    if (!pixel(image.height, image.width, y, x)) break;
+  }
+  return best;
+}
+
+}  // namespace pyicg::detail

@@ -1,0 +1,131 @@
+#include "threshold.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace pyicg::detail {
+namespace {
+
+constexpr std::size_t bins = 256;
+
+// How many values lie in the first k bins, and the sum of their bins' numbers.
+struct Histogram {
+  double least = infinity;
+  double most = -infinity;
+  std::array<double, bins + 1> count{};
+  std::array<double, bins + 1> sum{};
+
+  explicit Histogram(std::span<const float> values) {
+    for (const float v : values) {
+      if (!std::isfinite(v)) continue;
+      least = std::min(least, static_cast<double>(v));
+      most = std::max(most, static_cast<double>(v));
+    }
+    if (!(most > least)) return;
+    const double scale = static_cast<double>(bins) / (most - least);
+    for (const float v : values) {
+      if (!std::isfinite(v)) continue;
+      const auto bin = static_cast<std::size_t>((static_cast<double>(v) - least) * scale);
+      count.at(std::min(bin, bins - 1) + 1) += 1;
+    }
+    for (std::size_t k = 1; k <= bins; ++k) {
+      sum.at(k) = sum.at(k - 1) + count.at(k) * static_cast<double>(k - 1);
+      count.at(k) += count.at(k - 1);
+    }
+  }
+  [[nodiscard]] bool flat() const { return !(most > least); }
+  [[nodiscard]] double only_value() const { return std::isinf(least) ? nan : least; }
+  [[nodiscard]] double edge(std::size_t k) const {
+    return least + (most - least) * static_cast<double>(k) / static_cast<double>(bins);
+  }
+  // A class's share of the variance between classes, up to what all classes have in common: n mean^2.
+  [[nodiscard]] double between(std::size_t from, std::size_t to) const {
+    const double n = count.at(to) - count.at(from);
+    const double s = sum.at(to) - sum.at(from);
+    return n > 0 ? s * s / n : 0.0;
+  }
+};
+
+}  // namespace
+
+double otsu_threshold(std::span<const float> values) {
+  const Histogram h(values);
+  if (h.flat()) return h.only_value();
+  double best = -1;
+  std::size_t cut = 0;
+  for (std::size_t k = 1; k < bins; ++k) {
+    const double variance = h.between(0, k) + h.between(k, bins);
+    if (variance > best) {
+      best = variance;
+      cut = k;
+    }
+  }
+  return h.edge(cut);
+}
+
+std::array<double, 2> multi_otsu_thresholds(std::span<const float> values) {
+  const Histogram h(values);
+  if (h.flat()) return {h.only_value(), h.only_value()};
+  double best = -1;
+  std::array<std::size_t, 2> cut{};
+  for (std::size_t a = 1; a + 1 < bins; ++a) {
+    const double lower = h.between(0, a);
+    for (std::size_t b = a + 1; b < bins; ++b) {
+      const double variance = lower + h.between(a, b) + h.between(b, bins);
+      if (variance > best) {
+        best = variance;
+        cut = {a, b};
+      }
+    }
+  }
+  return {h.edge(cut[0]), h.edge(cut[1])};
+}
+
+BrightCut bright_cut(ThresholdRule rule, std::span<const float> smooth, const Background& background, double sbr_cut,
+                     double noise) {
+  const double over_noise = 5 * noise;
+  if (rule == ThresholdRule::hysteresis) {
+    const double step = std::max((sbr_cut - 1) * background.level, over_noise);
+    return {background.level + std::max(0.5 * step, 3 * noise), background.level + step};
+  }
+  const double found = rule == ThresholdRule::otsu ? otsu_threshold(smooth) : multi_otsu_thresholds(smooth)[1];
+  const double cut = std::max(found, background.level + over_noise);  // a NaN stays one: nothing is bright
+  return {cut, cut};
+}
+
+std::vector<Component> bright_components(ImageView<const float> smooth, const BrightCut& cut,
+                                         ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels) {
+  for (std::size_t y = 0; y < smooth.height; ++y) {
+    const float* value = smooth.row(y);
+    std::uint8_t* out = bright.row(y);
+    for (std::size_t x = 0; x < smooth.width; ++x) out[x] = static_cast<double>(value[x]) > cut.low ? 1 : 0;
+  }
+  const auto all = label_components(bright, 1, Connectivity::eight, labels);
+  std::vector<std::int32_t> kept(all.size() + 1, 0);  // by label; 0 is no component
+  for (std::size_t y = 0; y < smooth.height; ++y) {
+    const float* value = smooth.row(y);
+    const std::int32_t* label = labels.row(y);
+    for (std::size_t x = 0; x < smooth.width; ++x) {
+      if (static_cast<double>(value[x]) > cut.high) kept[static_cast<std::size_t>(label[x])] = 1;
+    }
+  }
+  std::vector<Component> components;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (kept[k + 1] == 0) continue;
+    components.push_back(all[k]);
+    kept[k + 1] = static_cast<std::int32_t>(components.size());
+  }
+  if (components.size() == all.size()) return components;
+  for (std::size_t y = 0; y < smooth.height; ++y) {
+    std::int32_t* label = labels.row(y);
+    std::uint8_t* out = bright.row(y);
+    for (std::size_t x = 0; x < smooth.width; ++x) {
+      label[x] = kept[static_cast<std::size_t>(label[x])];
+      out[x] = label[x] > 0 ? 1 : 0;
+    }
+  }
+  return components;
+}
+
+}  // namespace pyicg::detail

@@ -1,0 +1,188 @@
+#include "trace_rim.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "grey_crop.hpp"
+#include "polar_search.hpp"
+#include "pyicg/measurement.hpp"
+#include "select.hpp"
+
+namespace pyicg::detail {
+namespace {
+
+constexpr int settle_rounds = 5;
+
+struct Place {
+  std::ptrdiff_t y, x;
+  double radius;
+  bool operator==(const Place&) const = default;
+};
+
+// Radii in steps of an eighth of an octave: places that differ by less give the same search.
+double stepped(double radius) { return std::exp2(std::round(8 * std::log2(radius)) / 8); }
+
+// Centre of gravity and radius of equal area, of a contour given by radii about a place.
+Place place_of(const Place& about, const std::vector<double>& radii) {
+  const std::size_t n = radii.size();
+  double area = 0;
+  double moment_y = 0;
+  double moment_x = 0;
+  const auto vertex = [&](std::size_t k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k % n) / static_cast<double>(n);
+    return std::pair{radii[k % n] * std::sin(angle), radii[k % n] * std::cos(angle)};
+  };
+  for (std::size_t k = 0; k < n; ++k) {
+    const auto [ay, ax] = vertex(k);
+    const auto [by, bx] = vertex(k + 1);
+    const double twice = ax * by - bx * ay;
+    area += 0.5 * twice;
+    moment_y += twice * (ay + by) / 6;
+    moment_x += twice * (ax + bx) / 6;
+  }
+  if (!(area > 0)) return about;
+  return {about.y + std::lround(moment_y / area), about.x + std::lround(moment_x / area),
+          stepped(std::sqrt(area / std::numbers::pi))};
+}
+
+struct Located {
+  Place place;
+  GreyCrop image;
+  PolarSearch found;
+};
+
+std::optional<Located> locate(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Place& place,
+                              const TraceOptions& options) {
+  // A large lesion needs no detail of single pixels.
+  const double coarse = place.radius > 100 ? place.radius / 100 : 0.0;
+  const double smooth = std::max(options.smooth_px > 1 ? options.smooth_px : 0.0, coarse);
+  const auto reach = static_cast<std::size_t>(2.5 * place.radius + 60 + 4 * smooth);
+  GreyCrop image(data, mask, options.invalid, place.y, place.x, reach, smooth);
+  std::optional<PolarSearch> found = search_polar(image, place.radius, options.outside);
+  if (!found) return std::nullopt;
+  return Located{place, std::move(image), std::move(*found)};
+}
+
+std::vector<double> resampled(const std::vector<double>& radii, std::size_t n) {
+  std::vector<double> out(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const double at = static_cast<double>(k) * static_cast<double>(radii.size()) / static_cast<double>(n);
+    const auto i = static_cast<std::size_t>(at);
+    const double share = at - static_cast<double>(i);
+    out[k] = (1 - share) * radii[i % radii.size()] + share * radii[(i + 1) % radii.size()];
+  }
+  return out;
+}
+
+RimFit fit_at(const Located& at, const TraceOptions& options) {
+  const auto n =
+      static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
+  const RimRadii start{resampled(at.found.radii.inner, n), resampled(at.found.radii.outer, n)};
+  return fit_rim(at.image, start, {options.psf_sigma_px, at.found.blur_px, at.found.grainy});
+}
+
+double median_where(const std::vector<double>& values, const std::vector<bool>& where) {
+  std::vector<float> chosen;
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    if (where[k] && !std::isnan(values[k])) chosen.push_back(static_cast<float>(values[k]));
+  }
+  return chosen.empty() ? nan : median(chosen);
+}
+
+// A rim ends where its level is half way between the rim and the gap, not where its blurred end falls under the cut.
+void mark_over(RimTrace& trace, double cut) {
+  const std::vector<double>& rim = trace.fit.rim_here;
+  const std::size_t n = rim.size();
+  double arc = 0;
+  for (const double r : trace.fit.inner.radius) arc += r;
+  arc *= 2 * std::numbers::pi / static_cast<double>(n * n);
+  const double blur = std::hypot(trace.fit.blur_px, 1.0);
+  const auto reach = std::min(static_cast<std::size_t>(std::ceil(2 * blur / arc)), n / 8);
+  for (std::size_t k = 0; k < n; ++k) {
+    double most = -infinity;
+    double least = infinity;
+    for (std::size_t d = 0; d <= 2 * reach; ++d) {
+      const double value = rim[(k + n - reach + d) % n];
+      most = std::max(most, value);
+      least = std::min(least, value);
+    }
+    const double needed = least > cut ? cut : std::max(cut, 0.5 * (most + least));
+    trace.over[k] = trace.in_view[k] && rim[k] > needed && rim[k] > trace.fit.core[k];
+  }
+}
+
+void mark_present(RimTrace& trace) {
+  const RimFit& fit = trace.fit;
+  const std::size_t n = fit.rim_here.size();
+  std::vector<float> levels;
+  for (std::size_t k = 0; k < n; ++k) {
+    if (trace.in_view[k] && !std::isnan(fit.rim_here[k])) levels.push_back(static_cast<float>(fit.rim_here[k]));
+  }
+  const double bright = levels.empty() ? nan : quantile(levels, 0.75);
+  const double dark = std::max(median_where(fit.core, trace.in_view), median_where(fit.outside, trace.in_view));
+  std::size_t present = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    trace.present[k] = trace.over[k] || (trace.in_view[k] && fit.rim_here[k] > 0.5 * (bright + dark));
+    present += trace.present[k];
+  }
+  const auto in_view = static_cast<double>(std::count(trace.in_view.begin(), trace.in_view.end(), true));
+  trace.support = in_view > 0 ? static_cast<double>(present) / in_view : 0.0;
+  const std::vector<bool>& where = present > 0 ? trace.present : trace.in_view;
+  trace.core = median_where(fit.core, where);
+  trace.rim = median_where(fit.rim, where);
+  trace.outside = median_where(fit.outside, where);
+}
+
+}  // namespace
+
+std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask,
+                                  const RimCandidate& candidate, const TraceOptions& options) {
+  const auto height = static_cast<std::ptrdiff_t>(data.height);
+  const auto width = static_cast<std::ptrdiff_t>(data.width);
+  Place place{std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_y), 0, height - 1),
+              std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_x), 0, width - 1), stepped(candidate.radius_px)};
+  std::optional<Located> at = locate(data, mask, place, options);
+  const auto in_frame = [&](const Place& p) { return p.y >= 0 && p.x >= 0 && p.y < height && p.x < width; };
+  for (int round = 1; round < settle_rounds && at; ++round) {
+    place = place_of(at->place, at->found.radii.inner);
+    if (place == at->place) break;
+    if (!in_frame(place) || !(place.radius > 1)) return std::nullopt;
+    at = locate(data, mask, place, options);
+  }
+  if (!at) return std::nullopt;
+  RimFit fitted = fit_at(*at, options);
+  // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
+  // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
+  const Place own = place_of(at->place, fitted.inner.radius);
+  if (own != at->place && in_frame(own)) {
+    at = locate(data, mask, own, options);
+    if (!at) return std::nullopt;
+    fitted = fit_at(*at, options);
+  }
+  if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return std::nullopt;
+  place = at->place;
+  RimTrace trace{place.y, place.x, std::move(fitted), {}, {}, {}, {}, 0, {}, 0, 0, 0};
+  const RimFit& fit = trace.fit;
+  const std::size_t n = fit.inner.radius.size();
+  trace.in_view.resize(n);
+  trace.clipped.resize(n);
+  trace.over.resize(n);
+  trace.present.resize(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+    const auto inside = [&](double r) {
+      const double y = static_cast<double>(place.y) + r * std::sin(angle);
+      const double x = static_cast<double>(place.x) + r * std::cos(angle);
+      return y >= 0 && x >= 0 && y <= static_cast<double>(height - 1) && x <= static_cast<double>(width - 1);
+    };
+    trace.in_view[k] = inside(0.5 * (fit.inner.radius[k] + fit.outer.radius[k]));
+    trace.clipped[k] = !inside(fit.outer.radius[k]);
+  }
+  mark_over(trace, options.cut);
+  mark_present(trace);
+  trace.evidence = gather_evidence(at->image, trace.fit);
+  return trace;
+}
+
+}  // namespace pyicg::detail
