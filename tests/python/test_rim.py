@@ -1,9 +1,10 @@
-"""Rims of known shape: boundaries to hundredths of a pixel, and what is no rim stays none.
+"""Rims of known shape: boundaries to hundredths of a pixel, broken ones too, and what is no rim stays none.
 
-The truth is analytic: blurred discs by `oracles.blurred_disc`. Measured at noise 1 on a rim of 400, the point spread
-told: inner radius within 0.006 px at a point spread of 0.8 and 1.2 px, 0.012 px at 2 px. With the lesion's own edge in
-its place: within 0.025 px up to 1.2 px; at 2 px, on rims of 3 to 4 sigma, the edge is too steep and the inner boundary
-0.13 to 0.21 px too far in.
+The truth is analytic: blurred discs by `oracles.blurred_disc`, and `phantom.rim_scene` for broken rims. Measured at
+noise 1 on a rim of 400, radii of 10 to 40 px: inner radius within 0.006 px at a blur of 0.5 to 2 px, told or estimated,
+and at 3 and 4 px where the rim is at least 3 sigma thick. Thinner rims do not tell blur from level: at 2.3 to 2.7 sigma
+the boundary with the blur estimated lies 0.03 to 0.1 px too far in, at 1.8 sigma 0.6 px; with the blur told, within
+0.05 px.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 import pyicg
 from pyicg import Background, InputError, Lesion, RimSegmentation, UnitError
+from pyicg.phantom import RimShape, rim_scene
 
 from .oracles import F32, annulus, blurred_disc, calibrated, fieller_oracle, radii
 
@@ -41,7 +43,7 @@ def noise(shape: tuple[int, ...], sigma: float = 1.0, seed: int = 0) -> Image:
     return np.random.default_rng(seed).normal(0, sigma, shape)
 
 
-@pytest.mark.parametrize(("psf", "limit"), [(0.8, 0.01), (1.2, 0.01), (2.0, 0.02)])
+@pytest.mark.parametrize(("psf", "limit"), [(0.5, 0.012), (0.8, 0.01), (1.2, 0.01), (2.0, 0.014), (3.0, 0.015)])
 @pytest.mark.parametrize(("inner", "outer"), [(10.0, 18.0), (15.0, 22.0), (25.0, 35.0), (40.0, 52.5)])
 def test_radii_with_the_point_spread_told(psf: float, limit: float, inner: float, outer: float) -> None:
     for seed in range(2):
@@ -50,36 +52,54 @@ def test_radii_with_the_point_spread_told(psf: float, limit: float, inner: float
         found_inner, found_outer = radii(lesion.inner_contour, centre), radii(lesion.outer_contour, centre)
         assert found_inner.mean() == pytest.approx(inner, abs=limit)
         assert found_outer.mean() == pytest.approx(outer, abs=limit)
-        assert np.abs(found_inner - inner).max() < 0.06
+        assert np.abs(found_inner - inner).max() < 0.03
         assert lesion.thickness.value == pytest.approx(outer - inner, abs=2 * limit)
         corners = len(lesion.inner_contour)  # a polygon lies inside its circle
         polygon = corners / 2 * math.sin(2 * math.pi / corners) * inner**2
         assert lesion.area_px == pytest.approx(polygon, rel=2.5 * limit / inner)
-        assert math.dist(lesion.centroid, centre) < 0.15
+        assert math.dist(lesion.centroid, centre) < 0.02
         assert (lesion.completeness, lesion.pattern, lesion.reasons) == (1.0, "rim", ())
+        assert lesion.edge_sigma_px == pytest.approx(psf)
 
 
 @pytest.mark.parametrize(
     ("psf", "inner", "outer", "limit"),
     [
-        (0.8, 10, 18, 0.04),
-        (0.8, 40, 52.5, 0.02),
-        (1.2, 10, 18, 0.03),
-        (1.2, 15, 22, 0.03),
-        (1.2, 40, 52.5, 0.02),
-        (2.0, 40, 52.5, 0.02),
-        (2.0, 25, 35, 0.06),
-        (2.0, 10, 18, 0.16),
-        (2.0, 15, 22, 0.24),
+        (0.5, 10, 18, 0.012),
+        (0.8, 10, 18, 0.01),
+        (0.8, 40, 52.5, 0.004),
+        (1.2, 10, 18, 0.008),
+        (1.2, 15, 22, 0.008),
+        (1.2, 40, 52.5, 0.004),
+        (2.0, 40, 52.5, 0.004),
+        (2.0, 25, 35, 0.006),
+        (2.0, 10, 18, 0.014),
+        (2.0, 15, 22, 0.01),
+        (3.0, 40, 52.5, 0.006),
+        (3.0, 25, 35, 0.006),
+        (3.0, 10, 18, 0.05),  # 2.7 sigma thick
+        (3.0, 15, 22, 0.13),  # 2.3 sigma
     ],
 )
-def test_radii_with_the_edge_standing_for_the_point_spread(
-    psf: float, inner: float, outer: float, limit: float
-) -> None:
+def test_radii_with_the_point_spread_estimated(psf: float, inner: float, outer: float, limit: float) -> None:
     centre = (80.2, 79.6)
     lesion = the_lesion(annulus((160, 160), centre, inner, outer, sigma=psf) + noise((160, 160)))
     assert radii(lesion.inner_contour, centre).mean() == pytest.approx(inner, abs=limit)
     assert radii(lesion.outer_contour, centre).mean() == pytest.approx(outer, abs=limit)
+    assert lesion.edge_sigma_px == pytest.approx(psf, abs=0.02 if limit < 0.02 else 0.06)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_large_blur(told: bool) -> None:
+    # The half level would lie 0.2 px (radius 40) to 0.32 px (25) inside.
+    centre = (80.3, 79.6)
+    for inner, outer, limit in ((40, 56, 0.01), (40, 52.5, 0.01), (25, 41, 0.015), (25, 37, 0.03)):
+        image = annulus((160, 160), centre, inner, outer, sigma=4.0) + noise((160, 160))
+        lesion = the_lesion(image, psf_sigma_px=4.0 if told else None)
+        assert radii(lesion.inner_contour, centre).mean() == pytest.approx(inner, abs=limit)
+        assert radii(lesion.outer_contour, centre).mean() == pytest.approx(outer, abs=limit)
+        assert np.abs(radii(lesion.inner_contour, centre) - inner).max() < 0.05
+        assert lesion.edge_sigma_px == pytest.approx(4.0, abs=0.05)
 
 
 @pytest.mark.parametrize("sigma", [5.0, 10.0, 20.0])
@@ -92,10 +112,55 @@ def test_vertex_sigma_is_the_scatter_of_the_vertices(sigma: float) -> None:
     assert told / scatter == pytest.approx(1.0, abs=0.12)
 
 
-def test_edge_width_and_correlation() -> None:
-    lesion = the_lesion(annulus((200, 200), (100, 100), 45, 80, sigma=2.0), smooth_px=1.5)
-    assert lesion.edge_sigma_px == pytest.approx(math.sqrt(2.0**2 + 1.5**2), rel=0.05)
-    assert lesion.correlation_px == pytest.approx(2 * math.sqrt(math.pi) * 1.5)
+def wobbled_scene(seed: int) -> tuple[pyicg.phantom.RimScene, RimShape]:
+    rng = np.random.default_rng(seed)
+    shape = RimShape(
+        radius_px=rng.uniform(18, 32),
+        thickness_px=rng.uniform(9, 14),
+        centre_px=tuple(80 + rng.uniform(-1, 1, 2)),
+        ellipticity=rng.uniform(0, 0.2),
+        angle_deg=rng.uniform(0, 180),
+        harmonics={3: (rng.uniform(0, 0.06), rng.uniform(0, 6))},
+    )
+    return rim_scene((160, 160), [shape], sbr=4.0, snr=20.0, psf_sigma_px=1.2, seed=seed), shape
+
+
+def test_errors_are_as_large_as_told() -> None:
+    inner, outer = [], []
+    for seed in range(12):
+        scene, shape = wobbled_scene(seed)
+        lesion = the_lesion(scene.image)
+        for contour, sigma, radius, errors in (
+            (lesion.inner_contour, lesion.inner_sigma, shape.inner_radius_px, inner),
+            (lesion.outer_contour, lesion.outer_sigma, shape.outer_radius_px, outer),
+        ):
+            y, x = (contour - shape.centre_px).T
+            errors.append((np.hypot(y, x) - radius(np.arctan2(y, x))) / sigma)
+    for errors in (inner, outer):
+        pooled = np.concatenate(errors)
+        assert 0.8 < math.sqrt(np.mean(pooled**2)) < 1.25
+        assert np.mean(np.abs(pooled) > 3) < 0.03
+
+
+def test_edge_width() -> None:
+    # Blur of optics and pixel: what smooths the search does not count.
+    for smooth_px in (0.8, 1.5):
+        lesion = the_lesion(annulus((200, 200), (100, 100), 45, 80, sigma=2.0), smooth_px=smooth_px)
+        assert lesion.edge_sigma_px == pytest.approx(2.0, rel=0.01)
+
+
+def test_correlation_length_is_that_of_the_errors() -> None:
+    # The integral of the errors' autocorrelation around the contour is n times the variance of its mean error over the
+    # variance of one vertex, in vertices. From 60 frames the variance of a mean is known to 18 %.
+    centre = (55.3, 54.6)
+    clean = annulus((110, 110), centre, 25, 35)
+    lesions = [the_lesion(clean + noise(clean.shape, 10, seed), psf_sigma_px=1.2) for seed in range(60)]
+    errors = [radii(lesion.inner_contour, centre) - 25 for lesion in lesions]
+    of_means = np.mean([error.mean() ** 2 for error in errors])
+    of_vertices = np.mean([np.mean(error**2) for error in errors])
+    length = 2 * math.pi * 25 * of_means / of_vertices
+    told = np.mean([lesion.correlation_px for lesion in lesions])
+    assert told == pytest.approx(length, rel=0.4)
 
 
 def test_sbr_of_the_rim() -> None:
@@ -128,23 +193,58 @@ def test_masks_and_labels_are_what_the_contours_enclose() -> None:
 
 
 def test_what_is_bright_but_no_rim_is_rejected_with_its_reason() -> None:
-    shape = (200, 260)
+    shape = (200, 300)
     image = annulus(shape, (70, 70), 20, 32)
     discs = [
         ((60, 180), 25, "no_enclosed_core"),
-        ((150, 120), 3, "below_min_area"),
-        ((150, 200), 30, "no_enclosed_core"),
+        ((170, 120), 2, "below_min_area"),
+        ((150, 190), 30, "no_enclosed_core"),
     ]
     for centre, radius, _ in discs:
         image += 300 * blurred_disc(shape, centre, radius, 1.2)
+    image[20:180, 250:258] = 400
+    image[130, 60] = 2000
     rim = segment(image + noise(shape, 2))
     assert [lesion.label for lesion in rim.lesions] == [1]
     found = {(round(r.centroid[0]), round(r.centroid[1])): r for r in rim.rejected}
-    assert {place: r.reason for place, r in found.items()} == {centre: reason for centre, _, reason in discs}
+    expected = {centre: reason for centre, _, reason in discs} | {(100, 254): "elongated", (130, 60): "hot_pixel"}
+    assert {place: r.reason for place, r in found.items()} == expected
     for centre, radius, _ in discs:
-        assert math.sqrt(found[centre].area_px / math.pi) == pytest.approx(
-            radius, abs=2
-        )  # the cut lies outside the half level
+        # The cut lies outside the half level.
+        assert math.sqrt(found[centre].area_px / math.pi) == pytest.approx(radius, abs=2.5)
+        y0, x0, y1, x1 = found[centre].box
+        assert (y0 + y1) / 2 == pytest.approx(centre[0], abs=1)
+        assert (x0 + x1) / 2 == pytest.approx(centre[1], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("centre", "reason"),
+    [((80, 80), "no_enclosed_core"), ((80, 125), "no_enclosed_core"), ((20, 140), "no_enclosed_core")],
+)
+def test_a_bright_disc_alone_is_no_rim(centre: tuple[float, float], reason: str) -> None:
+    rim = segment(100 + 300 * blurred_disc((160, 160), centre, 25, 1.2) + noise((160, 160), 2))
+    assert rim.lesions == ()
+    assert [r.reason for r in rim.rejected] == [reason]
+    assert not rim.labels.any()
+
+
+def test_flecks_are_too_small() -> None:
+    image = np.full((160, 160), 100.0)
+    places = [(30, 40), (80, 120), (130, 60)]
+    for place in places:
+        image += 300 * blurred_disc(image.shape, place, 2.0, 1.0)
+    rim = segment(image + noise(image.shape, 2))
+    assert rim.lesions == ()
+    assert {r.reason for r in rim.rejected} == {"below_min_area"}
+    assert sorted((round(r.centroid[0]), round(r.centroid[1])) for r in rim.rejected) == places
+
+
+def test_a_saturated_blob_hides_what_is_inside() -> None:
+    image = 100 + 900 * blurred_disc((160, 160), (80, 80), 20, 1.2) + noise((160, 160), 2)
+    full = image > 600
+    rim = segment(np.where(full, 600.0, image), full.astype(np.uint8))
+    assert rim.lesions == ()
+    assert [r.reason for r in rim.rejected] == ["saturated_blob"]
 
 
 def arc(image: Image, centre: tuple[float, float], level: float) -> Image:
@@ -164,26 +264,150 @@ def test_a_rim_that_is_dim_in_part_still_encloses() -> None:
     np.testing.assert_allclose(radii(lesion.inner_contour, centre)[bright], 22, atol=0.1)
 
 
-def test_a_rim_open_at_the_cut_is_no_rim() -> None:
+def broken_scene(*gaps: tuple[float, float], seed: int = 0) -> tuple[pyicg.phantom.RimScene, RimShape]:
+    shape = RimShape(
+        radius_px=24.0, thickness_px=11.0, centre_px=(70.3, 69.6), harmonics={2: (0.05, 0.6)}, gaps_deg=gaps
+    )
+    return rim_scene((140, 140), [shape], sbr=4.0, snr=40.0, psf_sigma_px=1.2, seed=seed), shape
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [
+        ((30.0, 75.0),),
+        ((340.0, 400.0),),
+        ((100.0, 220.0),),
+        ((20.0, 60.0), (200.0, 250.0)),
+        ((300.0, 480.0),),  # half open
+    ],
+    ids=["one", "through the x axis", "a third", "two", "half"],
+)
+def test_broken_rims(gaps: tuple[tuple[float, float], ...]) -> None:
+    scene, shape = broken_scene(*gaps)
+    lesion = the_lesion(scene.image)
+    assert lesion.pattern == "partial"
+    assert lesion.confidence > 0.5
+    assert lesion.completeness == pytest.approx(shape.completeness, abs=0.03)
+    np.testing.assert_allclose(lesion.gaps_deg, sorted(gaps), atol=6)
+    y, x = (lesion.inner_contour - shape.centre_px).T
+    angle = np.arctan2(y, x)
+    off = np.hypot(y, x) - shape.inner_radius_px(angle)
+    # 8 degrees are 3 px along the contour.
+    near_gap = np.any([shape.in_gap(angle + math.radians(d)) for d in (-8, -4, 0, 4, 8)], axis=0)
+    assert np.sqrt(np.mean(off[~near_gap] ** 2)) < 0.06
+    assert np.abs(off[~near_gap]).max() < 0.15
+    # In the gap nothing is seen: no thickness, and an uncertainty that says so.
+    far_in_gap = np.all([shape.in_gap(angle + math.radians(d)) for d in (-8, 8)], axis=0)
+    assert np.isnan(lesion.thickness_profile[far_in_gap]).all()
+    assert np.isfinite(lesion.thickness_profile[~near_gap]).all()
+    assert lesion.inner_sigma[far_in_gap].mean() > 2 * lesion.inner_sigma[~near_gap].mean()
+    assert lesion.thickness.value == pytest.approx(11, abs=0.1)
+
+
+def test_the_rim_mask_leaves_gaps_out() -> None:
+    scene, shape = broken_scene((100.0, 220.0))
+    rim = segment(scene.image)
+    truth = scene.truth.rim_mask
+    assert 2 * (rim.rim_mask & truth).sum() / (rim.rim_mask.sum() + truth.sum()) > 0.97
+    y, x = np.indices(truth.shape) - np.reshape(shape.centre_px, (2, 1, 1))
+    angle = np.degrees(np.arctan2(y, x)) % 360
+    assert not rim.rim_mask[(angle > 110) & (angle < 210)].any()
+
+
+def test_a_rim_that_is_nearly_all_missing_is_none() -> None:
+    scene, _ = broken_scene((40.0, 320.0))
+    rim = segment(scene.image)
+    assert [lesion for lesion in rim.lesions if lesion.confidence > 0.5] == []
+
+
+def test_a_rim_open_at_the_cut_has_a_gap() -> None:
     centre = (80.3, 79.6)
     image = arc(annulus((160, 160), centre, 22, 33), centre, 130.0) + noise((160, 160))
-    rim = segment(image)
-    assert rim.lesions == ()
-    assert [r.reason for r in rim.rejected] == ["no_enclosed_core"]
-    assert not rim.labels.any()
+    lesion = the_lesion(image)
+    assert lesion.pattern == "partial"
+    assert lesion.completeness == pytest.approx(1 - 45 / 360, abs=0.03)
+    np.testing.assert_allclose(lesion.gaps_deg, [(30, 75)], atol=6)
+    angle = np.arange(len(lesion.inner_contour)) * 360 / len(lesion.inner_contour)
+    bright = (angle < 20) | (angle > 85)
+    np.testing.assert_allclose(radii(lesion.inner_contour, centre)[bright], 22, atol=0.1)
 
 
-@pytest.mark.parametrize("apart", [66.0, 64.0, 62.0, 56.0, 52.0])
-def test_neighbours_keep_their_own_inner_boundary(apart: float) -> None:
-    places = ((70.0, 70.0), (70.0, 70.0 + apart))
-    first, second = annulus((140, 220), places[0], 20, 32), annulus((140, 220), places[1], 20, 30)
-    image = np.where(np.minimum(first, second) < 99, np.minimum(first, second), np.maximum(first, second))
-    rim = segment(image + noise(image.shape, 2), psf_sigma_px=1.2)
-    assert len(rim.lesions) == 2
-    for lesion, centre in zip(rim.lesions, places, strict=True):
-        np.testing.assert_allclose(radii(lesion.inner_contour, centre), 20, atol=0.25)
-        assert lesion.reasons == ()
-    assert not (rim.rim_mask & rim.core_mask).any()
+def test_contrast_and_size_of_a_lesion() -> None:
+    image = annulus((160, 160), (80.3, 79.6), 25, 39, levels=(40.0, 400.0, 100.0)) + noise((160, 160), 4)
+    lesion = the_lesion(image, background=KNOWN, pixel_size_mm=0.1)
+    assert lesion.sbr.value == pytest.approx(4.0, rel=0.005)
+    assert lesion.sbr_core.value == pytest.approx(10.0, rel=0.01)
+    assert lesion.sbr_core.ci[0] < lesion.sbr_core.value < lesion.sbr_core.ci[1]
+    assert lesion.core_depth == pytest.approx(0.9, abs=0.002)
+    assert lesion.core_bright_share == 0.0
+    assert len(lesion.outer_sigma) == len(lesion.inner_sigma) == len(lesion.outer_contour)
+    # The outer edge is the lower step: 300 against 360, and its circle the larger one.
+    assert 1.0 < lesion.outer_sigma.mean() / lesion.inner_sigma.mean() < 1.6
+    assert lesion.thickness_min_px == np.nanmin(lesion.thickness_profile)
+    assert lesion.thickness_max_px == np.nanmax(lesion.thickness_profile)
+    assert lesion.thickness_min_px == pytest.approx(14, abs=0.05)
+    assert lesion.thickness_max_px == pytest.approx(14, abs=0.05)
+    assert lesion.equivalent_diameter_px == pytest.approx(50, abs=0.03)
+    diameter, area = lesion.equivalent_diameter_mm, lesion.area_mm2
+    assert diameter.value == pytest.approx(0.1 * lesion.equivalent_diameter_px, rel=1e-12)
+    assert diameter.sigma / diameter.value == pytest.approx(0.5 * area.sigma / area.value, rel=1e-9)
+    assert diameter.ci == pytest.approx([2 * math.sqrt(bound / math.pi) for bound in area.ci])
+    plain = the_lesion(image, background=KNOWN)
+    assert plain.equivalent_diameter_mm.reason == "no_pixel_size"
+    assert math.isnan(plain.equivalent_diameter_mm.value)
+
+
+def test_thickness_from_thin_to_thick() -> None:
+    shape = RimShape(radius_px=26.0, thickness_px=12.0, centre_px=(80.2, 79.7), thickness_harmonics={1: (0.3, 1.0)})
+    lesion = the_lesion(rim_scene((160, 160), [shape], sbr=4.0, snr=60.0, psf_sigma_px=1.0).image)
+    assert lesion.thickness_min_px == pytest.approx(12 * 0.7, abs=0.15)
+    assert lesion.thickness_max_px == pytest.approx(12 * 1.3, abs=0.15)
+    assert lesion.thickness.value == pytest.approx(12, abs=0.05)
+    thickest = 360 * int(np.nanargmax(lesion.thickness_profile)) / len(lesion.thickness_profile)
+    assert thickest == pytest.approx(math.degrees(1.0), abs=15)
+
+
+def test_patterns_after_ishizawa() -> None:
+    dark, glowing = (
+        annulus((160, 160), (80.3, 79.6), 25, 39, levels=(core, 400.0, 100.0)) + noise((160, 160), 2)
+        for core in (40.0, 220.0)
+    )
+    in_part = dark + 180 * blurred_disc((160, 160), (80.3 + 6, 79.6), 12, 1.2)
+    for image, pattern, share in ((dark, "rim", 0.0), (glowing, "total", 1.0), (in_part, "partial", (12 / 23) ** 2)):
+        lesion = the_lesion(image, background=KNOWN)
+        assert lesion.pattern == pattern
+        assert lesion.completeness == 1.0
+        assert lesion.core_bright_share == pytest.approx(share, abs=0.06)
+        np.testing.assert_allclose(radii(lesion.inner_contour, (80.3, 79.6)), 25, atol=0.3)
+    scene, _ = broken_scene((30.0, 90.0))
+    assert the_lesion(scene.image).pattern == "partial"
+
+
+@pytest.mark.parametrize("rule", ["hysteresis", "otsu", "multi_otsu"])
+def test_threshold_rules_find_the_same_boundary(rule: str) -> None:
+    centre = (80.3, 79.6)
+    image = annulus((160, 160), centre, 25, 39) + noise((160, 160), 4)
+    lesion = the_lesion(image, threshold=rule)
+    np.testing.assert_allclose(radii(lesion.inner_contour, centre), 25, atol=0.05)
+    np.testing.assert_allclose(radii(lesion.outer_contour, centre), 39, atol=0.05)
+
+
+def test_threshold_rules_differ_where_bright_begins() -> None:
+    # A disc at SBR 1.2 beside one at SBR 6: under the SBR cut, over none of the histogram's cuts between them.
+    image = 100 + 20 * blurred_disc((160, 200), (80, 50), 20, 1.2) + 500 * blurred_disc((160, 200), (80, 140), 20, 1.2)
+    image += noise(image.shape, 1)
+    areas = {}
+    for rule in ("hysteresis", "otsu", "multi_otsu"):
+        rim = segment(image, threshold=rule)
+        assert rim.lesions == ()
+        assert [round(r.centroid[1]) for r in rim.rejected] == [140]
+        areas[rule] = rim.rejected[0].area_px
+    assert areas["hysteresis"] > areas["otsu"] > 0.95 * math.pi * 20**2
+
+
+def test_an_unknown_threshold_rule_is_refused() -> None:
+    with pytest.raises(InputError, match="threshold"):
+        segment(np.full((20, 20), 5.0), threshold="yen")
 
 
 def test_core_that_rays_cannot_see_is_told() -> None:
@@ -215,13 +439,23 @@ def test_gaps_start_between_0_and_360_degrees() -> None:
 def test_clipped_by_the_border(x: float, clipped: bool) -> None:
     lesion = the_lesion(annulus((140, 140), (70.0, x), 20, 32) + noise((140, 140), 2), psf_sigma_px=1.2)
     assert lesion.reasons == (("clipped_by_border",) if clipped else ())
-    assert lesion.thickness.value == pytest.approx(12, abs=0.02)
+    assert lesion.thickness.value == pytest.approx(12, abs=0.05)
     assert np.isnan(lesion.thickness_profile).any() == clipped
-    np.testing.assert_allclose(radii(lesion.inner_contour, (70.0, x)), 20, atol=0.15 if x > 25 else 0.6)
+    np.testing.assert_allclose(radii(lesion.inner_contour, (70.0, x)), 20, atol=0.03)
 
 
-def test_core_open_to_the_border_is_no_rim() -> None:
-    assert segment(annulus((140, 140), (70.0, 15.0), 20, 32) + noise((140, 140), 2)).lesions == ()
+@pytest.mark.parametrize("x", [15.0, 10.0, 5.0])
+def test_core_open_to_the_border_is_found_where_its_centre_is_in_view(x: float) -> None:
+    lesion = the_lesion(annulus((140, 140), (70.0, x), 20, 32) + noise((140, 140), 2), psf_sigma_px=1.2)
+    assert lesion.reasons == ("clipped_by_border",)
+    assert lesion.completeness == 1.0  # of what is in view
+    inside = lesion.inner_contour[:, 1] > 0
+    np.testing.assert_allclose(radii(lesion.inner_contour, (70.0, x))[inside], 20, atol=0.06)
+    assert np.isnan(lesion.thickness_profile[~inside]).all()
+
+
+def test_core_with_its_centre_outside_is_not_made_up() -> None:
+    assert segment(annulus((140, 140), (70.0, -5.0), 20, 32) + noise((140, 140), 2)).lesions == ()
 
 
 @pytest.mark.parametrize("psf", [None, 1.2])
@@ -235,9 +469,10 @@ def test_shift_by_whole_pixels(psf: float | None) -> None:
         found.append((lesion, shift))
     first = found[0][0]
     for lesion, shift in found[1:]:
-        np.testing.assert_allclose(lesion.inner_contour - shift, first.inner_contour, atol=1e-12)
-        np.testing.assert_allclose(lesion.outer_contour - shift, first.outer_contour, atol=1e-12)
-        np.testing.assert_allclose(lesion.inner_sigma, first.inner_sigma, rtol=1e-12)
+        np.testing.assert_allclose(lesion.inner_contour - shift, first.inner_contour, atol=1e-9)
+        np.testing.assert_allclose(lesion.outer_contour - shift, first.outer_contour, atol=1e-9)
+        np.testing.assert_allclose(lesion.inner_sigma, first.inner_sigma, rtol=1e-9)
+        np.testing.assert_allclose(lesion.outer_sigma, first.outer_sigma, rtol=1e-9)
         assert lesion.sbr == first.sbr
 
 

@@ -9,6 +9,7 @@
 #include "blurred_edge.hpp"
 #include "contour_smoother.hpp"
 #include "pyicg/measurement.hpp"
+#include "select.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -201,8 +202,13 @@ class Fit {
       }
       for (double& v : *level) {
         if (std::isnan(v)) v = count > 0 ? sum / count : 0.0;
+        least_level_ = std::min(least_level_, v);
+        most_level_ = std::max(most_level_, v);
       }
     }
+    const double range = most_level_ - least_level_;
+    least_level_ -= 0.5 * range;
+    most_level_ += 0.5 * range;
   }
 
   // Equations of the profile along one normal, given the levels.
@@ -263,8 +269,10 @@ class Fit {
     // Levels and blur: from profiles averaged over the blur's width along the contour.
     double blur_a = 0;
     double blur_b = 0;
+    const std::vector<double> steady = steadiness(inner, arc);
     std::vector<Equations> solved = average(equations, level_width() / arc);
-    for (Equations& e : solved) {
+    for (std::size_t k = 0; k < n_; ++k) {
+      Equations& e = solved[k];
       double scale = 0;
       for (std::size_t i = core; i <= outside; ++i) scale = std::max(scale, e.a.at(i * unknowns + i));
       for (std::size_t i = core; i <= outside; ++i) e.a.at(i * unknowns + i) += 1e-6 * scale + 1e-300;
@@ -272,6 +280,7 @@ class Fit {
       e.a.at((inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
       e.a.at(place * unknowns + place) = e.a.at(place * unknowns + place) * (1 + 1e-9) + 1e-300;
       eliminate<unknowns>(e.a, e.b, blur);
+      if (steady[k] < 0.5) continue;
       blur_a += e.a.at(blur * unknowns + blur);
       blur_b += e.b.at(blur);
     }
@@ -318,7 +327,7 @@ class Fit {
       const double shift = std::clamp(b / information, -sigma_, sigma_) / at[k].slant;
       values[k] += shift;
       const double variance = pixel * pixel * spread / (step * step * at[k].arc * share) / (at[k].slant * at[k].slant);
-      variances[k] = std::max(variance, 1e-12 * sigma_ * sigma_);
+      variances[k] = std::max(variance, 1e-12 * sigma_ * sigma_) / steady[k];
       ++seen;
     }
     if (seen < n_ / 8) return 0;
@@ -331,14 +340,36 @@ class Fit {
       const double radius = std::max(boundary.radius[k] + stride * step, least_radius);
       most = std::max(most, std::fabs(step));
       boundary.radius[k] = radius;
-      fit_.core[k] += moved[k][0];
-      fit_.rim[k] += moved[k][1];
-      fit_.outside[k] += moved[k][2];
+      // Where a gap leaves nothing between the boundaries a level is anybody's guess: it stays within what there is.
+      fit_.core[k] = std::clamp(fit_.core[k] + moved[k][0], least_level_, most_level_);
+      fit_.rim[k] = std::clamp(fit_.rim[k] + moved[k][1], least_level_, most_level_);
+      fit_.outside[k] = std::clamp(fit_.outside[k] + moved[k][2], least_level_, most_level_);
     }
     (inner ? inner_variances_ : outer_variances_) = variances;
     (inner ? inner_arc_ : outer_arc_) = arc;
     sigma_ += change;
     return most;
+  }
+
+  // 1 where the boundary's step is that of its neighbours, less where it changes along the contour, as at the ends of a
+  // broken rim: there no straight edge is blurred, and the model does not hold. Half a usual step over three blurs' width
+  // counts a tenth.
+  [[nodiscard]] std::vector<double> steadiness(bool inner, double arc) const {
+    std::vector<double> steps(n_);
+    std::vector<float> sorted;
+    for (std::size_t k = 0; k < n_; ++k) {
+      steps[k] = fit_.rim[k] - (inner ? fit_.core[k] : fit_.outside[k]);
+      sorted.push_back(static_cast<float>(steps[k]));
+    }
+    const double usual = quantile(sorted, 0.75);
+    const auto q = std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(1.5 * sigma_ / arc)), 1, n_ / 8);
+    std::vector<double> steady(n_, 1);
+    for (std::size_t k = 0; k < n_ && usual > 0; ++k) {
+      const double change = (steps[(k + q) % n_] - steps[(k + n_ - q) % n_]) / usual;
+      const double low = std::max(1 - steps[k] / usual, 0.0);
+      steady[k] = 1 / (1 + std::pow(change / 0.17, 2)) / (1 + std::pow(low / 0.6, 4));
+    }
+    return steady;
   }
 
   // Means over neighbours: two running boxes, together about a Gaussian of `width` rays.
@@ -436,6 +467,8 @@ class Fit {
   double stiff_inner_ = 0;
   double stiff_outer_ = 0;
   std::vector<double> inner_variances_, outer_variances_;
+  double least_level_ = infinity;
+  double most_level_ = -infinity;
   double inner_arc_ = 1;
   double outer_arc_ = 1;
   std::vector<Equations> inner_eq_, outer_eq_;

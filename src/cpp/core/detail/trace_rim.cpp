@@ -13,6 +13,7 @@ namespace pyicg::detail {
 namespace {
 
 constexpr int settle_rounds = 5;
+constexpr double least_width = 0.2;  // of the rim's median thickness: less is none
 
 struct Place {
   std::ptrdiff_t y, x;
@@ -98,6 +99,14 @@ void mark_over(RimTrace& trace, double cut) {
   for (const double r : trace.fit.inner.radius) arc += r;
   arc *= 2 * std::numbers::pi / static_cast<double>(n * n);
   const double blur = std::hypot(trace.fit.blur_px, 1.0);
+  std::vector<float> widths;
+  for (std::size_t k = 0; k < n; ++k) {
+    widths.push_back(static_cast<float>(trace.fit.outer.radius[k] - trace.fit.inner.radius[k]));
+  }
+  std::vector<float> sorted = widths;
+  const double usual = median(sorted);
+  // In a gap the boundaries have nothing to hold them apart.
+  const auto is_wide = [&](std::size_t k) { return static_cast<double>(widths[k]) > least_width * usual; };
   const auto reach = std::min(static_cast<std::size_t>(std::ceil(2 * blur / arc)), n / 8);
   for (std::size_t k = 0; k < n; ++k) {
     double most = -infinity;
@@ -108,7 +117,7 @@ void mark_over(RimTrace& trace, double cut) {
       least = std::min(least, value);
     }
     const double needed = least > cut ? cut : std::max(cut, 0.5 * (most + least));
-    trace.over[k] = trace.in_view[k] && rim[k] > needed && rim[k] > trace.fit.core[k];
+    trace.over[k] = trace.in_view[k] && is_wide(k) && rim[k] > needed && rim[k] > trace.fit.core[k];
   }
 }
 
@@ -119,11 +128,15 @@ void mark_present(RimTrace& trace) {
   for (std::size_t k = 0; k < n; ++k) {
     if (trace.in_view[k] && !std::isnan(fit.rim_here[k])) levels.push_back(static_cast<float>(fit.rim_here[k]));
   }
+  std::vector<float> widths;
+  for (std::size_t k = 0; k < n; ++k) widths.push_back(static_cast<float>(fit.outer.radius[k] - fit.inner.radius[k]));
+  const double usual = median(widths);
   const double bright = levels.empty() ? nan : quantile(levels, 0.75);
   const double dark = std::max(median_where(fit.core, trace.in_view), median_where(fit.outside, trace.in_view));
   std::size_t present = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    trace.present[k] = trace.over[k] || (trace.in_view[k] && fit.rim_here[k] > 0.5 * (bright + dark));
+    const bool wide = fit.outer.radius[k] - fit.inner.radius[k] > least_width * usual;
+    trace.present[k] = trace.over[k] || (trace.in_view[k] && wide && fit.rim_here[k] > 0.5 * (bright + dark));
     present += trace.present[k];
   }
   const auto in_view = static_cast<double>(std::count(trace.in_view.begin(), trace.in_view.end(), true));

@@ -1,0 +1,82 @@
+#include "core/detail/blurred_edge.hpp"
+
+#include <array>
+#include <cmath>
+
+#include "check.hpp"
+#include "scene.hpp"
+
+using pyicg::detail::blur_nodes;
+using pyicg::detail::blurred_edge;
+using pyicg::detail::EdgeValue;
+
+namespace {
+
+std::array<double, 5> falls_of(double radius, double sigma) {
+  std::array<double, 5> falls{};
+  for (std::size_t q = 0; q < falls.size(); ++q) {
+    const double along = blur_nodes.at(q) * sigma;
+    falls.at(q) = std::isinf(radius) ? 0.0 : along * along / (2 * radius);
+  }
+  return falls;
+}
+
+// A disc under a Gaussian, summed in strips: what the edge's model stands for.
+void against_a_blurred_disc() {
+  struct Case {
+    double radius, sigma, tolerance;
+  };
+  for (const Case& c : {Case{20, 1, 1e-4}, Case{20, 4, 5e-3}, Case{10, 1.2, 1e-3}, Case{40, 2, 1e-4}}) {
+    const scene::BlurredDisc disc(c.radius, c.sigma);
+    for (int i = -16; i <= 16; ++i) {
+      const double d = 0.25 * i * c.sigma;
+      check::near(blurred_edge(d, falls_of(c.radius, c.sigma), c.sigma).level, 1 - disc(c.radius + d), c.tolerance);
+    }
+  }
+}
+
+// The half level of a curved edge lies sigma^2/(2 R) inside it; where it curves the other way, outside.
+void half_level() {
+  for (const double radius : {20.0, -20.0, 60.0}) {
+    constexpr double sigma = 1.5;
+    const EdgeValue at = blurred_edge(-sigma * sigma / (2 * radius), falls_of(radius, sigma), sigma);
+    check::near(at.level, 0.5, 2e-3);
+  }
+}
+
+void straight_edge() {
+  const std::array<double, 5> none{};
+  for (int i = -60; i <= 60; ++i) {
+    const double d = 0.173 * i;
+    check::near(blurred_edge(d, none, 1.7).level, scene::normal_cdf(d / 1.7), 1e-9);
+    check::near(blurred_edge(d, none, 1.7).level + blurred_edge(-d, none, 1.7).level, 1, 1e-9);
+  }
+  check::equal(blurred_edge(100, none, 1).level, 1.0);
+  check::equal(blurred_edge(-100, none, 1).level, 0.0);
+}
+
+// Both derivatives against differences; the falls follow sigma, as they do along a circle.
+void derivatives() {
+  constexpr double h = 1e-3;
+  for (const double radius : {12.0, 30.0, -25.0}) {
+    for (const double sigma : {0.7, 1.6, 3.0}) {
+      for (int i = -20; i <= 20; ++i) {
+        const double d = 0.2 * i * sigma;
+        const auto at = [&](double distance, double s) { return blurred_edge(distance, falls_of(radius, s), s).level; };
+        const EdgeValue value = blurred_edge(d, falls_of(radius, sigma), sigma);
+        check::near(value.position, (at(d + h, sigma) - at(d - h, sigma)) / (2 * h), 3e-6);
+        check::near(value.blur, (at(d, sigma + h) - at(d, sigma - h)) / (2 * h), 1e-5);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  against_a_blurred_disc();
+  half_level();
+  straight_edge();
+  derivatives();
+  return check::result();
+}

@@ -1,0 +1,219 @@
+#include "core/detail/contour_smoother.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <vector>
+
+#include "check.hpp"
+#include "scene.hpp"
+
+using pyicg::detail::contour_spread;
+using pyicg::detail::smooth_contour;
+
+namespace {
+
+constexpr double pi = std::numbers::pi;
+constexpr double unseen = std::numeric_limits<double>::infinity();
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+
+// diag(1/variances) + stiffness D^T D in full, D the third difference around the circle; its inverse and determinant by
+// Gauss and Jordan.
+struct Dense {
+  std::size_t n;
+  std::vector<double> inverse;
+  double log_determinant = 0;
+
+  Dense(const std::vector<double>& variances, double stiffness) : n(variances.size()), inverse(n * n) {
+    std::vector<double> a(n * n);
+    const double difference[4] = {1, -3, 3, -1};
+    for (std::size_t k = 0; k < n; ++k) {
+      a[k * n + k] += std::isfinite(variances[k]) ? 1 / variances[k] : 0.0;
+      inverse[k * n + k] = 1;
+      for (std::size_t i = 0; i < 4; ++i) {
+        for (std::size_t j = 0; j < 4; ++j) {
+          a[((k + i) % n) * n + (k + j) % n] += stiffness * difference[i] * difference[j];
+        }
+      }
+    }
+    for (std::size_t k = 0; k < n; ++k) {
+      const double pivot = a[k * n + k];  // positive definite: no row changes
+      log_determinant += std::log(pivot);
+      for (std::size_t j = 0; j < n; ++j) {
+        a[k * n + j] /= pivot;
+        inverse[k * n + j] /= pivot;
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        const double factor = a[i * n + k];
+        if (i == k || factor == 0) continue;
+        for (std::size_t j = 0; j < n; ++j) {
+          a[i * n + j] -= factor * a[k * n + j];
+          inverse[i * n + j] -= factor * inverse[k * n + j];
+        }
+      }
+    }
+  }
+  double operator()(std::size_t i, std::size_t j) const { return inverse[i * n + j]; }
+};
+
+struct Data {
+  std::vector<double> values, variances;
+};
+
+// A wobbled circle with noise of changing size and, if asked for, an arc that was not seen.
+Data wobbled(std::size_t n, bool gap, std::uint32_t seed) {
+  scene::Normal normal(seed);
+  Data d{std::vector<double>(n), std::vector<double>(n)};
+  for (std::size_t k = 0; k < n; ++k) {
+    const double angle = 2 * pi * static_cast<double>(k) / static_cast<double>(n);
+    const double sigma = 0.1 + 0.05 * std::sin(angle);
+    d.variances[k] = sigma * sigma;
+    d.values[k] = 20 + 1.5 * std::cos(2 * angle + 0.4) + sigma * normal();
+    if (gap && k > n / 8 && k < n / 3) {
+      d.values[k] = missing;
+      d.variances[k] = unseen;
+    }
+  }
+  return d;
+}
+
+void full_matrix() {
+  for (const std::size_t n : {16U, 17U, 40U, 61U}) {
+    for (const bool gap : {false, true}) {
+      for (const double stiffness : {0.5, 300.0, 1e6}) {
+        const Data d = wobbled(n, gap, 7);
+        const Dense dense(d.variances, stiffness);
+        double total = 0;
+        double centre = 0;
+        for (std::size_t k = 0; k < n; ++k) {
+          if (!std::isfinite(d.variances[k])) continue;
+          total += 1 / d.variances[k];
+          centre += d.values[k] / d.variances[k];
+        }
+        centre /= total;
+        const auto smooth = smooth_contour(d.values, d.variances, stiffness);
+        const auto spread = contour_spread(d.variances, stiffness);
+        check::equal(smooth.stiffness, stiffness);
+        double correlation = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+          double mean = centre;
+          double sum = 0;
+          for (std::size_t j = 0; j < n; ++j) {
+            if (std::isfinite(d.variances[j])) mean += dense(i, j) * (d.values[j] - centre) / d.variances[j];
+            sum += dense(i, j);
+          }
+          check::near(smooth.mean[i], mean, 1e-8);
+          check::near(spread.sigma[i], std::sqrt(dense(i, i)), 1e-8 * spread.sigma[i]);
+          correlation += std::max(sum / dense(i, i), 1.0) / static_cast<double>(n);
+        }
+        check::near(spread.correlation, correlation, 1e-7 * correlation);
+      }
+    }
+  }
+}
+
+// The stiffness chosen has the largest marginal likelihood of all that are four or sixteen times as large or small.
+void likeliest_stiffness() {
+  for (const bool gap : {false, true}) {
+    const Data d = wobbled(48, gap, 8);
+    double total = 0;
+    double centre = 0;
+    for (std::size_t k = 0; k < 48; ++k) {
+      if (!std::isfinite(d.variances[k])) continue;
+      total += 1 / d.variances[k];
+      centre += d.values[k] / d.variances[k];
+    }
+    centre /= total;
+    const auto likelihood = [&](double stiffness) {
+      const Dense dense(d.variances, stiffness);
+      double fit = 0;
+      for (std::size_t i = 0; i < 48; ++i) {
+        if (!std::isfinite(d.variances[i])) continue;
+        const double zi = (d.values[i] - centre) / d.variances[i];
+        fit += zi * (d.values[i] - centre);
+        for (std::size_t j = 0; j < 48; ++j) {
+          if (std::isfinite(d.variances[j])) fit -= zi * dense(i, j) * (d.values[j] - centre) / d.variances[j];
+        }
+      }
+      return 0.5 * (47 * std::log(stiffness) - dense.log_determinant - fit);
+    };
+    const double chosen = smooth_contour(d.values, d.variances, 0).stiffness;
+    for (const double factor : {0.0625, 0.25, 4.0, 16.0}) {
+      check::is_true(likelihood(chosen) >= likelihood(factor * chosen), "the likeliest stiffness");
+    }
+  }
+}
+
+// Curves drawn from the prior: their stiffness is found again, and the errors are as large as told.
+void stiffness_of_known_curves() {
+  constexpr std::size_t n = 120;
+  constexpr double sigma = 0.05;
+  constexpr int curves = 40;
+  for (const double stiffness : {1e4, 1e6}) {
+    double logs = 0;
+    double squares = 0;
+    for (int curve = 0; curve < curves; ++curve) {
+      scene::Normal normal(static_cast<std::uint32_t>(100 + curve));
+      std::vector<double> truth(n, 30.0);
+      for (std::size_t m = 1; m < n / 2; ++m) {
+        const double penalty = std::pow(2 * std::sin(pi * static_cast<double>(m) / n), 6);
+        const double scale = std::sqrt(2 / (n * stiffness * penalty));
+        const double a = scale * normal();
+        const double b = scale * normal();
+        for (std::size_t k = 0; k < n; ++k) {
+          const double angle = 2 * pi * static_cast<double>(m * k) / n;
+          truth[k] += a * std::cos(angle) + b * std::sin(angle);
+        }
+      }
+      std::vector<double> values(truth);
+      for (double& v : values) v += sigma * normal();
+      const std::vector<double> variances(n, sigma * sigma);
+      const auto found = smooth_contour(values, variances, 0);
+      const auto spread = contour_spread(variances, found.stiffness);
+      logs += std::log2(found.stiffness / stiffness) / curves;
+      for (std::size_t k = 0; k < n; ++k) {
+        squares += std::pow((found.mean[k] - truth[k]) / spread.sigma[k], 2) / (curves * n);
+      }
+    }
+    check::near(logs, 0, 1);  // the mean of the powers of two, in steps of two
+    check::near(std::sqrt(squares), 1, 0.1);
+  }
+}
+
+// A circle in noise becomes a circle: as good as one mean of all radii, or nearly.
+void circle() {
+  double squares = 0;
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    scene::Normal normal(seed);
+    std::vector<double> values(100);
+    for (double& v : values) v = 25 + 0.2 * normal();
+    const auto found = smooth_contour(values, std::vector<double>(100, 0.04), 0);
+    for (const double v : found.mean) squares += (v - 25) * (v - 25) / (20 * 100);
+  }
+  check::is_true(std::sqrt(squares) < 2 * 0.2 / 10, "errors under twice those of the mean");
+}
+
+void missing_values() {
+  Data d = wobbled(60, true, 9);
+  const auto found = smooth_contour(d.values, d.variances, 0);
+  for (double& v : d.values) v = std::isnan(v) ? 1e6 : v;  // what was not seen has no say
+  check::is_true(found.mean == smooth_contour(d.values, d.variances, 0).mean, "the same contour");
+  const auto spread = contour_spread(d.variances, found.stiffness);
+  const std::size_t middle = 60 * 11 / 48;
+  check::is_true(spread.sigma[middle] > 2 * spread.sigma[40], "a wider spread in the gap");
+  const double angle = 2 * pi * static_cast<double>(middle) / 60;
+  check::near(found.mean[middle], 20 + 1.5 * std::cos(2 * angle + 0.4), 3 * spread.sigma[middle]);
+}
+
+}  // namespace
+
+int main() {
+  full_matrix();
+  likeliest_stiffness();
+  stiffness_of_known_curves();
+  circle();
+  missing_values();
+  return check::result();
+}
