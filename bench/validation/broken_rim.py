@@ -98,9 +98,9 @@ def name_parts(axes: Axes, lesion: pyicg.results.Lesion, missing: npt.NDArray[np
     point(lesion.inner_contour, round(0.17 * n), "tumour's edge\n(inner boundary)", (72, 96), INNER)
     point(lesion.outer_contour, round(0.37 * n), "outer boundary", (30, 148), OUTER)
     point(lesion.outer_contour, middle, "gap: no rim", (136, 17), GAP)
-    axes.text(78, 63, "TUMOUR", color="white", fontsize=13, fontweight="bold", ha="center")
+    axes.text(70, 63, "TUMOUR", color="white", fontsize=13, fontweight="bold", ha="center")
     note = f"blue band: uncertainty, drawn\n{EXAGGERATED} times too wide"
-    axes.text(78, 76, note, color=INNER, fontsize=8.5, ha="center", va="center")
+    axes.text(74, 76, note, color=INNER, fontsize=8.5, ha="center", va="center")
     axes.text(4, 5, "dotted: the truth", color=TRUTH, fontsize=9.5, va="center")
     axes.plot([104, 104 + 5 / PIXEL_MM], [151, 151], color="white", linewidth=3)
     axes.text(104 + 2.5 / PIXEL_MM, 148, "5 mm", color="white", fontsize=9.5, ha="center")

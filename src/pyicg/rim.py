@@ -45,7 +45,8 @@ def segment_rim(
     sbr_cut : float
         A pixel is bright over this multiple of the background; 1.5 is in clinical use (older papers: 2).
     psf_sigma_px : float, optional
-        Gaussian blur of the optics, without the pixel's own; left out, it is estimated from each lesion's edges.
+        Sigma of the Gaussian that blurs the image, optics and pixel together (`Lesion.edge_sigma_px` of a bright lesion
+        is a good guess); left out, it is estimated from each lesion's edges.
     min_area_px : float, optional
         Smaller bright regions and cores are no rim. Left out: 1 mm^2, but no more than 0.25 % of the frame; 64 px
         without a pixel size (assumptions).

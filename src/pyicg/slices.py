@@ -83,6 +83,8 @@ def surface_points(
 def _vertex_sigma_px(lesion: Lesion) -> FloatArray:
     """Join noise, doubt about the boundary's level, and a rim too thin to measure one."""
     edge = lesion.edge_sigma_px
+    if math.isnan(edge):  # not star-shaped, so no blur was fitted: the widest that leaves the rim a plateau
+        edge = lesion.thickness.value / _THIN_RIM
     level = _LEVEL_DOUBT * math.sqrt(2 * math.pi) * edge / math.sqrt(3)
     thickness = np.nan_to_num(lesion.thickness_profile, nan=0.0)
     thin = edge * np.clip(1 - thickness / (_THIN_RIM * edge), 0, None) if edge > 0 else np.zeros(len(thickness))
@@ -126,8 +128,8 @@ def rim_cut_open(
 def _unseen_outline(lesion: Lesion) -> FloatArray:
     """Return the vertices (y, x) of the inner contour in the gaps, two sigma further out."""
     contour = lesion.inner_contour
-    if "not_star_shaped" in lesion.reasons:  # the vertices follow the contour, not the angle
-        unseen = np.full(len(contour), len(lesion.gaps_deg) > 0)
+    if "not_star_shaped" in lesion.reasons:  # the vertices follow the contour, and where the gaps lie is not told
+        unseen = np.full(len(contour), lesion.completeness < 1)
     else:
         angle = np.arange(len(contour)) * 360 / len(contour)
         unseen = np.zeros(len(contour), bool)

@@ -1,6 +1,7 @@
 #include "core/detail/contour_smoother.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -28,13 +29,13 @@ struct Dense {
 
   Dense(const std::vector<double>& variances, double stiffness) : n(variances.size()), inverse(n * n) {
     std::vector<double> a(n * n);
-    const double difference[4] = {1, -3, 3, -1};
+    constexpr std::array<double, 4> difference{1, -3, 3, -1};
     for (std::size_t k = 0; k < n; ++k) {
       a[k * n + k] += std::isfinite(variances[k]) ? 1 / variances[k] : 0.0;
       inverse[k * n + k] = 1;
       for (std::size_t i = 0; i < 4; ++i) {
         for (std::size_t j = 0; j < 4; ++j) {
-          a[((k + i) % n) * n + (k + j) % n] += stiffness * difference[i] * difference[j];
+          a[((k + i) % n) * n + (k + j) % n] += stiffness * difference.at(i) * difference.at(j);
         }
       }
     }

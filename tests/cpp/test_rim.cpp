@@ -144,7 +144,7 @@ void rim_sbr() {
 
 // The standard uncertainty told of each vertex is the spread seen over noisy frames, and the mean is the truth.
 void vertex_uncertainty() {
-  const Annulus a{48, 48, 16, 26, 0.8, 4};
+  const Annulus a{48.3, 47.6, 16, 26, 0.8, 4};
   const Image clean = scene::annulus(96, 96, a, 1.0);
   scene::Normal noise(11);
   RimOptions o;
@@ -169,7 +169,7 @@ void vertex_uncertainty() {
     }
   }
   check::near(sum / n, 0, 0.01);
-  check::near(std::sqrt(squares / told), 1, 0.15);
+  check::is_true(std::sqrt(squares / told) > 0.8 && std::sqrt(squares / told) < 1.25, "errors as large as told");
 }
 
 // Between 30 and 90 degrees the rim glows at SBR 2: a rim at a cut of 1.5, a gap at one of 3.
@@ -331,6 +331,7 @@ void region_in_a_bay() {
   const Segmented s = segment(image, o);
   for (const Rejected& r : s.result.rejected) check::is_true(r.area_px < 400, "a core in the banana");
   check::equal(s.result.lesions.size() + s.result.rejected.size(), 2U);
+  check::equal(+s.ws.core_mask[50 * 100 + 65], 1);  // the banana's middle
 }
 
 void masked_hole() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from scipy.ndimage import distance_transform_edt
 
 import pyicg
 from pyicg import Distance, InputError, Plane, RimSegmentation, UnitError
+from pyicg.phantom import RimShape, rim_scene
+from pyicg.results import RejectedRegion
 
 from .oracles import Z95, annulus, brute_distance, calibrated
 
@@ -291,6 +294,71 @@ def test_distance_follows_the_spacing() -> None:
     for step in (0.05, 0.1, 0.2):
         dist = pyicg.distance_to_plane([rim, rim], plane, spacing_mm=(1.0, 0.3, step))
         assert dist.min_mm == pytest.approx(20 - 65 * step, abs=0.02 * step)
+
+
+MAY_BE_OPEN = "no_enclosed_core"
+OPEN_DOWN = RimShape(radius_px=24.0, thickness_px=11.0, centre_px=(60.2, 69.7), gaps_deg=((60.0, 120.0),))
+
+
+def beyond(y_mm: float, towards: int = 1) -> Plane:
+    return Plane(point_mm=(0, y_mm, 0), normal=(0, towards, 0))
+
+
+def test_a_gap_that_faces_the_plane_may_be_a_cut() -> None:
+    rims = [pyicg.segment_rim(calibrated(rim_scene((140, 140), [OPEN_DOWN], seed=k).image)) for k in range(3)]
+    top, bottom = 6.02 - 2.4, 6.02 + 2.4
+    near, far, closed = (
+        pyicg.distance_to_plane(rims, plane, spacing_mm=(1, 0.1, 0.1))
+        for plane in (beyond(bottom + 0.5), beyond(bottom + 3), beyond(top - 0.5, -1))
+    )
+    assert MAY_BE_OPEN in near.warnings
+    assert pyicg.margin.from_distance(near).label == "R1"
+    assert MAY_BE_OPEN not in far.warnings
+    assert MAY_BE_OPEN not in closed.warnings  # here the rim is whole
+    assert closed.min_mm == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_gap_just_beyond_the_threshold_is_no_r0() -> None:
+    (lesion,) = pyicg.segment_rim(calibrated(rim_scene((140, 140), [OPEN_DOWN], seed=1).image)).lesions
+    lowest = lesion.inner_contour[:, 0].max() * 0.1
+    rim = pyicg.segment_rim(calibrated(np.full((140, 140), 5.0)))
+    angle = np.arange(len(lesion.inner_sigma)) * 360 / len(lesion.inner_sigma)
+    # In the gap the contour is a guess, good to 2 px; its lowest place lies 1.3 mm from the plane, 1 mm at two sigma.
+    guess = replace(lesion, inner_sigma=np.where((angle > 65) & (angle < 115), 2.0, 0.02))
+    whole = replace(guess, gaps_deg=np.empty((0, 2)))
+    odd = replace(guess, gaps_deg=np.empty((0, 2)), reasons=("not_star_shaped",), edge_sigma_px=math.nan)
+    for found, may_be_open in ((guess, True), (whole, False), (odd, True), (replace(odd, completeness=1.0), False)):
+        rims = [replace(rim, lesions=(found,))] * 3
+        dist = pyicg.distance_to_plane(rims, beyond(lowest + 1.3), spacing_mm=(1, 0.1, 0.1))
+        assert (MAY_BE_OPEN in dist.warnings) == may_be_open
+        assert math.isfinite(dist.sigma_mm)
+        if may_be_open:
+            assert pyicg.margin.from_distance(dist).label != "R0"
+        dist = pyicg.distance_to_plane(rims, beyond(lowest + 2.0), spacing_mm=(1, 0.1, 0.1))
+        assert MAY_BE_OPEN not in dist.warnings
+
+
+@pytest.mark.parametrize(
+    ("reason", "may_be_open"),
+    [
+        ("no_enclosed_core", True),
+        ("no_closed_boundary", True),
+        ("elongated", True),
+        ("drape_edge", True),
+        ("saturated_blob", True),
+        ("glare", True),
+        ("below_min_area", False),
+        ("hot_pixel", False),
+    ],
+)
+def test_bright_regions_at_the_plane_may_be_cut_rims(reason: str, may_be_open: bool) -> None:
+    rim = pyicg.segment_rim(calibrated(annulus((140, 140), (50, 50), 15, 25)), psf_sigma_px=1.2)
+    region = RejectedRegion(reason, (100.0, 110.0), 300.0, (90, 100, 110, 120))
+    rims = [rim, replace(rim, rejected=(region,)), rim]
+    for gap_mm, near in ((0.9, True), (1.1, False)):
+        dist = pyicg.distance_to_plane(rims, beyond(11 + gap_mm), spacing_mm=(1, 0.1, 0.1))
+        assert (MAY_BE_OPEN in dist.warnings) == (may_be_open and near)
+        assert pyicg.margin.from_distance(dist).label == ("indeterminate" if may_be_open and near else "R0")
 
 
 @pytest.mark.parametrize("spacing", [(0.1, 0.1), (0.05, 0.3)])

@@ -410,29 +410,45 @@ def test_an_unknown_threshold_rule_is_refused() -> None:
         segment(np.full((20, 20), 5.0), threshold="yen")
 
 
-def test_core_that_rays_cannot_see_is_told() -> None:
+def crescent(opens_to: int, sigma: float = 2.0) -> tuple[Image, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return a bent core in its rim, opening to +x or -x, and the truth: no place in it sees all of its edge."""
     y, x = np.indices((160, 160)) - 80
-    core = (np.abs(np.hypot(y, x) - 35) < 9) & (np.abs(np.degrees(np.arctan2(y, x))) < 120)
-    rim = binary_dilation(core, iterations=7)
-    image = gaussian_filter(np.where(core, 40.0, np.where(rim, 400.0, 100.0)), 1.0) + noise((160, 160), 2)
-    lesion = the_lesion(image)
+    core = (np.abs(np.hypot(y, x) - 35) < 9) & (np.abs(np.degrees(np.arctan2(y, -opens_to * x))) < 120)
+    rim = binary_dilation(core, iterations=7) & ~core
+    image = gaussian_filter(np.where(core, 40.0, np.where(rim, 400.0, 100.0)), 1.0) + noise((160, 160), sigma)
+    return image, core, rim
+
+
+@pytest.mark.parametrize("opens_to", [-1, 1])
+def test_core_that_rays_cannot_see_is_told(opens_to: int) -> None:
+    image, core, rim = crescent(opens_to)
+    found = segment(image)
+    (lesion,) = found.lesions
     assert lesion.reasons == ("not_star_shaped",)
-    assert lesion.pattern == "partial"
-    assert ((lesion.gaps_deg >= 0) & (lesion.gaps_deg < 720)).all()
-    gap = np.diff(lesion.gaps_deg, axis=1).sum()
-    assert gap / 360 == pytest.approx(1 - lesion.completeness)
+    # A whole rim, and its contours are those of the grey level: no chord across the bay.
+    assert (lesion.pattern, lesion.completeness, len(lesion.gaps_deg)) == ("rim", 1.0, 0)
+    assert lesion.confidence < 0.5
+    assert lesion.area_px == pytest.approx(core.sum(), rel=0.01)
+    assert (found.core_mask != core).sum() < 0.01 * core.sum()
+    assert 2 * (found.rim_mask & rim).sum() / (found.rim_mask.sum() + rim.sum()) > 0.97
+    assert math.dist(lesion.centroid, np.argwhere(core).mean(axis=0)) < 0.1
+    assert lesion.thickness.value == pytest.approx(6.6, abs=0.3)  # 7 along the axes, less between them
+    assert (lesion.thickness_profile > 4).all()
 
 
-def test_gaps_start_between_0_and_360_degrees() -> None:
-    y, x = np.indices((160, 160)) - 80
-    core = (np.abs(np.hypot(y, x) - 35) < 9) & (np.abs(np.degrees(np.arctan2(y, -x))) < 120)  # opens to +x
-    image = gaussian_filter(
-        np.where(core, 40.0, np.where(binary_dilation(core, iterations=7), 400.0, 100.0)), 1.0
-    ) + noise((160, 160), 2)
-    gaps = the_lesion(image).gaps_deg
-    assert len(gaps) == 1
-    start, end = gaps[0]
-    assert 270 < start < 360 < end < 450
+def test_contours_of_odd_shapes_run_in_order() -> None:
+    image, core, _ = crescent(1)
+    lesion = the_lesion(image, pixel_size_mm=0.1)
+    for contour in (lesion.inner_contour, lesion.outer_contour):
+        steps = np.hypot(*np.diff(np.vstack([contour, contour[:1]]), axis=0).T)
+        assert steps.max() < 2  # px: neighbours in the array are neighbours on the contour
+        y, x = contour.T
+        assert 0.5 * abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) > core.sum() - 50
+    assert len(lesion.inner_sigma) == len(lesion.thickness_profile) == len(lesion.inner_contour)
+    assert len(lesion.outer_sigma) == len(lesion.outer_contour)
+    assert (lesion.inner_sigma > 0).all()
+    assert lesion.area_mm2.value == pytest.approx(0.01 * lesion.area_px)
+    assert lesion.sbr.value == pytest.approx(3.9, abs=0.15)
 
 
 @pytest.mark.parametrize(("x", "clipped"), [(45.0, False), (31.0, True), (28.0, True), (22.0, True)])

@@ -409,15 +409,20 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         pyicg.score_stack(VIDEO, profile=PROFILE).write(tmp_path / "file" / "out")
 
 
-@pytest.mark.parametrize("margin_mm", [-0.5, -1.5])
+@pytest.mark.parametrize("margin_mm", [-0.5, -1.5, -3.0])
 def test_a_tumour_that_the_plane_cuts_is_never_r0(margin_mm: float) -> None:
     scene = pyicg.phantom.section_stack(margins_mm=(margin_mm, 6.0), n_slices=9, seed=3)
     result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
     assert result.margin is not None
     assert result.distance is not None
-    assert result.margin.label != "R0"
+    # The rim is open at the plane and found all the same: its contour reaches the plane.
+    assert result.margin.label == "R1"
+    assert result.margin.p_r1 > 0.99
+    assert result.distance.min_mm < 0
     assert "no_enclosed_core" in result.margin.reasons
     assert "no_enclosed_core" in result.distance.warnings
+    whole = [lesion for lesion in result.lesions if lesion.margin is not None and lesion.margin.label == "R0"]
+    assert [lesion.distance.min_mm for lesion in whole if lesion.distance] == pytest.approx([6.0], abs=0.1)
 
 
 def test_the_worst_lesion_decides() -> None:
@@ -438,7 +443,7 @@ def test_a_cut_in_the_middle_slice_is_not_taken_for_a_cap() -> None:
     scene = pyicg.phantom.section_stack(margins_mm=(-0.1,), core_radius_mm=8, slice_spacing_mm=5, n_slices=5)
     result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
     assert result.margin is not None
-    assert result.margin.label != "R0"
+    assert result.margin.label == "R1"
     assert "no_enclosed_core" in result.margin.reasons
 
 

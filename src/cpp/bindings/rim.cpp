@@ -61,6 +61,7 @@ py::dict lesion_dict(const Lesion& lesion) {
   py::list reasons;
   if (lesion.not_star_shaped) reasons.append(reason_name(Reason::not_star_shaped));
   if (lesion.clipped_by_border) reasons.append(reason_name(Reason::clipped_by_border));
+  if (lesion.saturated) reasons.append(reason_name(Reason::saturated_lower_bound));
   if (lesion.background_not_resolved) reasons.append(reason_name(Reason::background_not_resolved));
   d["reasons"] = py::tuple(reasons);
   return d;
@@ -118,8 +119,8 @@ void bind_rim(py::module_& m) {
             copy_array<std::int32_t>(ws.labels.data(), height, width), lesions, rejected_list(result.rejected));
       },
       arg("data"), arg("mask"), py::kw_only(), arg("level"), arg("sigma"), arg("sem"), arg("n_pixels"), arg("reason"),
-      arg("sbr_cut"), arg("psf_sigma_px"), arg("min_area_px"), arg("smooth_px"), arg("pixel_size_mm"),
-      arg("threshold"), arg("calibrated"));
+      arg("sbr_cut"), arg("psf_sigma_px"), arg("min_area_px"), arg("smooth_px"), arg("pixel_size_mm"), arg("threshold"),
+      arg("calibrated"));
 }
 
 }  // namespace pyicg::bindings

@@ -28,7 +28,6 @@ constexpr double most_overlap = 0.3;    // of the smaller of two cores, with the
 constexpr double least_glow = 0.75;     // of the SBR cut's step: a rim that never comes near the cut is none
 constexpr double most_seen = 0.87;      // of a core that is not star-shaped: what straight rays reach
 constexpr double most_odd = 4;          // outer over inner area of a lesion that is not star-shaped
-constexpr double most_odd_scale = 4;    // of the smoothing: on coarser levels it is texture that encloses
 constexpr double odd_confidence = 0.5;  // at most: no model of a rim stands behind it
 
 struct Frame {
@@ -174,6 +173,7 @@ void fill_contrast(Lesion& lesion, const PixelStats& s, const Background& backgr
   lesion.sbr_core = ratio(s.rim, dark, s, o.carried);
   const detail::Moments rim = detail::moments(s.rim);
   lesion.core_depth = rim.n > 0 && rim.mean > 0 ? 1 - core.mean / rim.mean : nan;
+  lesion.saturated = s.saturated > 0;
   lesion.core_bright = static_cast<double>(s.core_bright) / static_cast<double>(core.n);
 }
 
@@ -302,6 +302,16 @@ Reason add_traced(const Frame& f, const detail::RimTrace& trace, const std::vect
   return Reason::none;
 }
 
+// A trace that goes around a hole and no further.
+bool covers(const detail::RimTrace& trace, double y, double x, double area) {
+  double inside = 0;  // the sector's area of each ray
+  for (const double r : trace.fit.inner.radius) inside += std::numbers::pi * r * r;
+  inside /= static_cast<double>(trace.fit.inner.radius.size());
+  const PolarShape::Place p =
+      PolarShape(trace).place(static_cast<std::size_t>(std::lround(y)), static_cast<std::size_t>(std::lround(x)));
+  return p.r < p.inner && inside > 0.75 * area && inside < 1.35 * area;
+}
+
 // A grain of a larger lesion's core.
 bool is_well_within(const detail::RimCandidate& candidate, const detail::RimTrace& trace) {
   const PolarShape::Place p = PolarShape(trace).place(static_cast<std::size_t>(std::lround(candidate.centre_y)),
@@ -309,27 +319,43 @@ bool is_well_within(const detail::RimCandidate& candidate, const detail::RimTrac
   return p.r < p.outer && p.inner > 1.5 * candidate.radius_px;
 }
 
-// A core that a bright region encloses but straight rays from one place do not reach: grey-level contours of the
-// smoothed frame.
-bool add_odd_shape(const Frame& f, const detail::RimCandidate& candidate, const std::optional<detail::RimTrace>& trace,
+// A core that a bright region encloses but straight rays from one place do not reach, or that no trace covers:
+// grey-level contours of the smoothed frame.
+template <class Covered>
+bool add_odd_shape(const Frame& f, const detail::RimCandidate& hole, const Covered& covered,
                    const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion) {
-  if (!candidate.closed || candidate.scale_px > most_odd_scale * o.smooth_px) return false;
-  const auto y = static_cast<std::size_t>(std::lround(candidate.centre_y));
-  const auto x = static_cast<std::size_t>(std::lround(candidate.centre_x));
+  const auto y = static_cast<std::size_t>(std::lround(hole.centre_y));
+  const auto x = static_cast<std::size_t>(std::lround(hole.centre_x));
   const double cut = o.sbr_cut * background.level;
-  const double level = trace && trace->rim > trace->core ? 0.5 * (trace->core + trace->rim) : cut;
-  if (!(static_cast<double>(f.smooth(y, x)) < level) || ws.labels[y * f.data.width + x] != 0) return false;
-  const auto shape = detail::trace_odd_shape(f.smooth, y, x, level, background.level);
+  const auto traced_at = [&](double level) {
+    return static_cast<double>(f.smooth(y, x)) < level
+               ? detail::trace_odd_shape(f.smooth, y, x, level, background.level)
+               : std::nullopt;
+  };
+  if (ws.labels[y * f.data.width + x] != 0) return false;
+  auto shape = traced_at(cut);
+  if (!shape) return false;
+  // From the cut to half way between core and rim.
+  std::vector<float> core;
+  const auto read_core = [&] {
+    core.clear();
+    detail::visit_inside(shape->inner, f.data.height, f.data.width, [&](std::size_t py, std::size_t px) {
+      if (!std::isnan(f.smooth(py, px))) core.push_back(f.smooth(py, px));
+    });
+  };
+  read_core();
+  if (core.empty()) return false;
+  std::vector<float> peaks(shape->peak.begin(), shape->peak.end());
+  const double level = 0.5 * (detail::median(core) + detail::median(peaks));
+  shape = traced_at(level);
   if (!shape) return false;
   const double area = detail::polygon_area(shape->inner);
   if (area < o.min_area_px || detail::polygon_area(shape->outer) > most_odd * area) return false;
-  if (detail::seen_area(shape->inner, candidate.centre_y, candidate.centre_x) > most_seen * area) return false;
+  if (detail::seen_area(shape->inner, hole.centre_y, hole.centre_x) > most_seen * area && covered(area)) return false;
   // One dark thing: a core that leaks through a gap into the liver is two.
-  std::vector<float> core;
-  detail::visit_inside(shape->inner, f.data.height, f.data.width,
-                       [&](std::size_t py, std::size_t px) { core.push_back(f.smooth(py, px)); });
-  const double middle = detail::quantile(core, 0.5);
-  if (detail::quantile(core, 0.7) - detail::quantile(core, 0.1) > (level - middle)) return false;
+  read_core();
+  const double middle = detail::median(core);
+  if (detail::quantile(core, 0.7) - detail::quantile(core, 0.1) > level - middle) return false;
   lesion.not_star_shaped = true;
   lesion.inner = shape->inner;
   lesion.outer = shape->outer;
@@ -337,6 +363,9 @@ bool add_odd_shape(const Frame& f, const detail::RimCandidate& candidate, const 
   const double noise = detail::noise_after_blur(background.sigma, o.smooth_px);
   for (const double slope : shape->inner_slope) lesion.inner_sigma.push_back(noise / slope);
   for (const double slope : shape->outer_slope) lesion.outer_sigma.push_back(noise / slope);
+  std::vector<float> slopes(shape->inner_slope.begin(), shape->inner_slope.end());
+  lesion.edge_sigma_px =
+      2 * (level - middle) / (std::sqrt(2 * std::numbers::pi) * detail::median(slopes));  // of a blurred step
   lesion.correlation_px = 2 * std::sqrt(std::numbers::pi) * o.smooth_px;  // integral of exp(-d^2/(4 s^2))
   const auto over = std::count_if(shape->peak.begin(), shape->peak.end(), [&](double peak) { return peak > cut; });
   lesion.completeness = static_cast<double>(over) / static_cast<double>(shape->peak.size());
@@ -386,7 +415,7 @@ void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
 
 Rejected rejected_at(Reason why, const detail::RimCandidate& c, const Frame& f) {
   const Box box = box_about(f, c.centre_y, c.centre_x, c.radius_px);
-  return {why,    c.centre_y, c.centre_x,     std::numbers::pi * c.radius_px * c.radius_px,
+  return {why,    c.centre_y, c.centre_x, std::numbers::pi * c.radius_px * c.radius_px,
           box.y0, box.x0,     box.y1 - 1, box.x1 - 1};
 }
 
@@ -467,12 +496,17 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
     if (fill(lesion)) result.lesions.push_back(std::move(lesion));
   };
   // Shapes that rays do not see first: traced, they would fall into pieces.
-  for (const Traced& one : traced) {
+  for (const detail::RimCandidate& hole : ws.search->holes) {
     const bool within = std::any_of(traced.begin(), traced.end(), [&](const Traced& other) {
-      return other.confidence > 0.5 && is_well_within(one.candidate, *other.trace);
+      return other.confidence > 0.5 && is_well_within(hole, *other.trace);
     });
     if (within) continue;
-    add([&](Lesion& lesion) { return add_odd_shape(frame, one.candidate, one.trace, background, options, ws, lesion); });
+    const auto covered = [&](double area) {
+      return std::any_of(traced.begin(), traced.end(), [&](const Traced& other) {
+        return other.confidence > 0.3 && covers(*other.trace, hole.centre_y, hole.centre_x, area);
+      });
+    };
+    add([&](Lesion& lesion) { return add_odd_shape(frame, hole, covered, background, options, ws, lesion); });
   }
   // Several candidates may lead to one lesion: the surest keeps the place.
   std::stable_sort(traced.begin(), traced.end(),

@@ -20,7 +20,8 @@ std::vector<Normal> make_table() {
   std::vector<Normal> table;
   for (int i = 0; i <= 2 * static_cast<int>(table_end) * per_unit + 1; ++i) {
     const double u = static_cast<double>(i) / per_unit - table_end;
-    table.push_back({std::exp(-0.5 * u * u) / std::sqrt(2 * std::numbers::pi), 0.5 * std::erfc(-u / std::numbers::sqrt2)});
+    table.push_back(
+        {std::exp(-0.5 * u * u) / std::sqrt(2 * std::numbers::pi), 0.5 * std::erfc(-u / std::numbers::sqrt2)});
   }
   return table;
 }

@@ -12,9 +12,9 @@ struct PathRule {
   double step_cost = 0;      // reward lost per row moved
 };
 
-// Row per ray of the closed path with the largest sum of rewards; rewards are row-major by ray, `rows` per ray, at least
-// one. The optimum is global: paths that begin in an interval of rows and end in it are bounded by the best open one,
-// and intervals are split until the best one closes (Appleton & Sun, Pattern Recognition 36 (2003) 2513).
+// Row per ray of the closed path with the largest sum of rewards; rewards are row-major by ray, `rows` per ray, at
+// least one. The optimum is global: paths that begin in an interval of rows and end in it are bounded by the best open
+// one, and intervals are split until the best one closes (Appleton & Sun, Pattern Recognition 36 (2003) 2513).
 std::vector<std::size_t> closed_path(std::span<const double> rewards, std::size_t rows, const PathRule& rule);
 
 }  // namespace pyicg::detail

@@ -13,6 +13,7 @@ namespace {
 // circle lie at most seven apart, so that the matrix is a plain band.
 constexpr std::size_t band = 7;
 constexpr int stiffness_steps = 24;
+constexpr double least_weight = 0.01;  // of the likeliest stiffness: less does not count
 
 class Folded {
  public:
@@ -70,69 +71,102 @@ class Folded {
   std::vector<std::array<double, band + 1>> rows_;  // [d]: element (i, i - d)
 };
 
+class Posterior {
+ public:
+  Posterior(std::span<const double> values, std::span<const double> variances)
+      : values_(values), weights_(values.size()), matrix_(values.size()), x_(values.size()) {
+    double total = 0;
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      if (!std::isfinite(variances[k])) continue;
+      weights_[k] = 1 / variances[k];
+      total += weights_[k];
+      centre_ += weights_[k] * values[k];
+    }
+    centre_ /= total;
+    first_ = total / static_cast<double>(values.size()) / 16;
+  }
+
+  [[nodiscard]] double stiffness(int step) const { return std::ldexp(first_, 2 * step); }
+
+  // Log of the marginal likelihood, constants left out; the fit is z'Wz - z'W (W + S)^-1 W z.
+  double solve(double stiffness) {
+    const std::size_t n = values_.size();
+    matrix_.factor(weights_, stiffness);
+    for (std::size_t k = 0; k < n; ++k) {
+      x_[matrix_.at(k)] = weights_[k] > 0 ? weights_[k] * (values_[k] - centre_) : 0.0;
+    }
+    matrix_.solve(x_);
+    double fit = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      if (weights_[k] > 0) fit += weights_[k] * (values_[k] - centre_) * (values_[k] - centre_ - x_[matrix_.at(k)]);
+    }
+    return 0.5 * (static_cast<double>(n - 1) * std::log(stiffness) - matrix_.log_determinant() - fit);
+  }
+  [[nodiscard]] double mean(std::size_t k) const { return centre_ + x_[matrix_.at(k)]; }
+  // Column of the covariance: of sample k with all others, in folded order.
+  void covariance(std::size_t k, std::vector<double>& column) const {
+    std::fill(column.begin(), column.end(), 0.0);
+    column[matrix_.at(k)] = 1;
+    matrix_.solve(column);
+  }
+  [[nodiscard]] std::size_t at(std::size_t k) const { return matrix_.at(k); }
+
+ private:
+  std::span<const double> values_;
+  std::vector<double> weights_;
+  Folded matrix_;
+  std::vector<double> x_;
+  double centre_ = 0;
+  double first_ = 0;
+};
+
 }  // namespace
 
 SmoothContour smooth_contour(std::span<const double> values, std::span<const double> variances, double stiffness) {
-  const std::size_t n = values.size();
-  std::vector<double> weights(n);
-  double total = 0;
-  double centre = 0;
-  for (std::size_t k = 0; k < n; ++k) {
-    if (!std::isfinite(variances[k])) continue;
-    weights[k] = 1 / variances[k];
-    total += weights[k];
-    centre += weights[k] * values[k];
-  }
-  centre /= total;
-  Folded matrix(n);
-  std::vector<double> x(n);
-  const auto posterior = [&](double stiff) {
-    matrix.factor(weights, stiff);
-    for (std::size_t k = 0; k < n; ++k) x[matrix.at(k)] = weights[k] > 0 ? weights[k] * (values[k] - centre) : 0.0;
-    matrix.solve(x);
-  };
-  // log of the marginal likelihood, constants left out; the fit is z'Wz - z'W (W + S)^-1 W z.
-  const auto likelihood = [&](double stiff) {
-    posterior(stiff);
-    double fit = 0;
-    for (std::size_t k = 0; k < n; ++k) {
-      if (weights[k] > 0) fit += weights[k] * (values[k] - centre) * (values[k] - centre - x[matrix.at(k)]);
-    }
-    return 0.5 * (static_cast<double>(n - 1) * std::log(stiff) - matrix.log_determinant() - fit);
-  };
+  Posterior posterior(values, variances);
   if (stiffness == 0) {
     double best = -std::numeric_limits<double>::infinity();
-    double candidate = total / static_cast<double>(n) / 16;
-    for (int step = 0; step < stiffness_steps; ++step, candidate *= 4) {
-      const double found = likelihood(candidate);
+    for (int step = 0; step < stiffness_steps; ++step) {
+      const double found = posterior.solve(posterior.stiffness(step));
       if (!(found > best)) continue;
       best = found;
-      stiffness = candidate;
+      stiffness = posterior.stiffness(step);
     }
   }
-  posterior(stiffness);
-  SmoothContour out{std::vector<double>(n), stiffness};
-  for (std::size_t k = 0; k < n; ++k) out.mean[k] = centre + x[matrix.at(k)];
+  posterior.solve(stiffness);
+  SmoothContour out{std::vector<double>(values.size()), stiffness};
+  for (std::size_t k = 0; k < values.size(); ++k) out.mean[k] = posterior.mean(k);
   return out;
 }
 
-ContourSpread contour_spread(std::span<const double> variances, double stiffness) {
-  const std::size_t n = variances.size();
-  std::vector<double> weights(n);
-  for (std::size_t k = 0; k < n; ++k) weights[k] = std::isfinite(variances[k]) ? 1 / variances[k] : 0.0;
-  Folded matrix(n);
-  matrix.factor(weights, stiffness);
+ContourSpread contour_spread(std::span<const double> values, std::span<const double> variances,
+                             std::span<const double> mean) {
+  const std::size_t n = values.size();
+  Posterior posterior(values, variances);
+  std::array<double, stiffness_steps> likelihood{};
+  for (int step = 0; step < stiffness_steps; ++step) {
+    likelihood.at(static_cast<std::size_t>(step)) = posterior.solve(posterior.stiffness(step));
+  }
+  const double most = *std::max_element(likelihood.begin(), likelihood.end());
   ContourSpread out{std::vector<double>(n), 0};
   std::vector<double> column(n);
-  for (std::size_t k = 0; k < n; ++k) {
-    std::fill(column.begin(), column.end(), 0.0);
-    column[matrix.at(k)] = 1;
-    matrix.solve(column);
-    const double variance = column[matrix.at(k)];
-    out.sigma[k] = std::sqrt(variance);
-    const double sum = std::accumulate(column.begin(), column.end(), 0.0);
-    out.correlation += std::max(sum / variance, 1.0) / static_cast<double>(n);
+  double total = 0;
+  for (int step = 0; step < stiffness_steps; ++step) {
+    const double weight = std::exp(likelihood.at(static_cast<std::size_t>(step)) - most);
+    if (!(weight > least_weight)) continue;
+    total += weight;
+    posterior.solve(posterior.stiffness(step));
+    for (std::size_t k = 0; k < n; ++k) {
+      posterior.covariance(k, column);
+      const double variance = column[posterior.at(k)];
+      const double apart = posterior.mean(k) - mean[k];
+      out.sigma[k] += weight * (variance + apart * apart);
+      const double sum = std::accumulate(column.begin(), column.end(), 0.0);
+      out.correlation += weight * std::max(sum / variance, 1.0) / static_cast<double>(n);
+    }
   }
+  for (double& s : out.sigma) s = std::sqrt(s / total);
+  out.correlation /= total;
   return out;
 }
 

@@ -11,14 +11,14 @@ namespace pyicg::detail {
 
 class GreyCrop {
  public:
-  // Pixels within reach_px of a pixel, blurred by a Gaussian of sigma smooth_px (0: not at all). Pixels whose mask holds
-  // a bit of `invalid` have no weight.
-  GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid, std::ptrdiff_t centre_y,
-           std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px);
+  // Pixels within reach_px of a pixel, blurred by a Gaussian of sigma smooth_px (0: not at all). Pixels whose mask
+  // holds a bit of `invalid` have no weight.
+  GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid,
+           std::ptrdiff_t centre_y, std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px);
 
   // Signal at an offset from the centre, px: a cubic B-spline over 4 x 4 pixels, which blurs by 1/3 px^2 along either
-  // axis wherever it lies (interpolation would blur by an amount that changes between pixels). NaN outside the frame and
-  // where most of it is not valid.
+  // axis wherever it lies (interpolation would blur by an amount that changes between pixels). NaN outside the frame
+  // and where most of it is not valid.
   [[nodiscard]] double at(double dy, double dx) const;
   // Variance of the blur that reading adds along either axis, px^2.
   [[nodiscard]] double blur() const { return blur_; }

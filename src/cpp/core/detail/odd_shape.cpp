@@ -105,8 +105,10 @@ std::optional<OddShape> trace_odd_shape(ImageView<const float> smooth, std::size
       }
     }
   }
-  shape.outer = outline(smooth, std::max(level, 0.5 * (outside + static_cast<double>(smooth(rim_y, rim_x)))), rim_y, rim_x);
-  if (shape.outer.size() < least_vertices || polygon_area(shape.outer) <= polygon_area(shape.inner)) return std::nullopt;
+  shape.outer =
+      outline(smooth, std::max(level, 0.5 * (outside + static_cast<double>(smooth(rim_y, rim_x)))), rim_y, rim_x);
+  if (shape.outer.size() < least_vertices || polygon_area(shape.outer) <= polygon_area(shape.inner))
+    return std::nullopt;
   const auto slope_at = [&](const Vertex& v) {
     const double dy = bilinear(smooth, v.y + slope_reach_px, v.x) - bilinear(smooth, v.y - slope_reach_px, v.x);
     const double dx = bilinear(smooth, v.y, v.x + slope_reach_px) - bilinear(smooth, v.y, v.x - slope_reach_px);

@@ -48,7 +48,8 @@ void visit_inside(const std::vector<Vertex>& contour, std::size_t height, std::s
     std::sort(crossings.begin(), crossings.end());
     for (std::size_t i = 0; i + 1 < crossings.size(); i += 2) {
       const double from = std::max(std::ceil(crossings[i]), 0.0);
-      for (auto x = static_cast<std::size_t>(from); x < width && static_cast<double>(x) < crossings[i + 1]; ++x) visit(y, x);
+      for (auto x = static_cast<std::size_t>(from); x < width && static_cast<double>(x) < crossings[i + 1]; ++x)
+        visit(y, x);
     }
   }
 }

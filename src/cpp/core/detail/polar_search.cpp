@@ -12,13 +12,15 @@
 namespace pyicg::detail {
 namespace {
 
-constexpr std::size_t rays = 128;   // a multiple of four: a frame turned by 90 degrees has the same rays
-constexpr double edge_share = 0.2;  // of the full step: less than this along a path is no edge
-constexpr double prior = 0.1;        // pull towards the candidate's radius where nothing else speaks
-constexpr double slope_cost = 0.2;   // per arc length that the radius changes by from ray to ray
-constexpr double crossing_cost = 1;  // per pixel of rim on the wrong side of the path
-constexpr double grain_px = 5;       // texture is alike over about this length
-constexpr double most_grain = 0.35;  // of the rim's step, see is_grainy
+constexpr std::size_t rays = 128;      // a multiple of four: a frame turned by 90 degrees has the same rays
+constexpr double edge_share = 0.2;     // of the full step: less than this along a path is no edge
+constexpr double prior = 0.1;          // pull towards the candidate's radius where nothing else speaks
+constexpr double slope_cost = 0.2;     // per arc length that the radius changes by from ray to ray
+constexpr double crossing_cost = 1;    // per pixel of rim on the wrong side of the path
+constexpr double most_crossing = 1.5;  // of the outer path: in a gap it crosses liver to reach the rim's other end
+constexpr double grain_px = 5;         // texture is alike over about this length
+constexpr double most_grain = 0.35;    // of the rim's step, see is_grainy
+constexpr double second_difference = 1.7320508075688772;  // of independent values, over their first difference
 constexpr int area_rounds = 6;
 
 struct PolarImage {
@@ -69,7 +71,8 @@ void search_edges(const Slope& slope, double radius_px, double outside, const Pa
     for (std::size_t i = 0; i < rows; ++i) {
       const double r = step * static_cast<double>(i);
       const double pull = (r - radius_px) / radius_px;
-      rewards[k * rows + i] = std::clamp(2 * slope(k, i) / height, -1.0, 1.0) - crossing_cost * crossed - prior * pull * pull;
+      rewards[k * rows + i] =
+          std::clamp(2 * slope(k, i) / height, -1.0, 1.0) - crossing_cost * crossed - prior * pull * pull;
       const double over = (polar(k, i) - found.core) / height - 0.5;
       if (over > 0) crossed += over * step;
     }
@@ -87,7 +90,8 @@ void search_edges(const Slope& slope, double radius_px, double outside, const Pa
         continue;
       }
       const double thick = step * static_cast<double>(i - inner[k]) / radius_px;
-      reward = std::clamp(-2 * slope(k, i) / fall, -1.0, 1.0) - crossing_cost * crossed - 0.2 * prior * thick * thick;
+      reward = std::clamp(-2 * slope(k, i) / fall, -1.0, 1.0) - std::min(crossing_cost * crossed, most_crossing) -
+               0.2 * prior * thick * thick;
       const double under = 0.5 - (polar(k, i) - (found.rim - fall)) / fall;
       if (under > 0) crossed += under * step;
     }
@@ -96,7 +100,7 @@ void search_edges(const Slope& slope, double radius_px, double outside, const Pa
 }
 
 // Whether texture is strong beside the rim's step. Means over a grain's length along each ray, noise of single pixels
-// mostly gone, are compared between neighbouring rays, which run across the boundaries and so hardly see them.
+// mostly gone, are compared with those of the two neighbouring rays: boundaries that slant across the rays cancel.
 bool is_grainy(const PolarImage& polar, double radius_px, double core) {
   const auto grain = static_cast<std::size_t>(std::max(1.0, std::round(grain_px / polar.step)));
   const auto first = static_cast<std::size_t>(radius_px / polar.step);
@@ -111,8 +115,8 @@ bool is_grainy(const PolarImage& polar, double radius_px, double core) {
       return sum / static_cast<double>(grain);
     };
     for (std::size_t k = 0; k < rays; ++k) {
-      const double here = mean(k);
-      const double d = std::fabs(mean(k + 1) - here);
+      const double here = mean(k + 1);
+      const double d = std::fabs(mean(k) - 2 * here + mean(k + 2)) / second_difference;
       if (std::isnan(d)) continue;
       differences += d;
       levels += here - core;
@@ -122,8 +126,8 @@ bool is_grainy(const PolarImage& polar, double radius_px, double core) {
   return differences > most_grain * levels && count > 0;
 }
 
-// Sums from the centre outwards of r (value - level)^2, in units of what one grain of a step's height adds: the misfit of
-// everything within a radius to one level.
+// Sums from the centre outwards of r (value - level)^2, in units of what one grain of a step's height adds: the misfit
+// of everything within a radius to one level.
 std::vector<double> misfit(const PolarImage& polar, double level, double height) {
   std::vector<double> sums(polar.values.size());
   const double unit = 2 * std::numbers::pi * polar.step * polar.step /

@@ -110,6 +110,7 @@ void add_holes(const Scene& s, const Level& level, double threshold, ImageView<c
     if (hole.touches_border || static_cast<double>(hole.area) < least) continue;
     const auto [y, x] = middle_of(hole, labels, static_cast<std::int32_t>(k + 1));
     const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
+    if (level.factor == 1) s.own.holes.push_back({y, x, radius, level.scale_px, true, 1, 1});
     RingSearch search = ring_search(s, level, threshold);
     // Blur fills a small hole up from its edge: the steepest places lie further out than the threshold.
     search.radius = 2 * radius;
@@ -173,6 +174,7 @@ std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, Image
                                               std::vector<Rejected>& rejections, RimWorkspace& ws,
                                               RimSearchWorkspace& own) {
   std::vector<RimCandidate> found;
+  own.holes.clear();
   if (data.empty() || std::isnan(background.level)) return found;
   const Scene scene{background, search, ws, own};
   const ImageView<const float> smooth(ws.smooth.data(), data.height, data.width);
@@ -200,6 +202,9 @@ std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, Image
     if (!regions.empty()) add_holes(scene, level, threshold, bright, found);
     add_voted(scene, level, threshold, found);
   }
+  std::stable_sort(own.holes.begin(), own.holes.end(),
+                   [](const RimCandidate& a, const RimCandidate& b) { return a.radius_px > b.radius_px; });
+  if (own.holes.size() > most_candidates) own.holes.resize(most_candidates);
   const std::vector<RimCandidate> candidates = one_per_place(std::move(found));
 
   const auto labels = plane(ws.components, data.height, data.width);

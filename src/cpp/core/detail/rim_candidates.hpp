@@ -34,6 +34,7 @@ struct RimSearchWorkspace {
   std::vector<PyramidLevel> levels;  // from level 1 on; level 0 is the smooth frame itself
   Gradient gradient;
   VoteBuffers votes;
+  std::vector<RimCandidate> holes;  // of the frame's own level, largest first: cores of any shape that are enclosed
 };
 
 // Closed ones first, then the strongest. One per place: of two whose centres lie within half a radius and whose radii

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t sectors = 24;
 constexpr std::size_t rays_each = 6;
 constexpr std::size_t depths = 8;     // places on a ray through a band
+constexpr double dark_core = 0.93;    // of the surroundings
 constexpr std::size_t least_run = 4;  // sectors: 60 degrees
 
 struct Band {
@@ -57,7 +58,8 @@ Band measure(const GreyCrop& image, double pixel_noise, const Edges& edges) {
     }
     band.mean.at(s) = count > 0 ? sum / count : nan;
     band.noise.at(s) = pixel_noise / std::sqrt(std::max(area, 1.0));
-    if (count > 1) scatters.push_back(static_cast<float>(std::sqrt(std::max(squares / count - std::pow(sum / count, 2), 0.0))));
+    if (count > 1)
+      scatters.push_back(static_cast<float>(std::sqrt(std::max(squares / count - std::pow(sum / count, 2), 0.0))));
   }
   band.scatter = scatters.empty() ? nan : median(scatters);
   return band;
@@ -172,8 +174,9 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
 }
 
 double confidence(const RimEvidence& e) {
-  return ramp(e.coherence, 0.25, 0.65) * gate(e.core_spread, 0.25, 2) * gate(e.outside_spread, 0.5, 2) *
-         gate(e.thickness_spread, 0.8, 4) * e.significance / (e.significance + 2) *
+  const bool dark = e.core_over_outside < dark_core;
+  return (dark ? ramp(e.coherence, 0.25, 0.65) : ramp(e.coherence, 0.6, 0.95)) * gate(e.core_spread, 0.25, 2) *
+         gate(e.outside_spread, 0.5, 2) * gate(e.thickness_spread, 0.8, 4) * e.significance / (e.significance + 2) *
          (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
 }
 

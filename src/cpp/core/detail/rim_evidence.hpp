@@ -10,20 +10,23 @@ namespace pyicg::detail {
 // From means over 24 sectors of the core, the middle half of the rim, and a band beside it. `step` is the median over
 // the sectors of rim less core.
 struct RimEvidence {
-  double coherence = 0;      // share of the sectors whose rim stands over core (by half a step) and outside (a quarter),
-                             // in runs of 60 degrees or more
-  double core_spread = 0;    // standard deviation of the core's level over the sectors / step, noise taken off
-  double outside_spread = 0;  // the same of the surroundings, where the rim stands over them
-  double thickness_spread = 0;  // standard deviation / mean, sectors with a rim
-  double significance = 0;      // step over its standard error in one sector
-  double thickness_px = 0;      // median
+  double coherence = 0;    // share of the sectors whose rim stands over core (by half a step) and outside (a quarter),
+                           // in runs of 60 degrees or more
+  double core_spread = 0;  // standard deviation of the core's level over the sectors / step, noise taken off
+  double outside_spread = 0;     // the same of the surroundings, where the rim stands over them
+  double thickness_spread = 0;   // standard deviation / mean, sectors with a rim
+  double significance = 0;       // step over its standard error in one sector
+  double thickness_px = 0;       // median
+  double core_over_outside = 1;  // fitted levels, where there is a rim
 };
 
 RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit);
 
-// Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65), the three spreads
-// (half at 0.25, 0.5 and 0.8), the significance z/(z + 2), and, as optics do not show a rim thinner than 3 px as one,
-// thickness (0.4 up to 2.7 px, 1 from 3.2 px). The constants were chosen on simulated frames with and without rims.
+// Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65; where the core is
+// no darker than the surroundings, so that a bend of a vessel around liver would do as well, 0 at 0.6, 1 at 0.95), the
+// three spreads (half at 0.25, 0.5 and 0.8), the significance z/(z + 2), and, as optics do not show a rim thinner than
+// 3 px as one, thickness (0.4 up to 2.7 px, 1 from 3.2 px). The constants were chosen on simulated frames with and
+// without rims.
 double confidence(const RimEvidence& evidence);
 
 }  // namespace pyicg::detail

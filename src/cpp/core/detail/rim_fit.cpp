@@ -15,19 +15,19 @@ namespace pyicg::detail {
 namespace {
 
 constexpr int rounds = 20;
-constexpr int free_rounds = 5;          // after these the contours keep their stiffness, so that the fit can settle
+constexpr int free_rounds = 5;  // after these the contours keep their stiffness, so that the fit can settle
 // Ripples finer than the blur show weakly and settle slowly: every third step goes further than the model asks.
 constexpr std::array<double, 3> strides{1, 1, 2.5};
+constexpr double model_px = 0.005;  // what the model leaves on noiseless circles
 constexpr double settled_px = 2e-4;
-constexpr double grainy_turn = 0.15;         // radians over which a textured rim's levels are alike
-
+constexpr double grainy_turn = 0.15;  // radians over which a textured rim's levels are alike
 
 // What a profile along a normal is fitted with: levels of core, rim and outside, place of the edge, blur.
 enum Unknown : std::size_t { core, rim, outside, place, blur, unknowns };
 
-struct Normals {  // per ray of one boundary
-  double y, x;            // the vertex
-  double dy, dx;          // outward normal
+struct Normals {                // per ray of one boundary
+  double y, x;                  // the vertex
+  double dy, dx;                // outward normal
   std::array<double, 5> falls;  // of the contour under its tangent, see blurred_edge
   double arc;                   // length of contour that the vertex stands for
   double slant;                 // cosine between ray and normal
@@ -103,7 +103,8 @@ class Fit {
   }
 
   // How far the contour lies inside the tangent of vertex k, `along` px along it.
-  [[nodiscard]] double fall(const std::vector<Normals>& contour, std::size_t k, double ty, double tx, double along) const {
+  [[nodiscard]] double fall(const std::vector<Normals>& contour, std::size_t k, double ty, double tx,
+                            double along) const {
     const Normals& v = contour[k];
     double place = 0;
     double depth = 0;
@@ -305,7 +306,8 @@ class Fit {
 
     // The boundary: each profile's own displacement, then the smooth contour that the displacements speak for.
     const double pixel = std::sqrt(noise_squares / noise_count) * noise_factor(noise_count, arc, boundary);
-    const double spread = 2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
+    const double spread =
+        2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
     std::vector<double> values(n_);
     std::vector<double> variances(n_, infinity);
     boundary.seen.assign(n_, false);
@@ -345,15 +347,15 @@ class Fit {
       fit_.rim[k] = std::clamp(fit_.rim[k] + moved[k][1], least_level_, most_level_);
       fit_.outside[k] = std::clamp(fit_.outside[k] + moved[k][2], least_level_, most_level_);
     }
-    (inner ? inner_variances_ : outer_variances_) = variances;
+    (inner ? inner_data_ : outer_data_) = {values, variances};
     (inner ? inner_arc_ : outer_arc_) = arc;
     sigma_ += change;
     return most;
   }
 
   // 1 where the boundary's step is that of its neighbours, less where it changes along the contour, as at the ends of a
-  // broken rim: there no straight edge is blurred, and the model does not hold. Half a usual step over three blurs' width
-  // counts a tenth.
+  // broken rim: there no straight edge is blurred, and the model does not hold. Half a usual step over three blurs'
+  // width counts a tenth.
   [[nodiscard]] std::vector<double> steadiness(bool inner, double arc) const {
     std::vector<double> steps(n_);
     std::vector<float> sorted;
@@ -410,10 +412,11 @@ class Fit {
   void finish() {
     for (const bool inner : {true, false}) {
       FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
-      const auto& variances = inner ? inner_variances_ : outer_variances_;
+      const auto& [values, variances] = inner ? inner_data_ : outer_data_;
       if (variances.empty()) continue;
-      const ContourSpread spread = contour_spread(variances, inner ? stiff_inner_ : stiff_outer_);
+      const ContourSpread spread = contour_spread(values, variances, boundary.radius);
       boundary.sigma = spread.sigma;
+      for (double& s : boundary.sigma) s = std::hypot(s, model_px);
       boundary.correlation_px = spread.correlation * (inner ? inner_arc_ : outer_arc_);
     }
     fit_.blur_px = std::sqrt(std::max(sigma_ * sigma_ - image_.blur(), 0.0));
@@ -466,7 +469,10 @@ class Fit {
   double sigma_ = 1;
   double stiff_inner_ = 0;
   double stiff_outer_ = 0;
-  std::vector<double> inner_variances_, outer_variances_;
+  struct Data {
+    std::vector<double> values, variances;
+  };
+  Data inner_data_, outer_data_;  // what the contours were last smoothed from
   double least_level_ = infinity;
   double most_level_ = -infinity;
   double inner_arc_ = 1;

@@ -108,6 +108,19 @@ void mark_over(RimTrace& trace, double cut) {
   // In a gap the boundaries have nothing to hold them apart.
   const auto is_wide = [&](std::size_t k) { return static_cast<double>(widths[k]) > least_width * usual; };
   const auto reach = std::min(static_cast<std::size_t>(std::ceil(2 * blur / arc)), n / 8);
+  // A gap narrower than a few blurs fills up with its ends' light, over the cut maybe; it still dips under half of
+  // both.
+  const auto flank = std::min(static_cast<std::size_t>(std::ceil(2.5 * blur / arc)), n / 8);
+  const double dark = median_where(trace.fit.outside, trace.in_view);
+  const auto dips = [&](std::size_t k) {
+    double before = -infinity;
+    double after = -infinity;
+    for (std::size_t d = 1; d <= flank; ++d) {
+      before = std::max(before, rim[(k + n - d) % n]);
+      after = std::max(after, rim[(k + d) % n]);
+    }
+    return rim[k] - dark < 0.5 * (std::min(before, after) - dark);
+  };
   for (std::size_t k = 0; k < n; ++k) {
     double most = -infinity;
     double least = infinity;
@@ -117,7 +130,7 @@ void mark_over(RimTrace& trace, double cut) {
       least = std::min(least, value);
     }
     const double needed = least > cut ? cut : std::max(cut, 0.5 * (most + least));
-    trace.over[k] = trace.in_view[k] && is_wide(k) && rim[k] > needed && rim[k] > trace.fit.core[k];
+    trace.over[k] = trace.in_view[k] && is_wide(k) && rim[k] > needed && rim[k] > trace.fit.core[k] && !dips(k);
   }
 }
 
@@ -195,6 +208,7 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
   mark_over(trace, options.cut);
   mark_present(trace);
   trace.evidence = gather_evidence(at->image, trace.fit);
+  trace.evidence.core_over_outside = trace.outside > 0 ? trace.core / trace.outside : infinity;
   return trace;
 }
 

@@ -14,10 +14,10 @@
 namespace pyicg::detail {
 
 struct TraceOptions {
-  double cut;           // level that a rim must exceed
-  double outside;       // level of what lies around
-  double psf_sigma_px;  // NaN: estimated
-  double smooth_px;     // over 1: blurs the image that is measured
+  double cut;            // level that a rim must exceed
+  double outside;        // level of what lies around
+  double psf_sigma_px;   // NaN: estimated
+  double smooth_px;      // over 1: blurs the image that is measured
   std::uint8_t invalid;  // mask bits of pixels without weight
 };
 

@@ -68,6 +68,7 @@ struct Lesion {
   double confidence = 0;
   bool not_star_shaped = false;
   bool clipped_by_border = false;
+  bool saturated = false;                // pixels of the rim are clipped: its level and both boundaries are bounds
   bool background_not_resolved = false;  // the SBR cut then means nothing
 };
 
