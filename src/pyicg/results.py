@@ -251,8 +251,8 @@ class Lesion:
     """One lesion: a rim that glows around a dark core.
 
     Contours are (N, 2) float64 (y, x) in pixels, integer coordinate = pixel centre, one vertex per ray from a pixel
-    near the core's centroid, in order of angle (0 = +x, towards +y); with ``not_star_shaped`` in `reasons` they are plain
-    grey-level contours with vertices in order along each. `inner_contour` is the tumour's edge.
+    near the core's centroid, in order of angle (0 = +x, towards +y); with ``not_star_shaped`` in `reasons` they are
+    plain grey-level contours with vertices in order along each. `inner_contour` is the tumour's edge.
 
     Attributes
     ----------
@@ -289,8 +289,8 @@ class Lesion:
     core_bright_share : float
         Share of the core, its blurred edge left out, over the SBR cut.
     pattern : str
-        After Ishizawa: ``"total"`` where nine tenths of the core glow over the SBR cut, ``"partial"`` where a tenth do or
-        the rim is broken (completeness under 0.9), else ``"rim"``.
+        After Ishizawa: ``"total"`` where nine tenths of the core glow over the SBR cut, ``"partial"`` where a tenth do
+        or the rim is broken (completeness under 0.9), else ``"rim"``.
     confidence : float
         Heuristic score between 0 and 1; not a probability.
     reasons : tuple of str

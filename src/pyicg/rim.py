@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from pyicg import _core
 from pyicg.background import check_background, estimate_background
-from pyicg.errors import UnitError
+from pyicg.errors import InputError, UnitError
 from pyicg.results import Background, CalibratedFrame, Lesion, Measurement, RejectedRegion, RimSegmentation
 
 __all__ = ["segment_rim"]
@@ -91,6 +92,15 @@ def segment_rim(
     if background is None:
         background = estimate_background(cal)
     check_background(background, cal)
+    for name, value in (
+        ("sbr_cut", sbr_cut),
+        ("psf_sigma_px", psf_sigma_px),
+        ("min_area_px", min_area_px),
+        ("smooth_px", smooth_px),
+    ):
+        _check_number(name, value)
+    if not isinstance(threshold, str):
+        raise InputError(f"threshold must be hysteresis, otsu or multi_otsu, found {threshold!r}")
     size = math.nan if pixel_size_mm is None else float(pixel_size_mm)
     rim_mask, core_mask, labels, lesions, rejected = _core.segment_rim(
         cal.data,
@@ -122,11 +132,20 @@ def segment_rim(
 
 def check_pixel_size(pixel_size_mm: float | None) -> None:
     """Raise `UnitError` for a pixel size that is not a positive length."""
+    if isinstance(pixel_size_mm, bool) or not isinstance(pixel_size_mm, (Real, type(None))):
+        raise UnitError(f"pixel_size_mm must be a number of millimetres, found {pixel_size_mm!r}")
     if pixel_size_mm is not None and not (pixel_size_mm > 0 and math.isfinite(pixel_size_mm)):
         raise UnitError(
             f"pixel_size_mm must be a positive length in millimetres, found {pixel_size_mm}; "
             "leave it out when it is unknown"
         )
+
+
+def _check_number(name: str, value: object) -> None:
+    if value is None and name != "sbr_cut":
+        return
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise InputError(f"{name} must be a finite number, found {value!r}")
 
 
 def lesion_of(found: Mapping[str, Any]) -> Lesion:

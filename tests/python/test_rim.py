@@ -106,10 +106,9 @@ def test_large_blur(told: bool) -> None:
 def test_vertex_sigma_is_the_scatter_of_the_vertices(sigma: float) -> None:
     centre = (80.3, 79.6)
     image = annulus((160, 160), centre, 40, 52)
-    lesions = [the_lesion(image + noise((160, 160), sigma, seed), psf_sigma_px=1.2) for seed in range(4)]
-    scatter = np.sqrt(np.mean([np.var(radii(lesion.inner_contour, centre)) for lesion in lesions]))
-    told = np.mean([lesion.inner_sigma.mean() for lesion in lesions])
-    assert told / scatter == pytest.approx(1.0, abs=0.12)
+    lesions = [the_lesion(image + noise((160, 160), sigma, seed), psf_sigma_px=1.2) for seed in range(12)]
+    errors = [(radii(lesion.inner_contour, centre) - 40) / lesion.inner_sigma for lesion in lesions]
+    assert 0.8 < np.sqrt(np.mean(np.square(errors))) < 1.25
 
 
 def wobbled_scene(seed: int) -> tuple[pyicg.phantom.RimScene, RimShape]:
@@ -341,8 +340,8 @@ def test_contrast_and_size_of_a_lesion() -> None:
     assert lesion.core_depth == pytest.approx(0.9, abs=0.002)
     assert lesion.core_bright_share == 0.0
     assert len(lesion.outer_sigma) == len(lesion.inner_sigma) == len(lesion.outer_contour)
-    # The outer edge is the lower step: 300 against 360, and its circle the larger one.
-    assert 1.0 < lesion.outer_sigma.mean() / lesion.inner_sigma.mean() < 1.6
+    # The outer edge is the lower step, 300 against 360; its circle is larger, so that more of it is averaged.
+    assert 0.9 < lesion.outer_sigma.mean() / lesion.inner_sigma.mean() < 1.6
     assert lesion.thickness_min_px == np.nanmin(lesion.thickness_profile)
     assert lesion.thickness_max_px == np.nanmax(lesion.thickness_profile)
     assert lesion.thickness_min_px == pytest.approx(14, abs=0.05)

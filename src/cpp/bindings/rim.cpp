@@ -21,6 +21,10 @@ py::array_t<double> vector_of(const std::vector<double>& values) {
   return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
+std::string size_of(std::size_t height, std::size_t width) {
+  return std::to_string(height) + " x " + std::to_string(width);
+}
+
 ThresholdRule rule_of(const std::string& name) {
   if (name == "hysteresis") return ThresholdRule::hysteresis;
   if (name == "otsu") return ThresholdRule::otsu;
@@ -86,7 +90,9 @@ void bind_rim(py::module_& m) {
         const auto data_view = view_2d<float>(data, "data");
         const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
         if (mask_view.height != data_view.height || mask_view.width != data_view.width) {
-          throw Error(ErrorKind::input, "mask must have the shape of data, " + describe(mask));
+          throw Error(ErrorKind::input, "mask is " + size_of(mask_view.height, mask_view.width) + ", the frame " +
+                                            size_of(data_view.height, data_view.width) +
+                                            "; give one of the frame's size");
         }
         Background background;
         background.level = level;

@@ -28,6 +28,7 @@ constexpr double most_overlap = 0.3;    // of the smaller of two cores, with the
 constexpr double least_glow = 0.75;     // of the SBR cut's step: a rim that never comes near the cut is none
 constexpr double most_seen = 0.87;      // of a core that is not star-shaped: what straight rays reach
 constexpr double most_odd = 4;          // outer over inner area of a lesion that is not star-shaped
+constexpr double most_bright = 0.02;    // of such a core: more is another rim in it
 constexpr double odd_confidence = 0.5;  // at most: no model of a rim stands behind it
 
 struct Frame {
@@ -287,6 +288,13 @@ Reason why_not(const detail::RimTrace& trace, const PixelStats& s, const Backgro
   return Reason::none;
 }
 
+// Where a core fills most of the frame it may be its commonest level: then the background is the core's, not that of
+// what lies around the rim.
+bool took_core_for_liver(const detail::RimTrace& trace, const Background& background) {
+  return background.level < 0.7 * trace.outside &&
+         std::fabs(background.level - trace.core) < 0.25 * (trace.outside - trace.core);
+}
+
 // Fills lesion and maps; leaves both as they are where the lesion is known already. A reason: it is none.
 Reason add_traced(const Frame& f, const detail::RimTrace& trace, const std::vector<Lesion>& lesions,
                   const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion) {
@@ -297,6 +305,10 @@ Reason add_traced(const Frame& f, const detail::RimTrace& trace, const std::vect
   if (why != Reason::none) return why;
   fill_contours(lesion, trace);
   fill_contrast(lesion, pixels, background, o);
+  if (took_core_for_liver(trace, background)) {
+    lesion.background_not_resolved = true;
+    lesion.sbr = Measurement::undefined(Reason::background_not_resolved);
+  }
   fill_sizes(lesion, std::sqrt(mean_square(lesion.inner_sigma) + mean_square(lesion.outer_sigma)), o);
   paint(f, trace, lesion.label, box, ws);
   return Reason::none;
@@ -356,6 +368,8 @@ bool add_odd_shape(const Frame& f, const detail::RimCandidate& hole, const Cover
   read_core();
   const double middle = detail::median(core);
   if (detail::quantile(core, 0.7) - detail::quantile(core, 0.1) > level - middle) return false;
+  const auto bright = std::count_if(core.begin(), core.end(), [&](float v) { return static_cast<double>(v) > level; });
+  if (static_cast<double>(bright) > most_bright * static_cast<double>(core.size())) return false;
   lesion.not_star_shaped = true;
   lesion.inner = shape->inner;
   lesion.outer = shape->outer;
@@ -397,7 +411,8 @@ bool add_odd_shape(const Frame& f, const detail::RimCandidate& hole, const Cover
   });
   fill_contrast(lesion, pixels, background, o);
   fill_sizes(lesion, std::sqrt(mean_square(lesion.inner_sigma) + mean_square(lesion.outer_sigma)), o);
-  lesion.confidence = odd_confidence * lesion.completeness * std::clamp(lesion.core_depth, 0.0, 1.0);
+  const double depth = std::isnan(lesion.core_depth) ? 0.0 : std::clamp(lesion.core_depth, 0.0, 1.0);
+  lesion.confidence = odd_confidence * lesion.completeness * depth;
   return true;
 }
 

@@ -31,7 +31,7 @@ Normal normal(double u) {
   static const std::vector<Normal> table = make_table();
   if (!(u > -table_end)) return {0, 0};
   if (u >= table_end) return {0, 1};
-  const auto nearest = static_cast<std::size_t>((u + table_end) * per_unit + 0.5);
+  const auto nearest = static_cast<std::size_t>(std::lround((u + table_end) * per_unit));
   const double at = static_cast<double>(nearest) / per_unit - table_end;
   const double h = u - at;
   const Normal& n = table[nearest];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "../../kernels/gaussian.hpp"
 #include "pyicg/measurement.hpp"
@@ -56,24 +57,25 @@ GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> ma
 }
 
 double GreyCrop::at(double dy, double dx) const {
+  // The fraction is that of the offset alone, so that a crop cut by the frame's border reads the same bits.
+  const double fy = std::floor(dy);
+  const double fx = std::floor(dx);
   const double y = origin_y_ + dy;
   const double x = origin_x_ + dx;
   if (!(y >= 0 && x >= 0 && y <= static_cast<double>(height_ - 1) && x <= static_cast<double>(width_ - 1))) return nan;
-  const double fy = std::floor(y);
-  const double fx = std::floor(x);
-  const auto wy = spline(y - fy);
-  const auto wx = spline(x - fx);
-  const auto top = static_cast<std::ptrdiff_t>(fy) - 1;
-  const auto left = static_cast<std::ptrdiff_t>(fx) - 1;
+  const auto wy = spline(dy - fy);
+  const auto wx = spline(dx - fx);
+  const auto top = static_cast<std::ptrdiff_t>(origin_y_ + fy) - 1;
+  const auto left = static_cast<std::ptrdiff_t>(origin_x_ + fx) - 1;
   double sum = 0;
   double weight = 0;
   for (std::size_t a = 0; a < 4; ++a) {
     const std::ptrdiff_t py = top + static_cast<std::ptrdiff_t>(a);
-    if (py < 0 || py >= static_cast<std::ptrdiff_t>(height_)) continue;
+    if (py < 0 || std::cmp_greater_equal(py, height_)) continue;
     const std::size_t row = static_cast<std::size_t>(py) * width_;
     for (std::size_t b = 0; b < 4; ++b) {
       const std::ptrdiff_t px = left + static_cast<std::ptrdiff_t>(b);
-      if (px < 0 || px >= static_cast<std::ptrdiff_t>(width_)) continue;
+      if (px < 0 || std::cmp_greater_equal(px, width_)) continue;
       const std::size_t i = row + static_cast<std::size_t>(px);
       const double w = wy.at(a) * wx.at(b);
       sum += w * static_cast<double>(values_[i]);

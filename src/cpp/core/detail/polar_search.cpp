@@ -20,7 +20,7 @@ constexpr double crossing_cost = 1;    // per pixel of rim on the wrong side of 
 constexpr double most_crossing = 1.5;  // of the outer path: in a gap it crosses liver to reach the rim's other end
 constexpr double grain_px = 5;         // texture is alike over about this length
 constexpr double most_grain = 0.35;    // of the rim's step, see is_grainy
-constexpr double second_difference = 1.7320508075688772;  // of independent values, over their first difference
+constexpr double second_difference = std::numbers::sqrt3;  // of independent values, over their first difference
 constexpr int area_rounds = 6;
 
 struct PolarImage {

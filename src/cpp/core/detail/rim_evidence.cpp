@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t sectors = 24;
 constexpr std::size_t rays_each = 6;
 constexpr std::size_t depths = 8;     // places on a ray through a band
-constexpr double dark_core = 0.93;    // of the surroundings
+constexpr double dark_core = 0.85;    // of the surroundings
 constexpr std::size_t least_run = 4;  // sectors: 60 degrees
 
 struct Band {
@@ -127,6 +127,8 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
   }
   const double thickness = median(thicknesses);
   const double blur = std::min(std::max(fit.blur_px, 0.5), median(radii) / 3);
+  RimEvidence found;
+  found.core_over_blur = median(radii) / std::max(fit.blur_px, 1e-6);
   const double beside = std::max(0.5 * thickness, 3.0);
   const Band core = measure(image, fit.noise, [&](double angle) {
     const double r = at_angle(inner, angle);
@@ -145,7 +147,6 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
   std::array<double, sectors> steps{};
   for (std::size_t s = 0; s < sectors; ++s) steps.at(s) = rim.mean.at(s) - core.mean.at(s);
   const double step = median_of(steps);
-  RimEvidence found;
   if (!(step > 0)) return found;
   std::array<bool, sectors> stands{};
   std::array<double, sectors> own_thickness{};
@@ -177,7 +178,7 @@ double confidence(const RimEvidence& e) {
   const bool dark = e.core_over_outside < dark_core;
   return (dark ? ramp(e.coherence, 0.25, 0.65) : ramp(e.coherence, 0.6, 0.95)) * gate(e.core_spread, 0.25, 2) *
          gate(e.outside_spread, 0.5, 2) * gate(e.thickness_spread, 0.8, 4) * e.significance / (e.significance + 2) *
-         (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
+         ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
 }
 
 }  // namespace pyicg::detail

@@ -18,12 +18,16 @@ constexpr int rounds = 20;
 constexpr int free_rounds = 5;  // after these the contours keep their stiffness, so that the fit can settle
 // Ripples finer than the blur show weakly and settle slowly: every third step goes further than the model asks.
 constexpr std::array<double, 3> strides{1, 1, 2.5};
-constexpr double model_px = 0.005;  // what the model leaves on noiseless circles
+constexpr double most_sum = 1e100;           // levels beyond it are no signal
+constexpr double least_slope_thickness = 6;  // of the blur: a thinner rim's slope cannot be told from its level
+constexpr double most_tilt = 0.5;            // steps over the blur's width
+constexpr double model_px = 0.003;           // what the model leaves on noiseless circles
 constexpr double settled_px = 2e-4;
 constexpr double grainy_turn = 0.15;  // radians over which a textured rim's levels are alike
 
-// What a profile along a normal is fitted with: levels of core, rim and outside, place of the edge, blur.
-enum Unknown : std::size_t { core, rim, outside, place, blur, unknowns };
+// What a profile along a normal is fitted with: levels of core, rim and outside, the rim's slope across it (its level
+// is that at the edge), place of the edge, blur.
+enum Unknown : std::size_t { core, rim, outside, place, slope, blur, unknowns };
 
 struct Normals {                // per ray of one boundary
   double y, x;                  // the vertex
@@ -81,6 +85,7 @@ class Fit {
       const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
       const double moved_inner = update(true, free, stride);
       const double moved_outer = update(false, free, stride);
+      if (!is_finite()) return RimFit{};
       if (!free && std::max(moved_inner, moved_outer) < settled_px) {
         fit_.converged = true;
         break;
@@ -91,6 +96,13 @@ class Fit {
   }
 
  private:
+  [[nodiscard]] bool is_finite() const {
+    double sum = sigma_;
+    for (std::size_t k = 0; k < n_; ++k) {
+      sum += fit_.inner.radius[k] + fit_.outer.radius[k] + fit_.core[k] + fit_.rim[k] + fit_.outside[k];
+    }
+    return std::isfinite(sum) && std::fabs(sum) < most_sum;
+  }
   [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
 
   static double radius_at(const std::vector<double>& radius, double y, double x) {
@@ -222,6 +234,7 @@ class Fit {
     const double outward = inner ? into_rim : away;
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
+    const double tilt = inner ? inner_tilt_ : outer_tilt_;
     Equations e;
     for (int i = low; i <= high; ++i) {
       const double t = step * i;
@@ -235,8 +248,12 @@ class Fit {
       const double outer_step = fit_.outside[k] - fit_.rim[k];
       const std::array<double, unknowns> f{
           1 - in, in - out, out, -(inner ? inner_step : outer_step) * own.position,
+          // A ramp between both edges, blurred.
+          (inner ? inner_step : -outer_step) *
+              (t * (in - out) + sigma_ * sigma_ * (inner ? own.position - far.position : far.position - own.position)),
           inner ? inner_step * own.blur + outer_step * far.blur : inner_step * far.blur + outer_step * own.blur};
-      const double rest = value - (fit_.core[k] * f[core] + fit_.rim[k] * f[rim] + fit_.outside[k] * f[outside]);
+      const double rest =
+          value - (fit_.core[k] * f[core] + fit_.rim[k] * f[rim] + fit_.outside[k] * f[outside] + tilt * f[slope]);
       for (std::size_t a = 0; a < unknowns; ++a) {
         for (std::size_t b = 0; b < unknowns; ++b) e.a.at(a * unknowns + b) += f.at(a) * f.at(b);
         e.b.at(a) += f.at(a) * rest;
@@ -268,8 +285,8 @@ class Fit {
     if (!(noise_count > 0)) return 0;
 
     // Levels and blur: from profiles averaged over the blur's width along the contour.
-    double blur_a = 0;
-    double blur_b = 0;
+    Global global;
+    const double thickness = median_thickness();
     const std::vector<double> steady = steadiness(inner, arc);
     std::vector<Equations> solved = average(equations, level_width() / arc);
     for (std::size_t k = 0; k < n_; ++k) {
@@ -280,23 +297,23 @@ class Fit {
       // The level beyond the other boundary is that boundary's to tell: this one meets no more than its blurred tail.
       e.a.at((inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
       e.a.at(place * unknowns + place) = e.a.at(place * unknowns + place) * (1 + 1e-9) + 1e-300;
-      eliminate<unknowns>(e.a, e.b, blur);
+      eliminate<unknowns>(e.a, e.b, slope);
       if (steady[k] < 0.5) continue;
-      blur_a += e.a.at(blur * unknowns + blur);
-      blur_b += e.b.at(blur);
+      const bool wide = !options_.grainy && thickness > least_slope_thickness * sigma_;
+      global.slope_slope += wide ? e.a.at(slope * unknowns + slope) : 0.0;
+      global.slope_blur += wide ? e.a.at(slope * unknowns + blur) : 0.0;
+      global.slope_b += wide ? e.b.at(slope) : 0.0;
+      global.blur_blur += e.a.at(blur * unknowns + blur);
+      global.blur_b += e.b.at(blur);
     }
-    double change = 0;
-    if (std::isnan(options_.psf_sigma_px) && blur_a > 0) {
-      change = std::clamp(blur_b / blur_a, -0.3 * sigma_, 0.3 * sigma_);
-    }
-    const double least = std::sqrt(image_.blur());
-    change = std::max(change, least - sigma_);
+    const auto [tilt_change, change] = global_step(global, inner);
     std::vector<std::array<double, 3>> moved(n_);
     for (std::size_t k = 0; k < n_; ++k) {
       const Equations& e = solved[k];
       std::array<double, unknowns> x{};
+      x[slope] = tilt_change;
       x[blur] = change;
-      for (std::size_t i = blur; i-- > 0;) {
+      for (std::size_t i = slope; i-- > 0;) {
         double value = e.b.at(i);
         for (std::size_t j = i + 1; j < unknowns; ++j) value -= e.a.at(i * unknowns + j) * x.at(j);
         x.at(i) = value / e.a.at(i * unknowns + i);
@@ -320,6 +337,7 @@ class Fit {
       if (!(step > 0) || !(information > 0)) continue;
       double b = e.b[place];
       for (std::size_t i = core; i <= outside; ++i) b -= e.a.at(place * unknowns + i) * moved[k].at(i);
+      b -= e.a[place * unknowns + slope] * tilt_change;
       b -= e.a[place * unknowns + blur] * change;
       // The share of the edge that the frame shows.
       const double whole = step * step / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
@@ -350,6 +368,7 @@ class Fit {
     (inner ? inner_data_ : outer_data_) = {values, variances};
     (inner ? inner_arc_ : outer_arc_) = arc;
     sigma_ += change;
+    (inner ? inner_tilt_ : outer_tilt_) += tilt_change;
     return most;
   }
 
@@ -374,12 +393,51 @@ class Fit {
     return steady;
   }
 
+  [[nodiscard]] double median_thickness() const {
+    std::vector<float> widths;
+    widths.reserve(n_);
+    for (std::size_t k = 0; k < n_; ++k) {
+      widths.push_back(static_cast<float>(fit_.outer.radius[k] - fit_.inner.radius[k]));
+    }
+    return median(widths);
+  }
+
+  // Equations of what all rays share, everything else eliminated.
+  struct Global {
+    double slope_slope = 0, slope_blur = 0, blur_blur = 0, slope_b = 0, blur_b = 0;
+  };
+  struct GlobalStep {
+    double tilt, blur;
+  };
+  [[nodiscard]] GlobalStep global_step(const Global& g, bool inner) const {
+    const bool free_blur = std::isnan(options_.psf_sigma_px) && g.blur_blur > 0;
+    const double tilt = inner ? inner_tilt_ : outer_tilt_;
+    const double bound = most_tilt / sigma_;
+    GlobalStep step{0, 0};
+    if (free_blur) {
+      double a = g.blur_blur;
+      double b = g.blur_b;
+      if (g.slope_slope > 0) {
+        a -= g.slope_blur * g.slope_blur / g.slope_slope;
+        b -= g.slope_blur * g.slope_b / g.slope_slope;
+      }
+      if (a > 1e-6 * g.blur_blur) step.blur = std::clamp(b / a, -0.3 * sigma_, 0.3 * sigma_);
+      step.blur = std::max(step.blur, std::sqrt(image_.blur()) - sigma_);
+    }
+    if (g.slope_slope > 0) {
+      step.tilt = std::clamp(tilt + (g.slope_b - g.slope_blur * step.blur) / g.slope_slope, -bound, bound) - tilt;
+    }
+    if (g.slope_slope <= 0) step.tilt = -tilt;  // too thin after all
+    return step;
+  }
+
   // Means over neighbours: two running boxes, together about a Gaussian of `width` rays.
   static std::vector<Equations> average(const std::vector<Equations>& equations, double width) {
     const std::size_t n = equations.size();
     // Two boxes of 2 m + 1 rays have the variance ((2 m + 1)^2 - 1)/6.
     const double m_exact = 0.5 * (std::sqrt(6 * width * width + 1) - 1);
-    const auto m = static_cast<std::size_t>(std::clamp(std::round(m_exact), 0.0, static_cast<double>(n / 8)));
+    const auto m =
+        static_cast<std::size_t>(std::clamp(std::round(m_exact), 0.0, std::floor(static_cast<double>(n) / 8)));
     std::vector<Equations> from = equations;
     std::vector<Equations> to(n);
     for (int pass = 0; pass < 2; ++pass) {
@@ -467,6 +525,8 @@ class Fit {
   std::size_t n_;
   double step_angle_ = 0;
   double sigma_ = 1;
+  double inner_tilt_ = 0;  // how the rim's level changes along the outward normal, in steps per px
+  double outer_tilt_ = 0;
   double stiff_inner_ = 0;
   double stiff_outer_ = 0;
   struct Data {

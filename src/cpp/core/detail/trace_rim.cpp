@@ -100,6 +100,7 @@ void mark_over(RimTrace& trace, double cut) {
   arc *= 2 * std::numbers::pi / static_cast<double>(n * n);
   const double blur = std::hypot(trace.fit.blur_px, 1.0);
   std::vector<float> widths;
+  widths.reserve(n);
   for (std::size_t k = 0; k < n; ++k) {
     widths.push_back(static_cast<float>(trace.fit.outer.radius[k] - trace.fit.inner.radius[k]));
   }
@@ -142,6 +143,7 @@ void mark_present(RimTrace& trace) {
     if (trace.in_view[k] && !std::isnan(fit.rim_here[k])) levels.push_back(static_cast<float>(fit.rim_here[k]));
   }
   std::vector<float> widths;
+  widths.reserve(n);
   for (std::size_t k = 0; k < n; ++k) widths.push_back(static_cast<float>(fit.outer.radius[k] - fit.inner.radius[k]));
   const double usual = median(widths);
   const double bright = levels.empty() ? nan : quantile(levels, 0.75);

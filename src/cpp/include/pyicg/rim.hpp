@@ -55,11 +55,11 @@ struct Lesion {
   std::vector<double> thickness;  // px along each ray, NaN in gaps and where the frame cuts the rim
   std::vector<Gap> gaps;
   double correlation_px = nan;
-  double edge_sigma_px = nan;   // blur of the inner edge: sigma of optics and pixel
-  double completeness = 0;      // share of the rays in the frame on which the rim exceeds the SBR cut
-  double area_px = 0;           // inside the inner contour
-  double core_depth = nan;      // 1 - core/rim
-  double core_bright = 0;       // share of the core, its blurred edge left out, over the SBR cut
+  double edge_sigma_px = nan;  // blur of the inner edge: sigma of optics and pixel
+  double completeness = 0;     // share of the rays in the frame on which the rim exceeds the SBR cut
+  double area_px = 0;          // inside the inner contour
+  double core_depth = nan;     // 1 - core/rim
+  double core_bright = 0;      // share of the core, its blurred edge left out, over the SBR cut
   Measurement mean_thickness;
   Measurement mean_thickness_mm;
   Measurement area_mm2;
