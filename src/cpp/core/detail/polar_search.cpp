@@ -251,17 +251,12 @@ std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px,
   }
 
   values.clear();
-  std::size_t on_edge = 0;
   for (std::size_t k = 0; k < rays; ++k) {
     found.radii.inner.push_back(step * static_cast<double>(inner[k]));
     found.radii.outer.push_back(step * static_cast<double>(std::max(outer[k], inner[k] + 1)));
     const double share = slope(k, inner[k]) / (found.rim - found.core);
-    if (share > edge_share) {
-      ++on_edge;
-      values.push_back(static_cast<float>(share));
-    }
+    if (share > edge_share) values.push_back(static_cast<float>(share));
   }
-  found.support = static_cast<double>(on_edge) / static_cast<double>(rays);
   if (values.empty()) return std::nullopt;
   found.blur_px = edge_width(quantile_of(values, 0.5), static_cast<double>(slope.reach) * step);
   return found;

@@ -13,7 +13,6 @@ struct PolarSearch {
   RimRadii radii;
   double core = 0;      // level of the core's middle
   double rim = 0;       // level of the rim, upper quartile of the rays
-  double support = 0;   // share of the rays on which the path follows an edge
   double blur_px = 0;   // width of the inner edge in the image as read, sigma of a blurred step
   bool grainy = false;  // texture hides the edges of single rays
 };

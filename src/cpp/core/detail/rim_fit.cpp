@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 #include "blurred_edge.hpp"
 #include "contour_smoother.hpp"
@@ -23,11 +24,14 @@ constexpr double least_slope_thickness = 6;  // of the blur: a thinner rim's slo
 constexpr double most_tilt = 0.5;            // steps over the blur's width
 constexpr double model_px = 0.003;           // what the model leaves on noiseless circles
 constexpr double settled_px = 2e-4;
-constexpr double grainy_turn = 0.15;  // radians over which a textured rim's levels are alike
+constexpr double settled_blur = 0.005;  // of the blur: until then its rest would pass for ripples of the contour
+constexpr double model_blur = 0.04;     // of the blur: how far the many levels that are told beside it draw it away
+constexpr double place_share = 0.15;    // of the blur, to which the place is known at least where levels are told
+constexpr double grainy_turn = 0.15;    // radians over which a textured rim's levels are alike
 
-// What a profile along a normal is fitted with: levels of core, rim and outside, the rim's slope across it (its level
-// is that at the edge), place of the edge, blur.
-enum Unknown : std::size_t { core, rim, outside, place, slope, blur, unknowns };
+// What a profile along a normal is fitted with: levels of core, rim and outside, place of the other boundary's edge and
+// of this one's, the rim's slope across it (its level is that at the edge), blur.
+enum Unknown : std::size_t { core, rim, outside, beyond, place, slope, blur, unknowns };
 
 struct Normals {                // per ray of one boundary
   double y, x;                  // the vertex
@@ -42,7 +46,7 @@ struct Normals {                // per ray of one boundary
 struct Equations {
   std::array<double, unknowns * unknowns> a{};
   std::array<double, unknowns> b{};
-  double squares = 0, sum = 0, sum2 = 0, n = 0;
+  double squares = 0, n = 0;  // of what is left, samples
 
   void add(const Equations& e, double w) {
     for (std::size_t i = 0; i < a.size(); ++i) a.at(i) += w * e.a.at(i);
@@ -50,15 +54,14 @@ struct Equations {
   }
 };
 
-// Solves the leading m x m part in place by Gauss elimination with a small ridge; what is not determined stays 0.
-template <std::size_t N>
-void eliminate(std::array<double, N * N>& a, std::array<double, N>& b, std::size_t m) {
-  for (std::size_t i = 0; i < m; ++i) {
-    const double pivot = a[i * N + i];
-    for (std::size_t r = i + 1; r < N; ++r) {
-      const double factor = a[r * N + i] / pivot;
-      for (std::size_t c = i; c < N; ++c) a[r * N + c] -= factor * a[i * N + c];
-      b[r] -= factor * b[i];
+// Gauss elimination of the unknowns from `first` up to `last`: what is left below them are the equations of the others.
+void eliminate(Equations& e, std::size_t first, std::size_t last) {
+  for (std::size_t i = first; i < last; ++i) {
+    const double pivot = e.a.at(i * unknowns + i);
+    for (std::size_t r = i + 1; r < unknowns; ++r) {
+      const double factor = e.a.at(r * unknowns + i) / pivot;
+      for (std::size_t c = i; c < unknowns; ++c) e.a.at(r * unknowns + c) -= factor * e.a.at(i * unknowns + c);
+      e.b.at(r) -= factor * e.b.at(i);
     }
   }
 }
@@ -68,28 +71,28 @@ class Fit {
   Fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options)
       : image_(image), options_(options), n_(start.inner.size()) {
     step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
-    fit_.inner.radius = start.inner;
-    fit_.outer.radius = start.outer;
     const double known = options.psf_sigma_px;
     // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
     sigma_ = std::isnan(known) ? std::max(0.8 * options.start_blur_px, std::sqrt(image.blur()))
                                : std::sqrt(known * known + image.blur());
+    fit_.inner.radius = without_ripples(start.inner);
+    fit_.outer.radius = without_ripples(start.outer);
     inner_eq_.resize(n_);
     outer_eq_.resize(n_);
   }
 
   RimFit run() {
     start_levels();
+    double blur_moved = 0;
     for (int round = 0; round < rounds; ++round) {
-      const bool free = round < free_rounds;
+      const bool free = round < free_rounds || (round < 2 * free_rounds && blur_moved > settled_blur * sigma_);
       const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
+      const double before = sigma_;
       const double moved_inner = update(true, free, stride);
       const double moved_outer = update(false, free, stride);
       if (!is_finite()) return RimFit{};
-      if (!free && std::max(moved_inner, moved_outer) < settled_px) {
-        fit_.converged = true;
-        break;
-      }
+      blur_moved = std::fabs(sigma_ - before);
+      if (!free && std::max({moved_inner, moved_outer, blur_moved}) < settled_px) break;
     }
     finish();
     return std::move(fit_);
@@ -104,6 +107,13 @@ class Fit {
     return std::isfinite(sum) && std::fabs(sum) < most_sum;
   }
   [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
+
+  // The search's path steps to and fro; what is finer than the blur would take many rounds to settle.
+  [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) const {
+    const double arc = step_angle_ * std::accumulate(radius.begin(), radius.end(), 0.0) / static_cast<double>(n_);
+    const std::vector<double> alike(n_, 1.0);
+    return smooth_contour(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
+  }
 
   static double radius_at(const std::vector<double>& radius, double y, double x) {
     const auto n = static_cast<double>(radius.size());
@@ -247,7 +257,8 @@ class Fit {
       const double inner_step = fit_.rim[k] - fit_.core[k];
       const double outer_step = fit_.outside[k] - fit_.rim[k];
       const std::array<double, unknowns> f{
-          1 - in, in - out, out, -(inner ? inner_step : outer_step) * own.position,
+          1 - in, in - out, out, -(inner ? outer_step : inner_step) * far.position,
+          -(inner ? inner_step : outer_step) * own.position,
           // A ramp between both edges, blurred.
           (inner ? inner_step : -outer_step) *
               (t * (in - out) + sigma_ * sigma_ * (inner ? own.position - far.position : far.position - own.position)),
@@ -259,8 +270,6 @@ class Fit {
         e.b.at(a) += f.at(a) * rest;
       }
       e.squares += rest * rest;
-      e.sum += value;
-      e.sum2 += value * value;
       e.n += 1;
     }
     return e;
@@ -288,7 +297,9 @@ class Fit {
     Global global;
     const double thickness = median_thickness();
     const std::vector<double> steady = steadiness(inner, arc);
-    std::vector<Equations> solved = average(equations, level_width() / arc);
+    const double alike = 2 * std::sqrt(std::numbers::pi) * level_width(inner) / arc;  // rays in an average
+    std::vector<Equations> solved = average(equations, level_width(inner) / arc);
+    std::vector<double> alone(n_);  // what is known of the place when the other boundary is given
     for (std::size_t k = 0; k < n_; ++k) {
       Equations& e = solved[k];
       double scale = 0;
@@ -296,8 +307,14 @@ class Fit {
       for (std::size_t i = core; i <= outside; ++i) e.a.at(i * unknowns + i) += 1e-6 * scale + 1e-300;
       // The level beyond the other boundary is that boundary's to tell: this one meets no more than its blurred tail.
       e.a.at((inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
+      // The other boundary follows in its own turn. Taken half for granted, the steps of a rim that is hardly wider
+      // than its blur stay small enough to settle; in a gap nobody knows it better than to a blur's width.
+      double& given = e.a.at(beyond * unknowns + beyond);
+      given = 1.5 * given + noise_squares / noise_count / (sigma_ * sigma_ * alike) + 1e-300;
       e.a.at(place * unknowns + place) = e.a.at(place * unknowns + place) * (1 + 1e-9) + 1e-300;
-      eliminate<unknowns>(e.a, e.b, slope);
+      eliminate(e, core, beyond);
+      alone[k] = e.a.at(place * unknowns + place);
+      eliminate(e, beyond, slope);
       if (steady[k] < 0.5) continue;
       const bool wide = !options_.grainy && thickness > least_slope_thickness * sigma_;
       global.slope_slope += wide ? e.a.at(slope * unknowns + slope) : 0.0;
@@ -307,7 +324,15 @@ class Fit {
       global.blur_b += e.b.at(blur);
     }
     const auto [tilt_change, change] = global_step(global, inner);
-    std::vector<std::array<double, 3>> moved(n_);
+    Shared& shared = inner ? inner_shared_ : outer_shared_;
+    shared.by_blur.resize(n_);
+    shared.by_tilt.resize(n_);
+    for (std::size_t k = 0; k < n_; ++k) {
+      const double own = solved[k].a[place * unknowns + place];
+      shared.by_blur[k] = solved[k].a[place * unknowns + blur] / own / at[k].slant;
+      shared.by_tilt[k] = solved[k].a[place * unknowns + slope] / own / at[k].slant;
+    }
+    std::vector<std::array<double, place>> moved(n_);
     for (std::size_t k = 0; k < n_; ++k) {
       const Equations& e = solved[k];
       std::array<double, unknowns> x{};
@@ -318,16 +343,27 @@ class Fit {
         for (std::size_t j = i + 1; j < unknowns; ++j) value -= e.a.at(i * unknowns + j) * x.at(j);
         x.at(i) = value / e.a.at(i * unknowns + i);
       }
-      moved[k] = {x[core], x[rim], x[outside]};
+      moved[k] = {x[core], x[rim], x[outside], std::clamp(x[beyond], -sigma_, sigma_)};
     }
 
     // The boundary: each profile's own displacement, then the smooth contour that the displacements speak for.
-    const double pixel = std::sqrt(noise_squares / noise_count) * noise_factor(noise_count, arc, boundary);
+    const double pixel = std::sqrt(noise_squares / noise_count) * noise_factor(noise_count, arc, inner);
+    fit_.noise = pixel;
+    std::vector<float> known;
+    for (std::size_t k = 0; k < n_; ++k) {
+      if (steady[k] >= 0.5) known.push_back(static_cast<float>(solved[k].a[place * unknowns + place]));
+    }
+    if (!known.empty()) {
+      const double per_px = pixel * pixel / (2 * std::sqrt(std::numbers::pi) * sample_step() * quantile(known, 0.5));
+      (inner ? inner_width_ : outer_width_) = per_px / std::pow(place_share * sigma_, 2);
+    }
+    const double per_sample = pixel * pixel / (sample_step() * arc);
+    shared.blur_information = global.blur_given_slope() / per_sample;
+    shared.tilt_variance = global.slope_slope > 0 ? per_sample / global.slope_given_blur() : 0.0;
     const double spread =
         2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
     std::vector<double> values(n_);
     std::vector<double> variances(n_, infinity);
-    boundary.seen.assign(n_, false);
     std::size_t seen = 0;
     for (std::size_t k = 0; k < n_; ++k) {
       const Equations& e = equations[k];
@@ -336,18 +372,18 @@ class Fit {
       values[k] = boundary.radius[k];
       if (!(step > 0) || !(information > 0)) continue;
       double b = e.b[place];
-      for (std::size_t i = core; i <= outside; ++i) b -= e.a.at(place * unknowns + i) * moved[k].at(i);
+      for (std::size_t i = core; i < place; ++i) b -= e.a.at(place * unknowns + i) * moved[k].at(i);
       b -= e.a[place * unknowns + slope] * tilt_change;
       b -= e.a[place * unknowns + blur] * change;
       // The share of the edge that the frame shows.
       const double whole = step * step / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
       const double share = std::min(information / whole, 1.0);
       if (share < 0.5) continue;
-      boundary.seen[k] = true;
       const double shift = std::clamp(b / information, -sigma_, sigma_) / at[k].slant;
       values[k] += shift;
       const double variance = pixel * pixel * spread / (step * step * at[k].arc * share) / (at[k].slant * at[k].slant);
-      variances[k] = std::max(variance, 1e-12 * sigma_ * sigma_) / steady[k];
+      const double taken = alone[k] / solved[k].a[place * unknowns + place];
+      variances[k] = std::max(variance * taken, 1e-12 * sigma_ * sigma_) / steady[k];
       ++seen;
     }
     if (seen < n_ / 8) return 0;
@@ -405,6 +441,11 @@ class Fit {
   // Equations of what all rays share, everything else eliminated.
   struct Global {
     double slope_slope = 0, slope_blur = 0, blur_blur = 0, slope_b = 0, blur_b = 0;
+
+    [[nodiscard]] double blur_given_slope() const {
+      return slope_slope > 0 ? blur_blur - slope_blur * slope_blur / slope_slope : blur_blur;
+    }
+    [[nodiscard]] double slope_given_blur() const { return slope_slope - slope_blur * slope_blur / blur_blur; }
   };
   struct GlobalStep {
     double tilt, blur;
@@ -415,12 +456,8 @@ class Fit {
     const double bound = most_tilt / sigma_;
     GlobalStep step{0, 0};
     if (free_blur) {
-      double a = g.blur_blur;
-      double b = g.blur_b;
-      if (g.slope_slope > 0) {
-        a -= g.slope_blur * g.slope_blur / g.slope_slope;
-        b -= g.slope_blur * g.slope_b / g.slope_slope;
-      }
+      const double a = g.blur_given_slope();
+      const double b = g.slope_slope > 0 ? g.blur_b - g.slope_blur * g.slope_b / g.slope_slope : g.blur_b;
       if (a > 1e-6 * g.blur_blur) step.blur = std::clamp(b / a, -0.3 * sigma_, 0.3 * sigma_);
       step.blur = std::max(step.blur, std::sqrt(image_.blur()) - sigma_);
     }
@@ -438,64 +475,57 @@ class Fit {
     const double m_exact = 0.5 * (std::sqrt(6 * width * width + 1) - 1);
     const auto m =
         static_cast<std::size_t>(std::clamp(std::round(m_exact), 0.0, std::floor(static_cast<double>(n) / 8)));
+    const double share = 1 / static_cast<double>(2 * m + 1);
     std::vector<Equations> from = equations;
     std::vector<Equations> to(n);
     for (int pass = 0; pass < 2; ++pass) {
       for (std::size_t k = 0; k < n; ++k) {
         to[k] = Equations{};
-        for (std::size_t d = 0; d <= 2 * m; ++d) to[k].add(from[(k + n - m + d) % n], 1.0);
+        for (std::size_t d = 0; d <= 2 * m; ++d) to[k].add(from[(k + n - m + d) % n], share);
       }
       std::swap(from, to);
     }
     return from;
   }
 
-  // Standard deviation of one pixel over that of a sample's rest: reading the image averaged white noise down to
-  // 1/(4 pi blur) of its variance, and the fit took up what its unknowns could follow.
-  [[nodiscard]] double noise_factor(double samples, double arc, const FittedBoundary& boundary) const {
+  // Standard deviation of one pixel over that of a sample's rest. Reading the image averaged white noise down to
+  // 1/(4 pi blur) of its variance; each unknown took one pixel's worth of what was left, as noise that an unknown can
+  // follow is slow noise, which reading does not average. Unknown are three levels per width of their average.
+  [[nodiscard]] double noise_factor(double samples, double arc, bool inner) const {
     const double kept = 1 / (4 * std::numbers::pi * image_.blur());
     const double area = samples * sample_step() * arc;  // px^2
-    const double length = arc * static_cast<double>(n_);
-    const double independent = std::max(area, 1.0);
-    const double taken = 3 * length / (2 * std::sqrt(std::numbers::pi) * level_width()) +
-                         (boundary.correlation_px > 0 ? length / boundary.correlation_px : 0.0);
-    return std::sqrt(1 / kept / std::max(1 - taken / independent, 0.5));
+    const double unknown = 3 * arc * static_cast<double>(n_) / (2 * std::sqrt(std::numbers::pi) * level_width(inner));
+    return 1 / std::sqrt(std::max(kept - unknown / area, 0.3 * kept));
   }
 
   [[nodiscard]] double sample_step() const { return std::max(0.5, 0.25 * sigma_); }
-  [[nodiscard]] double level_width() const {
-    return std::max({2.0, sigma_, options_.grainy ? grainy_turn * fit_.inner.radius.front() : 0.0});
+  // Length of contour, px, over which the levels are alike. A rim hardly wider than its blur is as well a brighter,
+  // narrower one: there it takes more of the contour to tell which.
+  [[nodiscard]] double level_width(bool inner) const {
+    if (options_.grainy) return std::max({2.0, sigma_, grainy_turn * fit_.inner.radius.front()});
+    return std::max({2.0, sigma_, inner ? inner_width_ : outer_width_});
   }
 
   void finish() {
+    const double information = inner_shared_.blur_information + outer_shared_.blur_information;
+    const double blur_sigma = std::isnan(options_.psf_sigma_px) && information > 0
+                                  ? std::hypot(1 / std::sqrt(information), model_blur * sigma_)
+                                  : 0.0;
     for (const bool inner : {true, false}) {
       FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
       const auto& [values, variances] = inner ? inner_data_ : outer_data_;
       if (variances.empty()) continue;
       const ContourSpread spread = contour_spread(values, variances, boundary.radius);
       boundary.sigma = spread.sigma;
-      for (double& s : boundary.sigma) s = std::hypot(s, model_px);
+      const Shared& shared = inner ? inner_shared_ : outer_shared_;
+      for (std::size_t k = 0; k < n_; ++k) {
+        const double from_blur = shared.by_blur[k] * blur_sigma;
+        const double from_tilt = shared.by_tilt[k] * std::sqrt(shared.tilt_variance);
+        boundary.sigma[k] = std::hypot(std::hypot(boundary.sigma[k], model_px), std::hypot(from_blur, from_tilt));
+      }
       boundary.correlation_px = spread.correlation * (inner ? inner_arc_ : outer_arc_);
     }
     fit_.blur_px = std::sqrt(std::max(sigma_ * sigma_ - image_.blur(), 0.0));
-    double squares = 0;
-    double count = 0;
-    double within = 0;
-    for (const auto* equations : {&inner_eq_, &outer_eq_}) {
-      double sum = 0;
-      double sum2 = 0;
-      double n = 0;
-      for (const Equations& e : *equations) {
-        squares += e.squares;
-        count += e.n;
-        sum += e.sum;
-        sum2 += e.sum2;
-        n += e.n;
-      }
-      if (n > 0) within += sum2 - sum * sum / n;
-    }
-    if (count > 0) fit_.noise = std::sqrt(squares / count * 4 * std::numbers::pi * image_.blur());
-    fit_.explained = within > 0 ? std::clamp(1 - squares / within, 0.0, 1.0) : 0.0;
     rim_here();
   }
 
@@ -527,8 +557,16 @@ class Fit {
   double sigma_ = 1;
   double inner_tilt_ = 0;  // how the rim's level changes along the outward normal, in steps per px
   double outer_tilt_ = 0;
+  double inner_width_ = 0;
+  double outer_width_ = 0;
   double stiff_inner_ = 0;
   double stiff_outer_ = 0;
+  // What is shared by all rays is not known exactly either, and moves them together.
+  struct Shared {
+    std::vector<double> by_blur, by_tilt;  // px that the boundary moves per px of blur, per unit of tilt
+    double blur_information = 0, tilt_variance = 0;
+  };
+  Shared inner_shared_, outer_shared_;
   struct Data {
     std::vector<double> values, variances;
   };

@@ -18,7 +18,6 @@ struct FittedBoundary {
   std::vector<double> radius;
   std::vector<double> sigma;  // standard uncertainty of each radius, px
   double correlation_px = 0;  // length along the contour over which the errors are alike
-  std::vector<bool> seen;     // the frame shows the boundary on this ray
 };
 
 struct RimFit {
@@ -27,8 +26,6 @@ struct RimFit {
   std::vector<double> rim_here;            // level of the rim over a pixel or two along the contour
   double blur_px = 0;                      // sigma of optics and pixel, without what reading the image added
   double noise = 0;                        // standard deviation of one pixel about the model
-  double explained = 0;                    // share of the signal's variance along the normals that the model explains
-  bool converged = false;
 };
 
 struct RimFitOptions {
