@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyicg import _core
+from pyicg._region_options import region_options
 from pyicg.background import check_background, estimate_background
 from pyicg.results import Background, BoolArray, CalibratedFrame, HotSpot, Measurement
-from pyicg.rim import check_pixel_size
 
 __all__ = ["ResidualFluorescence", "residual_fluorescence"]
 
@@ -61,6 +61,8 @@ def residual_fluorescence(
     min_area_px: float | None = None,
     smooth_px: float | None = None,
     pixel_size_mm: float | None = None,
+    min_area_mm2: float | None = None,
+    smooth_mm: float | None = None,
 ) -> ResidualFluorescence:
     """Find what is left glowing on a tumour bed: connected regions over the SBR cut, ranked by their peak.
 
@@ -79,6 +81,8 @@ def residual_fluorescence(
         Sigma of the Gaussian that precedes everything, 0.5 to 100 px; 1 when left out.
     pixel_size_mm : float, optional
         Without it areas in mm^2 are undefined, reason ``no_pixel_size``.
+    min_area_mm2, smooth_mm : float, optional
+        The same as `min_area_px` and `smooth_px`, in millimetres; they need `pixel_size_mm`.
 
     Returns
     -------
@@ -88,7 +92,8 @@ def residual_fluorescence(
     Raises
     ------
     InputError, UnitError
-        Options out of range; a background of another frame.
+        Options out of range, a size given twice, a size in millimetres without a pixel size; a background of another
+        frame.
 
     Notes
     -----
@@ -111,20 +116,27 @@ def residual_fluorescence(
     >>> [(spot.rank, round(spot.peak_sbr, 1), round(spot.area_mm2.value)) for spot in left.hot_spots]
     [(1, 1.9, 31)]
     """
-    check_pixel_size(pixel_size_mm)
+    options = region_options(
+        cal.data.size,
+        sbr_cut=sbr_cut,
+        min_area_px=min_area_px,
+        min_area_mm2=min_area_mm2,
+        smooth_px=smooth_px,
+        smooth_mm=smooth_mm,
+        pixel_size_mm=pixel_size_mm,
+    )
     if background is None:
         background = estimate_background(cal)
     check_background(background, cal)
-    size = math.nan if pixel_size_mm is None else float(pixel_size_mm)
     found = _core.residual_fluorescence(
         cal.data,
         cal.mask,
         level=background.level,
         sigma=background.sigma,
-        sbr_cut=sbr_cut,
-        min_area_px=_core.default_min_area_px(size, cal.data.size) if min_area_px is None else min_area_px,
-        smooth_px=1.0 if smooth_px is None else smooth_px,
-        pixel_size_mm=size,
+        sbr_cut=options.sbr_cut,
+        min_area_px=options.min_area_px,
+        smooth_px=options.smooth_px,
+        pixel_size_mm=options.pixel_size_mm,
     )
     unresolved = background.reason or (None if background.level > 0 else "background_not_resolved")
     reasons = [] if cal.calibrated else ["uncalibrated"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from pyicg import _core
+from pyicg._region_options import check_number, region_options
 from pyicg.background import check_background, estimate_background
-from pyicg.errors import InputError, UnitError
+from pyicg.errors import InputError
 from pyicg.results import Background, CalibratedFrame, Lesion, Measurement, RejectedRegion, RimSegmentation
 
 __all__ = ["segment_rim"]
@@ -32,6 +32,8 @@ def segment_rim(
     min_area_px: float | None = None,
     smooth_px: float | None = None,
     threshold: str = "hysteresis",
+    min_area_mm2: float | None = None,
+    smooth_mm: float | None = None,
 ) -> RimSegmentation:
     """Find the fluorescent rims of a frame.
 
@@ -57,6 +59,9 @@ def segment_rim(
     threshold : {"hysteresis", "otsu", "multi_otsu"}
         Where bright begins for the search: the SBR cut, and what hangs together with it at half that step; or the
         frame's own histogram.
+    min_area_mm2, smooth_mm : float, optional
+        The same as `min_area_px` and `smooth_px`, in millimetres: frames taken at different magnifications are then
+        searched alike. They need `pixel_size_mm`.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def segment_rim(
     Raises
     ------
     InputError, UnitError
-        Options out of range.
+        Options out of range, a size given twice, a size in millimetres without a pixel size.
 
     Notes
     -----
@@ -88,20 +93,21 @@ def segment_rim(
     >>> [(round(les.area_mm2.value, 1), round(les.thickness_mm.value, 1), les.pattern) for les in rim.lesions]
     [(12.6, 1.2, 'rim')]
     """
-    check_pixel_size(pixel_size_mm)
+    options = region_options(
+        cal.data.size,
+        sbr_cut=sbr_cut,
+        min_area_px=min_area_px,
+        min_area_mm2=min_area_mm2,
+        smooth_px=smooth_px,
+        smooth_mm=smooth_mm,
+        pixel_size_mm=pixel_size_mm,
+    )
+    check_number("psf_sigma_px", psf_sigma_px)
+    if not isinstance(threshold, str):
+        raise InputError(f"threshold must be hysteresis, otsu or multi_otsu, found {threshold!r}")
     if background is None:
         background = estimate_background(cal)
     check_background(background, cal)
-    for name, value in (
-        ("sbr_cut", sbr_cut),
-        ("psf_sigma_px", psf_sigma_px),
-        ("min_area_px", min_area_px),
-        ("smooth_px", smooth_px),
-    ):
-        _check_number(name, value)
-    if not isinstance(threshold, str):
-        raise InputError(f"threshold must be hysteresis, otsu or multi_otsu, found {threshold!r}")
-    size = math.nan if pixel_size_mm is None else float(pixel_size_mm)
     rim_mask, core_mask, labels, lesions, rejected = _core.segment_rim(
         cal.data,
         cal.mask,
@@ -110,11 +116,11 @@ def segment_rim(
         sem=background.sem,
         n_pixels=background.n_pixels,
         reason=background.reason or "none",
-        sbr_cut=sbr_cut,
+        sbr_cut=options.sbr_cut,
         psf_sigma_px=math.nan if psf_sigma_px is None else psf_sigma_px,
-        min_area_px=_core.default_min_area_px(size, cal.data.size) if min_area_px is None else min_area_px,
-        smooth_px=1.0 if smooth_px is None else smooth_px,
-        pixel_size_mm=size,
+        min_area_px=options.min_area_px,
+        smooth_px=options.smooth_px,
+        pixel_size_mm=options.pixel_size_mm,
         threshold=threshold,
         calibrated=cal.calibrated,
     )
@@ -128,24 +134,6 @@ def segment_rim(
         sbr_cut=sbr_cut,
         pixel_size_mm=pixel_size_mm,
     )
-
-
-def check_pixel_size(pixel_size_mm: float | None) -> None:
-    """Raise `UnitError` for a pixel size that is not a positive length."""
-    if isinstance(pixel_size_mm, bool) or not isinstance(pixel_size_mm, (Real, type(None))):
-        raise UnitError(f"pixel_size_mm must be a number of millimetres, found {pixel_size_mm!r}")
-    if pixel_size_mm is not None and not (pixel_size_mm > 0 and math.isfinite(pixel_size_mm)):
-        raise UnitError(
-            f"pixel_size_mm must be a positive length in millimetres, found {pixel_size_mm}; "
-            "leave it out when it is unknown"
-        )
-
-
-def _check_number(name: str, value: object) -> None:
-    if value is None and name != "sbr_cut":
-        return
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number, found {value!r}")
 
 
 def lesion_of(found: Mapping[str, Any]) -> Lesion:

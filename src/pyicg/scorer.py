@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core, margin
+from pyicg._region_options import check_pixel_size
 from pyicg.background import background_of
 from pyicg.contrast import contrast_of
 from pyicg.errors import InputError, ProfileError
 from pyicg.frame import positive
 from pyicg.results import FrameScore, HotSpot, MarginStatus, Measurement, Quality, RejectedRegion
-from pyicg.rim import check_pixel_size, lesion_of
+from pyicg.rim import lesion_of
 
 if TYPE_CHECKING:
     from pyicg.profile import CameraProfile
