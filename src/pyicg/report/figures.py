@@ -94,25 +94,13 @@ def overlay(
     flags = marks.draw_flags(axes, mask)
     bar = figure.colorbar(shown, ax=axes, extend="both", shrink=0.9, pad=0.02)
     bar.set_label(unit_in_words(unit, calibrated=score.quality.calibrated), parse_math=False)
-    marks.draw_lesions(axes, score)
+    marks.draw_lesions(axes, score.lesions)
     marks.draw_plane(axes, foot_yx, plane_line, distance, size)
     marks.draw_hot_spots(axes, score)
     marks.draw_scale_bar(axes, right - left, None if size is None else size[1])
     axes.set_title(marks.drawable(title), parse_math=False, fontsize=11)
     axes.set_xlabel(RESEARCH_ONLY, fontsize=7.5, color="#555555")
-    handles, labels = axes.get_legend_handles_labels()
-    entries = dict(zip(labels, handles, strict=True)) | {str(patch.get_label()): patch for patch in flags}
-    if entries:
-        figure.legend(
-            list(entries.values()),
-            list(entries),
-            loc="outside lower center",
-            ncols=2,
-            fontsize=9,
-            handlelength=3.2,
-            facecolor="#d5d8de",
-            framealpha=1.0,
-        )
+    marks.draw_legend(figure, axes, flags)
     return png(figure)
 
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from pyicg.report.geometry import Line, Point
-    from pyicg.results import Distance, FrameScore
+    from pyicg.results import Distance, FrameScore, Lesion
     from pyicg.timeline import SbrCurve
 
 __all__ = [
@@ -29,11 +30,13 @@ __all__ = [
     "draw_curve",
     "draw_flags",
     "draw_hot_spots",
+    "draw_legend",
     "draw_lesions",
     "draw_plane",
     "draw_sbr",
     "draw_scale_bar",
     "drawable",
+    "halo",
     "round_length",
 ]
 
@@ -44,7 +47,7 @@ SMOOTH = "#1b1b1b"
 SATURATED_COLOUR, LEFT_OUT_COLOUR = "#e000e0", "#f6f6f6"
 
 
-def _halo(width: float) -> list[patheffects.AbstractPathEffect]:
+def halo(width: float) -> list[patheffects.AbstractPathEffect]:
     """Dark edge that keeps a light line readable on a bright part of the map."""
     return [patheffects.withStroke(linewidth=width, foreground="black")]
 
@@ -87,12 +90,12 @@ def draw_flags(axes: Axes, mask: npt.NDArray[np.uint8]) -> list[Patch]:
     return entries
 
 
-def draw_lesions(axes: Axes, score: FrameScore) -> None:
-    """Draw the inner boundary (the tumour's edge) solid and the outer boundary of the rim dashed."""
-    for lesion in score.lesions:
+def draw_lesions(axes: Axes, lesions: Sequence[Lesion], *, inner: str = INNER) -> None:
+    """Draw the inner boundary (the tumour's edge) solid, in colour `inner`, and the outer one of the rim dashed."""
+    for lesion in lesions:
         for contour, colour, style, name in (
             (lesion.outer_contour, OUTER, (0, (5, 2)), "outer boundary of the rim"),
-            (lesion.inner_contour, INNER, "solid", "tumour edge (inner boundary)"),
+            (lesion.inner_contour, inner, "solid", "tumour edge (inner boundary)"),
         ):
             if len(contour):
                 closed = np.vstack([contour, contour[:1]])
@@ -102,9 +105,26 @@ def draw_lesions(axes: Axes, score: FrameScore) -> None:
                     color=colour,
                     linestyle=style,
                     linewidth=1.8,
-                    path_effects=_halo(3.4),
+                    path_effects=halo(3.4),
                     label=name,
                 )
+
+
+def draw_legend(figure: Figure, axes: Axes, patches: Sequence[Patch]) -> None:
+    """Name every line of `axes` once, and the `patches`, under the picture."""
+    handles, labels = axes.get_legend_handles_labels()
+    entries = dict(zip(labels, handles, strict=True)) | {str(patch.get_label()): patch for patch in patches}
+    if entries:
+        figure.legend(
+            list(entries.values()),
+            list(entries),
+            loc="outside lower center",
+            ncols=2,
+            fontsize=9,
+            handlelength=3.2,
+            facecolor="#d5d8de",
+            framealpha=1.0,
+        )
 
 
 def draw_plane(
@@ -113,7 +133,7 @@ def draw_plane(
     """Draw the resection plane, the closest point and the distance between them."""
     if line is not None:
         ends = np.array(line, dtype=float)
-        axes.plot(ends[:, 1], ends[:, 0], color=PLANE, lw=2.6, path_effects=_halo(4.4), label="resection plane")
+        axes.plot(ends[:, 1], ends[:, 0], color=PLANE, lw=2.6, path_effects=halo(4.4), label="resection plane")
     if foot_yx is None:
         return
     label = "closest point of the tumour edge"
@@ -141,7 +161,7 @@ def draw_plane(
         on_plane = start + along * np.dot(foot - start, along)
         target = on_plane / scale
         axes.plot(
-            [foot_yx[1], target[1]], [foot_yx[0], target[0]], color=CLOSEST, lw=2.4, path_effects=_halo(4.0), zorder=5
+            [foot_yx[1], target[1]], [foot_yx[0], target[0]], color=CLOSEST, lw=2.4, path_effects=halo(4.0), zorder=5
         )
         middle = ((foot_yx[0] + target[0]) / 2, (foot_yx[1] + target[1]) / 2)
         if pixel_size_mm is None:
@@ -180,7 +200,7 @@ def draw_hot_spots(axes: Axes, score: FrameScore) -> None:
             (x, y),
             xytext=_inwards(axes, spot.peak_position, 16.0),
             textcoords="offset points",
-            arrowprops={"arrowstyle": "-", "color": "white", "path_effects": _halo(2.6), "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": "white", "path_effects": halo(2.6), "shrinkB": 0},
             fontsize=8.5,
             fontweight="bold",
             color="black",

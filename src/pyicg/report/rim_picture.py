@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import patheffects
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -49,37 +48,19 @@ def rim_picture(rim: RimSegmentation, image: npt.NDArray[np.generic] | None) -> 
     axes = figure.add_subplot()
     areas = _areas(axes, rim) if image is None else _frame(axes, image)
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
+    marks.draw_lesions(axes, rim.lesions, inner=_INNER)
     for lesion in rim.lesions:
-        _outline(axes, lesion)
+        _number(axes, lesion)
     marks.draw_scale_bar(axes, width, rim.pixel_size_mm)
     count = len(rim.lesions)
     axes.set_title(f"{count or 'No'} lesion{'' if count == 1 else 's'}, SBR cut {rim.sbr_cut:g}", fontsize=11)
     axes.set_xlabel(RESEARCH_ONLY, fontsize=7.5, color="#555555")
-    handles, labels = axes.get_legend_handles_labels()
-    entries = dict(zip(labels, handles, strict=True)) | {str(patch.get_label()): patch for patch in areas}
-    if entries:
-        figure.legend(
-            list(entries.values()),
-            list(entries),
-            loc="outside lower center",
-            ncols=2,
-            fontsize=9,
-            handlelength=3.2,
-            facecolor="#d5d8de",
-            framealpha=1.0,
-        )
+    marks.draw_legend(figure, axes, areas)
     return png(figure)
 
 
-def _outline(axes: Axes, lesion: Lesion) -> None:
-    """Draw both boundaries, and the lesion's number in the middle of its core."""
-    for contour, colour, style, name in (
-        (lesion.outer_contour, marks.OUTER, (0, (5, 2)), "outer boundary of the rim"),
-        (lesion.inner_contour, _INNER, "solid", "tumour edge (inner boundary)"),
-    ):
-        if len(contour):
-            closed = np.vstack([contour, contour[:1]])
-            axes.plot(closed[:, 1], closed[:, 0], color=colour, ls=style, lw=1.8, path_effects=_halo(3.4), label=name)
+def _number(axes: Axes, lesion: Lesion) -> None:
+    """Write the lesion's number in the middle of its core."""
     y, x = lesion.centroid
     axes.annotate(
         str(lesion.label),
@@ -89,14 +70,9 @@ def _outline(axes: Axes, lesion: Lesion) -> None:
         color="white",
         ha="center",
         va="center",
-        path_effects=_halo(3.0),
+        path_effects=marks.halo(3.0),
         annotation_clip=True,
     )
-
-
-def _halo(width: float) -> list[patheffects.AbstractPathEffect]:
-    """Dark edge that keeps a light line readable on a bright frame."""
-    return [patheffects.withStroke(linewidth=width, foreground="black")]
 
 
 def _frame(axes: Axes, image: npt.NDArray[np.generic]) -> list[Patch]:
