@@ -89,7 +89,7 @@ void whole_rims() {
     check::near(c.centre_y, a.cy, 0.1 * radius);
     check::near(c.centre_x, a.cx, 0.1 * radius);
     check::near(c.radius_px / radius, 1, 0.2);
-    check::near(c.coverage, 1, 0.05);
+    check::near(c.strength, 1, 0.05);
     check::equal(f.rejected.size(), 0U);
     check::equal(std::exp2(std::round(std::log2(c.scale_px))), c.scale_px);
   }

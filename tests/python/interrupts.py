@@ -11,15 +11,22 @@ from pathlib import Path
 
 def interrupt(*arguments: str | Path) -> None:
     """Run ``pyicg`` on long work, send it SIGINT, and assert exit code 130 and a word instead of a traceback."""
-    program = "import pyicg.cli, sys; print('started', flush=True); pyicg.cli.main(sys.argv[1:])"
+    # A shell that starts the tests in the background has them ignore SIGINT, and their children with them.
+    program = (
+        "import pyicg.cli, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "print('started', flush=True); pyicg.cli.main(sys.argv[1:])"
+    )
     command = [sys.executable, "-c", program, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    time.sleep(1)
-    assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
+            time.sleep(1)
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "interrupted" in error
     assert "Traceback" not in error

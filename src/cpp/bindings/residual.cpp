@@ -11,9 +11,9 @@ namespace pyicg::bindings {
 
 namespace {
 
-// As in the scorer: a sign that cannot be known is not a negative one.
 py::object sign_object(const Residual& residual) {
-  return residual.saturated && !residual.sign ? py::object(py::none()) : py::object(py::bool_(residual.sign));
+  const Sign sign = fluorescent_sign(residual);
+  return sign == Sign::unknown ? py::object(py::none()) : py::object(py::bool_(sign == Sign::positive));
 }
 
 }  // namespace

@@ -83,6 +83,11 @@ Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Backgro
   return residual;
 }
 
+Sign fluorescent_sign(const Residual& residual) {
+  if (residual.sign) return Sign::positive;
+  return residual.saturated ? Sign::unknown : Sign::negative;
+}
+
 void keep_deep_half(ImageView<std::uint8_t> region, RimWorkspace& ws) {
   const auto labels = detail::plane(ws.components, region.height, region.width);
   std::vector<std::uint8_t> box;

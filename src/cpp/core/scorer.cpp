@@ -89,17 +89,13 @@ void Scorer::score_bed() {
     score_.residual_area_mm2 = Measurement::undefined(score_.background.reason);
     return;
   }
-  const auto sign_of = [](const Residual& r) {
-    if (r.sign) return Sign::positive;
-    return r.saturated ? Sign::unknown : Sign::negative;
-  };
   const auto residual_at = [&](double cut) {
     return residual_fluorescence(mask(), score_.background, cut, options_.min_area_px, options_.smooth_px, ws_);
   };
   for (std::size_t i = 0; i < standard_cuts.size(); ++i)
-    score_.sign_at.at(i) = sign_of(residual_at(standard_cuts.at(i)));
+    score_.sign_at.at(i) = fluorescent_sign(residual_at(standard_cuts.at(i)));
   Residual residual = residual_at(options_.sbr_cut);
-  score_.sign = sign_of(residual);
+  score_.sign = fluorescent_sign(residual);
   score_.residual_area_px = residual.area_px;
   const double px = options_.pixel_size_mm;
   if (!std::isnan(px)) score_.residual_area_mm2 = {residual.area_px * px * px, nan, nan, nan, Reason::none};

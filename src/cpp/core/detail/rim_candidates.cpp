@@ -60,7 +60,6 @@ RimCandidate candidate_of(const Ring& ring, const Level& level, bool closed) {
           ring.radius * level.factor,
           level.scale_px,
           closed,
-          ring.facing / ring.in_frame,
           ring.facing * (0.5 + 0.5 * ring.depth)};
 }
 
@@ -110,7 +109,7 @@ void add_holes(const Scene& s, const Level& level, double threshold, ImageView<c
     if (hole.touches_border || static_cast<double>(hole.area) < least) continue;
     const auto [y, x] = middle_of(hole, labels, static_cast<std::int32_t>(k + 1));
     const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
-    if (level.factor == 1) s.own.holes.push_back({y, x, radius, level.scale_px, true, 1, 1});
+    if (level.factor == 1) s.own.holes.push_back({y, x, radius, level.scale_px, true, 1});
     RingSearch search = ring_search(s, level, threshold);
     // Blur fills a small hole up from its edge: the steepest places lie further out than the threshold.
     search.radius = 2 * radius;

@@ -18,8 +18,8 @@ struct RimCandidate {
   double radius_px;           // about the core's, px of the full frame
   double scale_px;            // smoothing it was seen at: smooth_px x 2^level
   bool closed;                // a bright region encloses it at the threshold
-  double coverage;            // share of the directions, of those in the frame, in which an inner edge faces the centre
-  double strength;            // the same of all directions, less where the core is little darker than its rim
+  double strength;            // share of the directions in which an inner edge faces the centre, less where the core is
+                              // little darker than its rim
 };
 
 struct RimSearch {

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <vector>
 
+#include "polar.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
@@ -26,10 +27,7 @@ struct Band {
 };
 
 double at_angle(const std::vector<double>& radii, double angle) {
-  const double position = angle / (2 * std::numbers::pi) * static_cast<double>(radii.size());
-  const auto k = static_cast<std::size_t>(position);
-  const double share = position - static_cast<double>(k);
-  return (1 - share) * radii[k % radii.size()] + share * radii[(k + 1) % radii.size()];
+  return between(radii, rays_at(angle / (2 * std::numbers::pi) * static_cast<double>(radii.size()), radii.size()));
 }
 
 // Means over a band whose edges on each ray `edges` gives.

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <numeric>
 
 #include "blurred_edge.hpp"
+#include "contour_normals.hpp"
 #include "contour_smoother.hpp"
+#include "profile_equations.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
@@ -29,42 +30,7 @@ constexpr double model_blur = 0.04;     // of the blur: how far the many levels 
 constexpr double place_share = 0.15;    // of the blur, to which the place is known at least where levels are told
 constexpr double grainy_turn = 0.15;    // radians over which a textured rim's levels are alike
 
-// What a profile along a normal is fitted with: levels of core, rim and outside, place of the other boundary's edge and
-// of this one's, the rim's slope across it (its level is that at the edge), blur.
-enum Unknown : std::size_t { core, rim, outside, beyond, place, slope, blur, unknowns };
-
-struct Normals {                // per ray of one boundary
-  double y, x;                  // the vertex
-  double dy, dx;                // outward normal
-  std::array<double, 5> falls;  // of the contour under its tangent, see blurred_edge
-  double arc;                   // length of contour that the vertex stands for
-  double slant;                 // cosine between ray and normal
-  double other;                 // distance to the other boundary along the normal
-};
-
-// Normal equations of one profile.
-struct Equations {
-  std::array<double, unknowns * unknowns> a{};
-  std::array<double, unknowns> b{};
-  double squares = 0, n = 0;  // of what is left, samples
-
-  void add(const Equations& e, double w) {
-    for (std::size_t i = 0; i < a.size(); ++i) a.at(i) += w * e.a.at(i);
-    for (std::size_t i = 0; i < b.size(); ++i) b.at(i) += w * e.b.at(i);
-  }
-};
-
-// Gauss elimination of the unknowns from `first` up to `last`: what is left below them are the equations of the others.
-void eliminate(Equations& e, std::size_t first, std::size_t last) {
-  for (std::size_t i = first; i < last; ++i) {
-    const double pivot = e.a.at(i * unknowns + i);
-    for (std::size_t r = i + 1; r < unknowns; ++r) {
-      const double factor = e.a.at(r * unknowns + i) / pivot;
-      for (std::size_t c = i; c < unknowns; ++c) e.a.at(r * unknowns + c) -= factor * e.a.at(i * unknowns + c);
-      e.b.at(r) -= factor * e.b.at(i);
-    }
-  }
-}
+using enum Equations::Unknown;
 
 class Fit {
  public:
@@ -115,79 +81,9 @@ class Fit {
     return smooth_contour(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
   }
 
-  static double radius_at(const std::vector<double>& radius, double y, double x) {
-    const auto n = static_cast<double>(radius.size());
-    const double turn = std::atan2(y, x) / (2 * std::numbers::pi);
-    const double position = (turn < 0 ? turn + 1 : turn) * n;
-    const auto k = static_cast<std::size_t>(position) % radius.size();
-    const double share = position - std::floor(position);
-    return (1 - share) * radius[k] + share * radius[(k + 1) % radius.size()];
-  }
-
-  // How far the contour lies inside the tangent of vertex k, `along` px along it.
-  [[nodiscard]] double fall(const std::vector<Normals>& contour, std::size_t k, double ty, double tx,
-                            double along) const {
-    const Normals& v = contour[k];
-    double place = 0;
-    double depth = 0;
-    for (std::size_t i = 1; i <= n_ / 4; ++i) {
-      const Normals& p = contour[(along > 0 ? k + i : k + n_ - i) % n_];
-      const double next_place = (p.y - v.y) * ty + (p.x - v.x) * tx;
-      const double next_depth = -((p.y - v.y) * v.dy + (p.x - v.x) * v.dx);
-      if (std::fabs(next_place) >= std::fabs(along)) {
-        const double share = (along - place) / (next_place - place);
-        return depth + share * (next_depth - depth);
-      }
-      place = next_place;
-      depth = next_depth;
-    }
-    return depth;
-  }
-
-  [[nodiscard]] std::vector<Normals> normals(bool inner) const {
-    const auto& own = inner ? fit_.inner.radius : fit_.outer.radius;
-    const auto& other = inner ? fit_.outer.radius : fit_.inner.radius;
-    std::vector<Normals> out(n_);
-    for (std::size_t k = 0; k < n_; ++k) {
-      out[k].y = own[k] * std::sin(angle(k));
-      out[k].x = own[k] * std::cos(angle(k));
-    }
-    for (std::size_t k = 0; k < n_; ++k) {
-      Normals& v = out[k];
-      const Normals& before = out[(k + n_ - 1) % n_];
-      const Normals& after = out[(k + 1) % n_];
-      v.arc = 0.5 * (std::hypot(v.y - before.y, v.x - before.x) + std::hypot(after.y - v.y, after.x - v.x));
-    }
-    for (std::size_t k = 0; k < n_; ++k) {
-      Normals& v = out[k];
-      // Direction and curvature over the width of the blur: what the blur sees of the contour.
-      const auto q = std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(1.36 * sigma_ / v.arc)), 1, n_ / 8);
-      const Normals& before = out[(k + n_ - q) % n_];
-      const Normals& after = out[(k + q) % n_];
-      const double ty = after.y - before.y;
-      const double tx = after.x - before.x;
-      const double length = std::hypot(ty, tx);
-      v.dy = -tx / length;
-      v.dx = ty / length;
-      if (v.dy * v.y + v.dx * v.x < 0) {
-        v.dy = -v.dy;
-        v.dx = -v.dx;
-      }
-      for (std::size_t node = 0; node < blur_nodes.size(); ++node) {
-        v.falls.at(node) = fall(out, k, ty / length, tx / length, blur_nodes.at(node) * sigma_);
-      }
-      v.slant = std::max((v.dy * v.y + v.dx * v.x) / std::hypot(v.y, v.x), 0.2);
-      const double way = inner ? 1 : -1;
-      double t = std::fabs(other[k] - own[k]) * v.slant;
-      for (int i = 0; i < 4; ++i) {
-        const double py = v.y + way * t * v.dy;
-        const double px = v.x + way * t * v.dx;
-        t += way * (radius_at(other, py, px) - std::hypot(py, px)) * v.slant;
-        t = std::max(t, 0.0);
-      }
-      v.other = t;
-    }
-    return out;
+  [[nodiscard]] std::vector<ContourNormal> normals(bool inner) const {
+    return inner ? contour_normals(fit_.inner.radius, fit_.outer.radius, true, sigma_)
+                 : contour_normals(fit_.outer.radius, fit_.inner.radius, false, sigma_);
   }
 
   void start_levels() {
@@ -235,7 +131,7 @@ class Fit {
   }
 
   // Equations of the profile along one normal, given the levels.
-  [[nodiscard]] Equations profile(const Normals& v, std::size_t k, bool inner, const Normals& other) const {
+  [[nodiscard]] Equations profile(const ContourNormal& v, std::size_t k, bool inner, const ContourNormal& other) const {
     const double step = sample_step();
     const double wide = options_.grainy ? fit_.inner.radius[k] : 0.0;
     const double into_rim = std::min(v.other + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
@@ -279,8 +175,8 @@ class Fit {
   double update(bool inner, bool free, double stride) {
     FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
     std::vector<Equations>& equations = inner ? inner_eq_ : outer_eq_;
-    const std::vector<Normals> at = normals(inner);
-    const std::vector<Normals> others = normals(!inner);
+    const std::vector<ContourNormal> at = normals(inner);
+    const std::vector<ContourNormal> others = normals(!inner);
     double contour = 0;
     double noise_squares = 0;
     double noise_count = 0;
@@ -468,26 +364,6 @@ class Fit {
     return step;
   }
 
-  // Means over neighbours: two running boxes, together about a Gaussian of `width` rays.
-  static std::vector<Equations> average(const std::vector<Equations>& equations, double width) {
-    const std::size_t n = equations.size();
-    // Two boxes of 2 m + 1 rays have the variance ((2 m + 1)^2 - 1)/6.
-    const double m_exact = 0.5 * (std::sqrt(6 * width * width + 1) - 1);
-    const auto m =
-        static_cast<std::size_t>(std::clamp(std::round(m_exact), 0.0, std::floor(static_cast<double>(n) / 8)));
-    const double share = 1 / static_cast<double>(2 * m + 1);
-    std::vector<Equations> from = equations;
-    std::vector<Equations> to(n);
-    for (int pass = 0; pass < 2; ++pass) {
-      for (std::size_t k = 0; k < n; ++k) {
-        to[k] = Equations{};
-        for (std::size_t d = 0; d <= 2 * m; ++d) to[k].add(from[(k + n - m + d) % n], share);
-      }
-      std::swap(from, to);
-    }
-    return from;
-  }
-
   // Standard deviation of one pixel over that of a sample's rest. Reading the image averaged white noise down to
   // 1/(4 pi blur) of its variance; each unknown took one pixel's worth of what was left, as noise that an unknown can
   // follow is slow noise, which reading does not average. Unknown are three levels per width of their average.
@@ -531,7 +407,7 @@ class Fit {
 
   // The rim's level on each ray, from the profiles within a pixel of it along the contour.
   void rim_here() {
-    const std::vector<Normals> at = normals(true);
+    const std::vector<ContourNormal> at = normals(true);
     fit_.rim_here.assign(n_, nan);
     for (std::size_t k = 0; k < n_; ++k) {
       double a = 0;

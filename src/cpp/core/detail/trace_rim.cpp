@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "grey_crop.hpp"
+#include "polar.hpp"
 #include "polar_search.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
@@ -69,9 +70,7 @@ std::vector<double> resampled(const std::vector<double>& radii, std::size_t n) {
   std::vector<double> out(n);
   for (std::size_t k = 0; k < n; ++k) {
     const double at = static_cast<double>(k) * static_cast<double>(radii.size()) / static_cast<double>(n);
-    const auto i = static_cast<std::size_t>(at);
-    const double share = at - static_cast<double>(i);
-    out[k] = (1 - share) * radii[i % radii.size()] + share * radii[(i + 1) % radii.size()];
+    out[k] = between(radii, rays_at(at, radii.size()));
   }
   return out;
 }
@@ -91,23 +90,30 @@ double median_where(const std::vector<double>& values, const std::vector<bool>& 
   return chosen.empty() ? nan : median(chosen);
 }
 
+struct Widths {
+  std::vector<float> px;  // of the rim, per ray
+  double least;           // of one: in a gap the boundaries have nothing to hold them apart
+};
+
+Widths widths_of(const RimFit& fit) {
+  Widths widths{{}, 0};
+  widths.px.reserve(fit.inner.radius.size());
+  for (std::size_t k = 0; k < fit.inner.radius.size(); ++k) {
+    widths.px.push_back(static_cast<float>(fit.outer.radius[k] - fit.inner.radius[k]));
+  }
+  std::vector<float> sorted = widths.px;
+  widths.least = least_width * median(sorted);
+  return widths;
+}
+
 // A rim ends where its level is half way between the rim and the gap, not where its blurred end falls under the cut.
-void mark_over(RimTrace& trace, double cut) {
+void mark_over(RimTrace& trace, const Widths& widths, double cut) {
   const std::vector<double>& rim = trace.fit.rim_here;
   const std::size_t n = rim.size();
   double arc = 0;
   for (const double r : trace.fit.inner.radius) arc += r;
   arc *= 2 * std::numbers::pi / static_cast<double>(n * n);
   const double blur = std::hypot(trace.fit.blur_px, 1.0);
-  std::vector<float> widths;
-  widths.reserve(n);
-  for (std::size_t k = 0; k < n; ++k) {
-    widths.push_back(static_cast<float>(trace.fit.outer.radius[k] - trace.fit.inner.radius[k]));
-  }
-  std::vector<float> sorted = widths;
-  const double usual = median(sorted);
-  // In a gap the boundaries have nothing to hold them apart.
-  const auto is_wide = [&](std::size_t k) { return static_cast<double>(widths[k]) > least_width * usual; };
   const auto reach = std::min(static_cast<std::size_t>(std::ceil(2 * blur / arc)), n / 8);
   // A gap narrower than a few blurs fills up with its ends' light, over the cut maybe; it still dips under half of
   // both.
@@ -131,26 +137,23 @@ void mark_over(RimTrace& trace, double cut) {
       least = std::min(least, value);
     }
     const double needed = least > cut ? cut : std::max(cut, 0.5 * (most + least));
-    trace.over[k] = trace.in_view[k] && is_wide(k) && rim[k] > needed && rim[k] > trace.fit.core[k] && !dips(k);
+    const bool wide = static_cast<double>(widths.px[k]) > widths.least;
+    trace.over[k] = trace.in_view[k] && wide && rim[k] > needed && rim[k] > trace.fit.core[k] && !dips(k);
   }
 }
 
-void mark_present(RimTrace& trace) {
+void mark_present(RimTrace& trace, const Widths& widths) {
   const RimFit& fit = trace.fit;
   const std::size_t n = fit.rim_here.size();
   std::vector<float> levels;
   for (std::size_t k = 0; k < n; ++k) {
     if (trace.in_view[k] && !std::isnan(fit.rim_here[k])) levels.push_back(static_cast<float>(fit.rim_here[k]));
   }
-  std::vector<float> widths;
-  widths.reserve(n);
-  for (std::size_t k = 0; k < n; ++k) widths.push_back(static_cast<float>(fit.outer.radius[k] - fit.inner.radius[k]));
-  const double usual = median(widths);
   const double bright = levels.empty() ? nan : quantile(levels, 0.75);
   const double dark = std::max(median_where(fit.core, trace.in_view), median_where(fit.outside, trace.in_view));
   std::size_t present = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    const bool wide = fit.outer.radius[k] - fit.inner.radius[k] > least_width * usual;
+    const bool wide = fit.outer.radius[k] - fit.inner.radius[k] > widths.least;
     trace.present[k] = trace.over[k] || (trace.in_view[k] && wide && fit.rim_here[k] > 0.5 * (bright + dark));
     present += trace.present[k];
   }
@@ -207,8 +210,9 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
     trace.in_view[k] = inside(0.5 * (fit.inner.radius[k] + fit.outer.radius[k]));
     trace.clipped[k] = !inside(fit.outer.radius[k]);
   }
-  mark_over(trace, options.cut);
-  mark_present(trace);
+  const Widths widths = widths_of(fit);
+  mark_over(trace, widths, options.cut);
+  mark_present(trace, widths);
   trace.evidence = gather_evidence(at->image, trace.fit);
   trace.evidence.core_over_outside = trace.outside > 0 ? trace.core / trace.outside : infinity;
   return trace;

@@ -2,6 +2,7 @@
 // Keulen); counts are not turned into millimetres.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "pyicg/contrast.hpp"
@@ -25,6 +26,12 @@ struct Residual {
   bool sign = false;       // a region over the cut, of at least the minimum area without its saturated pixels
   bool saturated = false;  // a region that is large enough holds saturated pixels, which count as over the cut here
 };
+
+// Three answers: a sign that cannot be known is not a negative one.
+enum class Sign : std::int32_t { negative = 0, positive = 1, unknown = 2 };
+
+// The fluorescent sign: unknown where a region is large enough with its saturated pixels only.
+Sign fluorescent_sign(const Residual& residual);
 
 // Regions over `sbr_cut` x background at the resection plane, 8-connected; excluded pixels are in none. Needs
 // smooth_frame (with smooth_px); fills workspace.bright.

@@ -36,9 +36,6 @@ struct ScorerOptions {
 // microscope's field holds lesions under 1 mm^2. 64 px where no pixel size is known. Assumptions of ours.
 double default_min_area_px(double pixel_size_mm, std::size_t frame_pixels);
 
-// Three answers: a sign that cannot be known is not a negative one.
-enum class Sign : std::int32_t { negative = 0, positive = 1, unknown = 2 };
-
 inline constexpr std::array<double, 3> standard_cuts{1.5, 1.75, 2.0};
 
 struct Quality {

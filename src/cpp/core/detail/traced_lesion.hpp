@@ -1,0 +1,24 @@
+// A lesion as rays about its centre see it: what a trace is worth, and what it says of the lesion.
+#pragma once
+
+#include <vector>
+
+#include "lesion_parts.hpp"
+#include "pyicg/measurement.hpp"
+#include "pyicg/rim.hpp"
+#include "rim_candidates.hpp"
+#include "trace_rim.hpp"
+
+namespace pyicg::detail {
+
+// Fills lesion and maps; leaves both as they are where the lesion is known already. A reason: it is none.
+Reason add_traced(const Frame& f, const RimTrace& trace, const std::vector<Lesion>& lesions,
+                  const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion);
+
+// A trace that goes around a hole of this area and no further.
+bool covers(const RimTrace& trace, double y, double x, double area);
+
+// A grain of a larger lesion's core.
+bool is_well_within(const RimCandidate& candidate, const RimTrace& trace);
+
+}  // namespace pyicg::detail
