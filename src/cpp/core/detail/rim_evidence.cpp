@@ -173,10 +173,10 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
 }
 
 double confidence(const RimEvidence& e) {
-  const bool dark = e.core_over_outside < dark_core;
+  const bool dark = e.core_over_dark < dark_core;
   return (dark ? ramp(e.coherence, 0.25, 0.65) : ramp(e.coherence, 0.6, 0.95)) * gate(e.core_spread, 0.25, 2) *
-         gate(e.outside_spread, 0.5, 2) * gate(e.thickness_spread, 0.8, 4) * e.significance / (e.significance + 2) *
-         ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
+         gate(e.outside_spread, 0.5, 2) * gate(e.thickness_spread, dark ? 0.8 : 0.4, 4) * e.significance /
+         (e.significance + 2) * ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
 }
 
 }  // namespace pyicg::detail

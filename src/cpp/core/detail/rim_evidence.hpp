@@ -13,12 +13,12 @@ struct RimEvidence {
   double coherence = 0;    // share of the sectors whose rim stands over core (by half a step) and outside (a quarter),
                            // in runs of 60 degrees or more
   double core_spread = 0;  // standard deviation of the core's level over the sectors / step, noise taken off
-  double outside_spread = 0;     // the same of the surroundings, where the rim stands over them
-  double thickness_spread = 0;   // standard deviation / mean, sectors with a rim
-  double significance = 0;       // step over its standard error in one sector
-  double thickness_px = 0;       // median
-  double core_over_blur = 0;     // radius of the core over the sigma of the blur
-  double core_over_outside = 1;  // fitted levels, where there is a rim
+  double outside_spread = 0;    // the same of the surroundings, where the rim stands over them
+  double thickness_spread = 0;  // standard deviation / mean, sectors with a rim
+  double significance = 0;      // step over its standard error in one sector
+  double thickness_px = 0;      // median
+  double core_over_blur = 0;    // radius of the core over the sigma of the blur
+  double core_over_dark = 1;  // fitted levels where there is a rim: core over the darker of surroundings and background
 };
 
 RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit);

@@ -214,7 +214,8 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
   mark_over(trace, widths, options.cut);
   mark_present(trace, widths);
   trace.evidence = gather_evidence(at->image, trace.fit);
-  trace.evidence.core_over_outside = trace.outside > 0 ? trace.core / trace.outside : infinity;
+  const double dark = std::min(trace.outside, options.outside);
+  trace.evidence.core_over_dark = dark > 0 ? trace.core / dark : infinity;
   return trace;
 }
 
