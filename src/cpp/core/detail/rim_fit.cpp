@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "blurred_edge.hpp"
 #include "contour_normals.hpp"
@@ -41,10 +42,8 @@ class Fit {
     // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
     sigma_ = std::isnan(known) ? std::max(0.8 * options.start_blur_px, std::sqrt(image.blur()))
                                : std::sqrt(known * known + image.blur());
-    fit_.inner.radius = without_ripples(start.inner);
-    fit_.outer.radius = without_ripples(start.outer);
-    inner_eq_.resize(n_);
-    outer_eq_.resize(n_);
+    inner_.fitted.radius = without_ripples(start.inner);
+    outer_.fitted.radius = without_ripples(start.outer);
   }
 
   RimFit run() {
@@ -54,8 +53,8 @@ class Fit {
       const bool free = round < free_rounds || (round < 2 * free_rounds && blur_moved > settled_blur * sigma_);
       const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
       const double before = sigma_;
-      const double moved_inner = update(true, free, stride);
-      const double moved_outer = update(false, free, stride);
+      const double moved_inner = update(inner_, free, stride);
+      const double moved_outer = update(outer_, free, stride);
       if (!is_finite()) return RimFit{};
       blur_moved = std::fabs(sigma_ - before);
       if (!free && std::max({moved_inner, moved_outer, blur_moved}) < settled_px) break;
@@ -65,10 +64,34 @@ class Fit {
   }
 
  private:
+  // One boundary, from round to round.
+  struct Side {
+    explicit Side(bool is_inner) : inner(is_inner) {}
+
+    bool inner;
+    FittedBoundary fitted;
+    std::vector<Equations> equations;       // of the profiles along its normals
+    std::vector<double> values, variances;  // what the contour was last smoothed from
+    double arc = 1;                         // length of contour per ray, px
+    double stiffness = 0;
+    double width = 0;  // length of contour that it takes to tell the levels, px
+    double tilt = 0;   // how the rim's level changes along the outward normal, in steps per px
+    // What is shared by all rays is not known exactly either, and moves them together.
+    std::vector<double> by_blur, by_tilt;  // px that the boundary moves per px of blur, per unit of tilt
+    double blur_information = 0, tilt_variance = 0;
+  };
+  // What one round changes, but for the boundary itself.
+  struct Step {
+    double tilt = 0, blur = 0;
+    std::vector<std::array<double, place>> levels;  // of each ray: core, rim, outside; and px of the other boundary
+    std::vector<double> known;                      // information on the place, levels and other boundary unknown
+    std::vector<double> taken;                      // how much the other boundary alone takes from it, a factor
+  };
+
   [[nodiscard]] bool is_finite() const {
     double sum = sigma_;
     for (std::size_t k = 0; k < n_; ++k) {
-      sum += fit_.inner.radius[k] + fit_.outer.radius[k] + fit_.core[k] + fit_.rim[k] + fit_.outside[k];
+      sum += inner_.fitted.radius[k] + outer_.fitted.radius[k] + fit_.core[k] + fit_.rim[k] + fit_.outside[k];
     }
     return std::isfinite(sum) && std::fabs(sum) < most_sum;
   }
@@ -81,9 +104,9 @@ class Fit {
     return smooth_contour(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
   }
 
-  [[nodiscard]] std::vector<ContourNormal> normals(bool inner) const {
-    return inner ? contour_normals(fit_.inner.radius, fit_.outer.radius, true, sigma_)
-                 : contour_normals(fit_.outer.radius, fit_.inner.radius, false, sigma_);
+  [[nodiscard]] std::vector<ContourNormal> normals(const Side& of) const {
+    return of.inner ? contour_normals(inner_.fitted.radius, outer_.fitted.radius, true, sigma_)
+                    : contour_normals(outer_.fitted.radius, inner_.fitted.radius, false, sigma_);
   }
 
   void start_levels() {
@@ -93,8 +116,8 @@ class Fit {
     for (std::size_t k = 0; k < n_; ++k) {
       const double s = std::sin(angle(k));
       const double c = std::cos(angle(k));
-      const double inner = fit_.inner.radius[k];
-      const double outer = fit_.outer.radius[k];
+      const double inner = inner_.fitted.radius[k];
+      const double outer = outer_.fitted.radius[k];
       const auto mean = [&](double from, double to) {
         double sum = 0;
         double count = 0;
@@ -131,16 +154,17 @@ class Fit {
   }
 
   // Equations of the profile along one normal, given the levels.
-  [[nodiscard]] Equations profile(const ContourNormal& v, std::size_t k, bool inner, const ContourNormal& other) const {
+  [[nodiscard]] Equations profile(const ContourNormal& v, std::size_t k, const Side& side,
+                                  const ContourNormal& other) const {
+    const bool inner = side.inner;
     const double step = sample_step();
-    const double wide = options_.grainy ? fit_.inner.radius[k] : 0.0;
+    const double wide = options_.grainy ? inner_.fitted.radius[k] : 0.0;
     const double into_rim = std::min(v.other + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
     const double away = std::max({4 * sigma_, 3.0, 0.5 * wide});
-    const double inward = inner ? std::min(away, 0.9 * fit_.inner.radius[k]) : into_rim;
+    const double inward = inner ? std::min(away, 0.9 * inner_.fitted.radius[k]) : into_rim;
     const double outward = inner ? into_rim : away;
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
-    const double tilt = inner ? inner_tilt_ : outer_tilt_;
     Equations e;
     for (int i = low; i <= high; ++i) {
       const double t = step * i;
@@ -160,7 +184,7 @@ class Fit {
               (t * (in - out) + sigma_ * sigma_ * (inner ? own.position - far.position : far.position - own.position)),
           inner ? inner_step * own.blur + outer_step * far.blur : inner_step * far.blur + outer_step * own.blur};
       const double rest =
-          value - (fit_.core[k] * f[core] + fit_.rim[k] * f[rim] + fit_.outside[k] * f[outside] + tilt * f[slope]);
+          value - (fit_.core[k] * f[core] + fit_.rim[k] * f[rim] + fit_.outside[k] * f[outside] + side.tilt * f[slope]);
       for (std::size_t a = 0; a < unknowns; ++a) {
         for (std::size_t b = 0; b < unknowns; ++b) e.a.at(a * unknowns + b) += f.at(a) * f.at(b);
         e.b.at(a) += f.at(a) * rest;
@@ -172,150 +196,162 @@ class Fit {
   }
 
   // One Gauss-Newton step of levels, blur and one boundary. Returns how far the boundary moved, px.
-  double update(bool inner, bool free, double stride) {
-    FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
-    std::vector<Equations>& equations = inner ? inner_eq_ : outer_eq_;
-    const std::vector<ContourNormal> at = normals(inner);
-    const std::vector<ContourNormal> others = normals(!inner);
+  double update(Side& side, bool free, double stride) {
+    const std::vector<ContourNormal> at = normals(side);
+    const std::vector<ContourNormal> others = normals(side.inner ? outer_ : inner_);
     double contour = 0;
-    double noise_squares = 0;
-    double noise_count = 0;
+    double squares = 0;
+    double count = 0;
+    side.equations.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      equations[k] = profile(at[k], k, inner, others[k]);
+      side.equations[k] = profile(at[k], k, side, others[k]);
       contour += at[k].arc;
-      noise_squares += equations[k].squares;
-      noise_count += equations[k].n;
+      squares += side.equations[k].squares;
+      count += side.equations[k].n;
     }
-    const double arc = contour / static_cast<double>(n_);
-    if (!(noise_count > 0)) return 0;
+    side.arc = contour / static_cast<double>(n_);
+    if (!(count > 0)) return 0;
+    const std::vector<double> steady = steadiness(side);
+    const double pixel = std::sqrt(squares / count) * noise_factor(count, side);
+    fit_.noise = pixel;
+    const Step step = solve(side, at, steady, squares / count, pixel);
+    if (!displace(side, at, steady, step, pixel)) return 0;
+    const double moved = move(side, step, free, stride);
+    sigma_ += step.blur;
+    side.tilt += step.tilt;
+    return moved;
+  }
 
-    // Levels and blur: from profiles averaged over the blur's width along the contour.
-    Global global;
-    const double thickness = median_thickness();
-    const std::vector<double> steady = steadiness(inner, arc);
-    const double alike = 2 * std::sqrt(std::numbers::pi) * level_width(inner) / arc;  // rays in an average
-    std::vector<Equations> solved = average(equations, level_width(inner) / arc);
-    std::vector<double> alone(n_);  // what is known of the place when the other boundary is given
+  // Levels, tilt and blur: from profiles averaged along the contour. `rest` is the mean square of what is left.
+  Step solve(Side& side, const std::vector<ContourNormal>& at, const std::vector<double>& steady, double rest,
+             double pixel) const {
+    Shared shared;
+    Step step;
+    const bool wide = !options_.grainy && median_thickness() > least_slope_thickness * sigma_;
+    const double alike = 2 * std::sqrt(std::numbers::pi) * level_width(side) / side.arc;  // rays in an average
+    std::vector<Equations> solved = average(side.equations, level_width(side) / side.arc);
+    side.by_blur.resize(n_);
+    side.by_tilt.resize(n_);
+    step.known.resize(n_);
+    step.taken.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
       Equations& e = solved[k];
       double scale = 0;
       for (std::size_t i = core; i <= outside; ++i) scale = std::max(scale, e.a.at(i * unknowns + i));
       for (std::size_t i = core; i <= outside; ++i) e.a.at(i * unknowns + i) += 1e-6 * scale + 1e-300;
       // The level beyond the other boundary is that boundary's to tell: this one meets no more than its blurred tail.
-      e.a.at((inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
+      e.a.at((side.inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
       // The other boundary follows in its own turn. Taken half for granted, the steps of a rim that is hardly wider
       // than its blur stay small enough to settle; in a gap nobody knows it better than to a blur's width.
       double& given = e.a.at(beyond * unknowns + beyond);
-      given = 1.5 * given + noise_squares / noise_count / (sigma_ * sigma_ * alike) + 1e-300;
+      given = 1.5 * given + rest / (sigma_ * sigma_ * alike) + 1e-300;
       e.a.at(place * unknowns + place) = e.a.at(place * unknowns + place) * (1 + 1e-9) + 1e-300;
       eliminate(e, core, beyond);
-      alone[k] = e.a.at(place * unknowns + place);
+      const double alone = e.a.at(place * unknowns + place);
       eliminate(e, beyond, slope);
+      step.known[k] = e.a.at(place * unknowns + place);
+      step.taken[k] = alone / step.known[k];
+      side.by_blur[k] = e.a.at(place * unknowns + blur) / step.known[k] / at[k].slant;
+      side.by_tilt[k] = e.a.at(place * unknowns + slope) / step.known[k] / at[k].slant;
       if (steady[k] < 0.5) continue;
-      const bool wide = !options_.grainy && thickness > least_slope_thickness * sigma_;
-      global.slope_slope += wide ? e.a.at(slope * unknowns + slope) : 0.0;
-      global.slope_blur += wide ? e.a.at(slope * unknowns + blur) : 0.0;
-      global.slope_b += wide ? e.b.at(slope) : 0.0;
-      global.blur_blur += e.a.at(blur * unknowns + blur);
-      global.blur_b += e.b.at(blur);
+      shared.slope_slope += wide ? e.a.at(slope * unknowns + slope) : 0.0;
+      shared.slope_blur += wide ? e.a.at(slope * unknowns + blur) : 0.0;
+      shared.slope_b += wide ? e.b.at(slope) : 0.0;
+      shared.blur_blur += e.a.at(blur * unknowns + blur);
+      shared.blur_b += e.b.at(blur);
     }
-    const auto [tilt_change, change] = global_step(global, inner);
-    Shared& shared = inner ? inner_shared_ : outer_shared_;
-    shared.by_blur.resize(n_);
-    shared.by_tilt.resize(n_);
-    for (std::size_t k = 0; k < n_; ++k) {
-      const double own = solved[k].a[place * unknowns + place];
-      shared.by_blur[k] = solved[k].a[place * unknowns + blur] / own / at[k].slant;
-      shared.by_tilt[k] = solved[k].a[place * unknowns + slope] / own / at[k].slant;
-    }
-    std::vector<std::array<double, place>> moved(n_);
+    set_shared_step(shared, side, step);
+    step.levels.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
       const Equations& e = solved[k];
       std::array<double, unknowns> x{};
-      x[slope] = tilt_change;
-      x[blur] = change;
+      x[slope] = step.tilt;
+      x[blur] = step.blur;
       for (std::size_t i = slope; i-- > 0;) {
         double value = e.b.at(i);
         for (std::size_t j = i + 1; j < unknowns; ++j) value -= e.a.at(i * unknowns + j) * x.at(j);
         x.at(i) = value / e.a.at(i * unknowns + i);
       }
-      moved[k] = {x[core], x[rim], x[outside], std::clamp(x[beyond], -sigma_, sigma_)};
+      step.levels[k] = {x[core], x[rim], x[outside], std::clamp(x[beyond], -sigma_, sigma_)};
     }
-
-    // The boundary: each profile's own displacement, then the smooth contour that the displacements speak for.
-    const double pixel = std::sqrt(noise_squares / noise_count) * noise_factor(noise_count, arc, inner);
-    fit_.noise = pixel;
-    std::vector<float> known;
+    const double per_sample = pixel * pixel / (sample_step() * side.arc);
+    side.blur_information = shared.blur_given_slope() / per_sample;
+    side.tilt_variance = shared.slope_slope > 0 ? per_sample / shared.slope_given_blur() : 0.0;
+    std::vector<float> usual;
     for (std::size_t k = 0; k < n_; ++k) {
-      if (steady[k] >= 0.5) known.push_back(static_cast<float>(solved[k].a[place * unknowns + place]));
+      if (steady[k] >= 0.5) usual.push_back(static_cast<float>(step.known[k]));
     }
-    if (!known.empty()) {
-      const double per_px = pixel * pixel / (2 * std::sqrt(std::numbers::pi) * sample_step() * quantile(known, 0.5));
-      (inner ? inner_width_ : outer_width_) = per_px / std::pow(place_share * sigma_, 2);
+    if (!usual.empty()) {
+      const double per_px = pixel * pixel / (2 * std::sqrt(std::numbers::pi) * sample_step() * quantile(usual, 0.5));
+      side.width = per_px / std::pow(place_share * sigma_, 2);
     }
-    const double per_sample = pixel * pixel / (sample_step() * arc);
-    shared.blur_information = global.blur_given_slope() / per_sample;
-    shared.tilt_variance = global.slope_slope > 0 ? per_sample / global.slope_given_blur() : 0.0;
+    return step;
+  }
+
+  // Where each profile by itself puts the boundary, and how well it knows. False where too few see it at all.
+  bool displace(Side& side, const std::vector<ContourNormal>& at, const std::vector<double>& steady, const Step& step,
+                double pixel) const {
     const double spread =
         2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
-    std::vector<double> values(n_);
+    std::vector<double> values = side.fitted.radius;
     std::vector<double> variances(n_, infinity);
     std::size_t seen = 0;
     for (std::size_t k = 0; k < n_; ++k) {
-      const Equations& e = equations[k];
-      const double step = inner ? fit_.rim[k] - fit_.core[k] : fit_.rim[k] - fit_.outside[k];
+      const Equations& e = side.equations[k];
+      const double height = side.inner ? fit_.rim[k] - fit_.core[k] : fit_.rim[k] - fit_.outside[k];
       const double information = e.a[place * unknowns + place];
-      values[k] = boundary.radius[k];
-      if (!(step > 0) || !(information > 0)) continue;
+      if (!(height > 0) || !(information > 0)) continue;
       double b = e.b[place];
-      for (std::size_t i = core; i < place; ++i) b -= e.a.at(place * unknowns + i) * moved[k].at(i);
-      b -= e.a[place * unknowns + slope] * tilt_change;
-      b -= e.a[place * unknowns + blur] * change;
+      for (std::size_t i = core; i < place; ++i) b -= e.a.at(place * unknowns + i) * step.levels[k].at(i);
+      b -= e.a[place * unknowns + slope] * step.tilt;
+      b -= e.a[place * unknowns + blur] * step.blur;
       // The share of the edge that the frame shows.
-      const double whole = step * step / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
+      const double whole = height * height / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
       const double share = std::min(information / whole, 1.0);
       if (share < 0.5) continue;
-      const double shift = std::clamp(b / information, -sigma_, sigma_) / at[k].slant;
-      values[k] += shift;
-      const double variance = pixel * pixel * spread / (step * step * at[k].arc * share) / (at[k].slant * at[k].slant);
-      const double taken = alone[k] / solved[k].a[place * unknowns + place];
-      variances[k] = std::max(variance * taken, 1e-12 * sigma_ * sigma_) / steady[k];
+      const double slant = at[k].slant;
+      values[k] += std::clamp(b / information, -sigma_, sigma_) / slant;
+      const double variance = pixel * pixel * spread / (height * height * at[k].arc * share) / (slant * slant);
+      variances[k] = std::max(variance * step.taken[k], 1e-12 * sigma_ * sigma_) / steady[k];
       ++seen;
     }
-    if (seen < n_ / 8) return 0;
-    const SmoothContour smooth = smooth_contour(values, variances, free ? 0.0 : (inner ? stiff_inner_ : stiff_outer_));
-    (inner ? stiff_inner_ : stiff_outer_) = smooth.stiffness;
+    if (seen < n_ / 8) return false;
+    side.values = std::move(values);
+    side.variances = std::move(variances);
+    return true;
+  }
+
+  // To the smooth contour that the displacements speak for, and to the levels. Returns the longest way, px.
+  double move(Side& side, const Step& step, bool free, double stride) {
+    const SmoothContour smooth = smooth_contour(side.values, side.variances, free ? 0.0 : side.stiffness);
+    side.stiffness = smooth.stiffness;
     double most = 0;
     for (std::size_t k = 0; k < n_; ++k) {
-      const double least_radius = inner ? 0.5 : fit_.inner.radius[k] + 0.25;
-      const double step = smooth.mean[k] - boundary.radius[k];
-      const double radius = std::max(boundary.radius[k] + stride * step, least_radius);
-      most = std::max(most, std::fabs(step));
-      boundary.radius[k] = radius;
+      double& radius = side.fitted.radius[k];
+      const double least_radius = side.inner ? 0.5 : inner_.fitted.radius[k] + 0.25;
+      const double way = smooth.mean[k] - radius;
+      radius = std::max(radius + stride * way, least_radius);
+      most = std::max(most, std::fabs(way));
       // Where a gap leaves nothing between the boundaries a level is anybody's guess: it stays within what there is.
-      fit_.core[k] = std::clamp(fit_.core[k] + moved[k][0], least_level_, most_level_);
-      fit_.rim[k] = std::clamp(fit_.rim[k] + moved[k][1], least_level_, most_level_);
-      fit_.outside[k] = std::clamp(fit_.outside[k] + moved[k][2], least_level_, most_level_);
+      fit_.core[k] = std::clamp(fit_.core[k] + step.levels[k][core], least_level_, most_level_);
+      fit_.rim[k] = std::clamp(fit_.rim[k] + step.levels[k][rim], least_level_, most_level_);
+      fit_.outside[k] = std::clamp(fit_.outside[k] + step.levels[k][outside], least_level_, most_level_);
     }
-    (inner ? inner_data_ : outer_data_) = {values, variances};
-    (inner ? inner_arc_ : outer_arc_) = arc;
-    sigma_ += change;
-    (inner ? inner_tilt_ : outer_tilt_) += tilt_change;
     return most;
   }
 
   // 1 where the boundary's step is that of its neighbours, less where it changes along the contour, as at the ends of a
   // broken rim: there no straight edge is blurred, and the model does not hold. Half a usual step over three blurs'
   // width counts a tenth.
-  [[nodiscard]] std::vector<double> steadiness(bool inner, double arc) const {
+  [[nodiscard]] std::vector<double> steadiness(const Side& side) const {
     std::vector<double> steps(n_);
     std::vector<float> sorted;
     for (std::size_t k = 0; k < n_; ++k) {
-      steps[k] = fit_.rim[k] - (inner ? fit_.core[k] : fit_.outside[k]);
+      steps[k] = fit_.rim[k] - (side.inner ? fit_.core[k] : fit_.outside[k]);
       sorted.push_back(static_cast<float>(steps[k]));
     }
     const double usual = quantile(sorted, 0.75);
-    const auto q = std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(1.5 * sigma_ / arc)), 1, n_ / 8);
+    const auto q = std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(1.5 * sigma_ / side.arc)), 1, n_ / 8);
     std::vector<double> steady(n_, 1);
     for (std::size_t k = 0; k < n_ && usual > 0; ++k) {
       const double change = (steps[(k + q) % n_] - steps[(k + n_ - q) % n_]) / usual;
@@ -329,13 +365,13 @@ class Fit {
     std::vector<float> widths;
     widths.reserve(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      widths.push_back(static_cast<float>(fit_.outer.radius[k] - fit_.inner.radius[k]));
+      widths.push_back(static_cast<float>(outer_.fitted.radius[k] - inner_.fitted.radius[k]));
     }
     return median(widths);
   }
 
   // Equations of what all rays share, everything else eliminated.
-  struct Global {
+  struct Shared {
     double slope_slope = 0, slope_blur = 0, blur_blur = 0, slope_b = 0, blur_b = 0;
 
     [[nodiscard]] double blur_given_slope() const {
@@ -343,71 +379,67 @@ class Fit {
     }
     [[nodiscard]] double slope_given_blur() const { return slope_slope - slope_blur * slope_blur / blur_blur; }
   };
-  struct GlobalStep {
-    double tilt, blur;
-  };
-  [[nodiscard]] GlobalStep global_step(const Global& g, bool inner) const {
-    const bool free_blur = std::isnan(options_.psf_sigma_px) && g.blur_blur > 0;
-    const double tilt = inner ? inner_tilt_ : outer_tilt_;
-    const double bound = most_tilt / sigma_;
-    GlobalStep step{0, 0};
-    if (free_blur) {
-      const double a = g.blur_given_slope();
-      const double b = g.slope_slope > 0 ? g.blur_b - g.slope_blur * g.slope_b / g.slope_slope : g.blur_b;
-      if (a > 1e-6 * g.blur_blur) step.blur = std::clamp(b / a, -0.3 * sigma_, 0.3 * sigma_);
+  void set_shared_step(const Shared& e, const Side& side, Step& step) const {
+    if (std::isnan(options_.psf_sigma_px) && e.blur_blur > 0) {
+      const double a = e.blur_given_slope();
+      const double b = e.slope_slope > 0 ? e.blur_b - e.slope_blur * e.slope_b / e.slope_slope : e.blur_b;
+      if (a > 1e-6 * e.blur_blur) step.blur = std::clamp(b / a, -0.3 * sigma_, 0.3 * sigma_);
       step.blur = std::max(step.blur, std::sqrt(image_.blur()) - sigma_);
     }
-    if (g.slope_slope > 0) {
-      step.tilt = std::clamp(tilt + (g.slope_b - g.slope_blur * step.blur) / g.slope_slope, -bound, bound) - tilt;
+    if (!(e.slope_slope > 0)) {
+      step.tilt = -side.tilt;  // too thin after all
+      return;
     }
-    if (g.slope_slope <= 0) step.tilt = -tilt;  // too thin after all
-    return step;
+    const double bound = most_tilt / sigma_;
+    const double asked = side.tilt + (e.slope_b - e.slope_blur * step.blur) / e.slope_slope;
+    step.tilt = std::clamp(asked, -bound, bound) - side.tilt;
   }
 
   // Standard deviation of one pixel over that of a sample's rest. Reading the image averaged white noise down to
   // 1/(4 pi blur) of its variance; each unknown took one pixel's worth of what was left, as noise that an unknown can
   // follow is slow noise, which reading does not average. Unknown are three levels per width of their average.
-  [[nodiscard]] double noise_factor(double samples, double arc, bool inner) const {
+  [[nodiscard]] double noise_factor(double samples, const Side& side) const {
     const double kept = 1 / (4 * std::numbers::pi * image_.blur());
-    const double area = samples * sample_step() * arc;  // px^2
-    const double unknown = 3 * arc * static_cast<double>(n_) / (2 * std::sqrt(std::numbers::pi) * level_width(inner));
+    const double area = samples * sample_step() * side.arc;  // px^2
+    const double unknown =
+        3 * side.arc * static_cast<double>(n_) / (2 * std::sqrt(std::numbers::pi) * level_width(side));
     return 1 / std::sqrt(std::max(kept - unknown / area, 0.3 * kept));
   }
 
   [[nodiscard]] double sample_step() const { return std::max(0.5, 0.25 * sigma_); }
   // Length of contour, px, over which the levels are alike. A rim hardly wider than its blur is as well a brighter,
   // narrower one: there it takes more of the contour to tell which.
-  [[nodiscard]] double level_width(bool inner) const {
-    if (options_.grainy) return std::max({2.0, sigma_, grainy_turn * fit_.inner.radius.front()});
-    return std::max({2.0, sigma_, inner ? inner_width_ : outer_width_});
+  [[nodiscard]] double level_width(const Side& side) const {
+    if (options_.grainy) return std::max({2.0, sigma_, grainy_turn * inner_.fitted.radius.front()});
+    return std::max({2.0, sigma_, side.width});
   }
 
   void finish() {
-    const double information = inner_shared_.blur_information + outer_shared_.blur_information;
+    const double information = inner_.blur_information + outer_.blur_information;
     const double blur_sigma = std::isnan(options_.psf_sigma_px) && information > 0
                                   ? std::hypot(1 / std::sqrt(information), model_blur * sigma_)
                                   : 0.0;
-    for (const bool inner : {true, false}) {
-      FittedBoundary& boundary = inner ? fit_.inner : fit_.outer;
-      const auto& [values, variances] = inner ? inner_data_ : outer_data_;
-      if (variances.empty()) continue;
-      const ContourSpread spread = contour_spread(values, variances, boundary.radius);
+    for (Side* side : {&inner_, &outer_}) {
+      if (side->variances.empty()) continue;
+      FittedBoundary& boundary = side->fitted;
+      const ContourSpread spread = contour_spread(side->values, side->variances, boundary.radius);
       boundary.sigma = spread.sigma;
-      const Shared& shared = inner ? inner_shared_ : outer_shared_;
       for (std::size_t k = 0; k < n_; ++k) {
-        const double from_blur = shared.by_blur[k] * blur_sigma;
-        const double from_tilt = shared.by_tilt[k] * std::sqrt(shared.tilt_variance);
+        const double from_blur = side->by_blur[k] * blur_sigma;
+        const double from_tilt = side->by_tilt[k] * std::sqrt(side->tilt_variance);
         boundary.sigma[k] = std::hypot(std::hypot(boundary.sigma[k], model_px), std::hypot(from_blur, from_tilt));
       }
-      boundary.correlation_px = spread.correlation * (inner ? inner_arc_ : outer_arc_);
+      boundary.correlation_px = spread.correlation * side->arc;
     }
     fit_.blur_px = std::sqrt(std::max(sigma_ * sigma_ - image_.blur(), 0.0));
     rim_here();
+    fit_.inner = std::move(inner_.fitted);
+    fit_.outer = std::move(outer_.fitted);
   }
 
   // The rim's level on each ray, from the profiles within a pixel of it along the contour.
   void rim_here() {
-    const std::vector<ContourNormal> at = normals(true);
+    const std::vector<ContourNormal> at = normals(inner_);
     fit_.rim_here.assign(n_, nan);
     for (std::size_t k = 0; k < n_; ++k) {
       double a = 0;
@@ -416,7 +448,7 @@ class Fit {
       for (std::ptrdiff_t d = -reach; d <= reach; ++d) {
         const std::size_t j = (k + n_ + static_cast<std::size_t>(d + static_cast<std::ptrdiff_t>(n_))) % n_;
         const double w = std::exp(-0.5 * std::pow(static_cast<double>(d) * at[k].arc, 2));
-        const Equations& e = inner_eq_[j];
+        const Equations& e = inner_.equations[j];
         const double rr = e.a[rim * unknowns + rim];
         // rest + level x basis: the profile less core and outside
         a += w * rr;
@@ -431,27 +463,10 @@ class Fit {
   std::size_t n_;
   double step_angle_ = 0;
   double sigma_ = 1;
-  double inner_tilt_ = 0;  // how the rim's level changes along the outward normal, in steps per px
-  double outer_tilt_ = 0;
-  double inner_width_ = 0;
-  double outer_width_ = 0;
-  double stiff_inner_ = 0;
-  double stiff_outer_ = 0;
-  // What is shared by all rays is not known exactly either, and moves them together.
-  struct Shared {
-    std::vector<double> by_blur, by_tilt;  // px that the boundary moves per px of blur, per unit of tilt
-    double blur_information = 0, tilt_variance = 0;
-  };
-  Shared inner_shared_, outer_shared_;
-  struct Data {
-    std::vector<double> values, variances;
-  };
-  Data inner_data_, outer_data_;  // what the contours were last smoothed from
   double least_level_ = infinity;
   double most_level_ = -infinity;
-  double inner_arc_ = 1;
-  double outer_arc_ = 1;
-  std::vector<Equations> inner_eq_, outer_eq_;
+  Side inner_{true};
+  Side outer_{false};
   RimFit fit_;
 };
 
