@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import math
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +25,8 @@ from pyicg._camera.non_uniformity import high_pass, non_uniformity
 from pyicg.characterize import CameraReport, characterize
 from pyicg.errors import InputError, ProfileError
 from pyicg.phantom import SimulatedCamera
+
+from .scripts import load
 
 Stack = npt.NDArray[Any]
 
@@ -503,14 +503,7 @@ def test_whatever_the_frames_are_a_figure_is_finite_inside_its_interval_or_has_a
 
 @pytest.fixture(scope="module")
 def validation() -> ModuleType:
-    path = Path(__file__).parents[2] / "bench" / "validation" / "characterize.py"
-    spec = importlib.util.spec_from_file_location("validate_characterize", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load("characterize")
 
 
 def test_intervals_cover_the_truth_over_twenty_cameras(validation: ModuleType) -> None:

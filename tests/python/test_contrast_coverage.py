@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "bench" / "validation"
+from .scripts import load
 
 
 @pytest.fixture(scope="module")
-def folder_on_path() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)  # the grid takes its cameras from a script beside it
-        yield
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"validate_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def grid(folder_on_path: None) -> ModuleType:  # noqa: ARG001
+def grid() -> ModuleType:
     return load("contrast")
 
 
 @pytest.fixture(scope="module")
-def parts(folder_on_path: None) -> ModuleType:  # noqa: ARG001
+def parts() -> ModuleType:
     return load("contrast_parts")
 
 
@@ -85,7 +64,7 @@ def test_a_region_that_lies_a_little_off(parts: ModuleType) -> None:
     assert min(moved) >= 0.85
 
 
-def test_each_part_of_the_budget_is_the_scatter_it_stands_for(folder_on_path: None) -> None:  # noqa: ARG001
+def test_each_part_of_the_budget_is_the_scatter_it_stands_for() -> None:
     table = load("contrast_budget").budget(70, ("mode", "mask", "annulus", "surface"))
     for (scene, level, part), found in table.items():
         if part in {"pixel noise", "sampling"}:

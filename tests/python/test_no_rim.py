@@ -92,6 +92,10 @@ OPEN: dict[str, Image] = {
     "Y-junction": 2
     * np.maximum(line(220, 130, 110, 130, 10), np.maximum(line(110, 130, -20, 60, 8), line(110, 130, -20, 200, 8))),
     "crossing vessels": 2 * np.maximum(line(-20, 20, 220, 240, 9), line(220, 30, -20, 220, 9)),
+    "vessels that cross at a narrow angle": 8 * np.maximum(line(-20, 60, 220, 230, 13), line(220, 40, 60, 250, 8)),
+    "vessels that close with the frame's border": 6
+    * np.maximum(line(-20, 100, 60, 110, 6), line(60, 110, -20, 170, 6)),
+    "arc closed over 90 %": arc(100, 130, 40, 16, 20, 344),
     "parallel vessels": 2 * np.maximum(line(-20, 100, 220, 130, 10), line(-20, 130, 220, 160, 10)),
     "winding vessel": 2.0 * (np.abs(Y - 100 - 30 * np.sin(X / 20)) < 8),
     "bright half": 1.5 * (X > 130),

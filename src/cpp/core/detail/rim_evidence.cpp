@@ -126,11 +126,14 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
   const double thickness = median(thicknesses);
   const double blur = std::min(std::max(fit.blur_px, 0.5), median(radii) / 3);
   RimEvidence found;
+  found.core_over_blur = median(radii) / std::max(fit.blur_px, 1e-6);
   const double beside = std::max(0.5 * thickness, 3.0);
   const Band core = measure(image, fit.noise, [&](double angle) {
     const double r = at_angle(inner, angle);
     return std::pair{0.35 * r, std::max(r - 1.5 * blur, 0.5 * r)};
   });
+  const Band middle =
+      measure(image, fit.noise, [&](double angle) { return std::pair{0.0, 0.5 * at_angle(inner, angle)}; });
   const Band rim = measure(image, fit.noise, [&](double angle) {
     const double r = at_angle(inner, angle);
     const double t = at_angle(outer, angle) - r;
@@ -154,7 +157,6 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
     own_thickness.at(s) = at_angle(outer, angle) - at_angle(inner, angle);
   }
   found.coherence = in_runs(stands);
-  found.seen_over_blur = found.coherence * median(radii) / std::max(fit.blur_px, 1e-6);
   found.core_spread = spread(core, [](std::size_t) { return true; }) / step;
   found.outside_spread = spread(outside, [&](std::size_t s) { return stands.at(s); }) / step;
   const Band widths{own_thickness, {}, 0};
@@ -169,14 +171,15 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
   }());
   found.significance = step / (noise / std::sqrt(static_cast<double>(rays_each * depths) / 3) + 1e-300);
   found.thickness_px = thickness;
+  found.middle = median_of(middle.mean);
   return found;
 }
 
 double confidence(const RimEvidence& e) {
   const bool dark = e.core_over_dark < dark_core;
-  return (dark ? ramp(e.coherence, 0.25, 0.65) : ramp(e.coherence, 0.75, 1)) * gate(e.core_spread, 0.25, 2) *
+  return (dark ? ramp(e.coherence, 0.25, 0.65) : ramp(e.coherence, 0.85, 1)) * gate(e.core_spread, 0.25, 2) *
          gate(e.outside_spread, 0.5, 2) * gate(e.thickness_spread, dark ? 0.8 : 0.4, 4) * e.significance /
-         (e.significance + 2) * ramp(e.seen_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
+         (e.significance + 2) * ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
 }
 
 }  // namespace pyicg::detail

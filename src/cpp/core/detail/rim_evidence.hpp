@@ -17,18 +17,20 @@ struct RimEvidence {
   double thickness_spread = 0;  // standard deviation / mean, sectors with a rim
   double significance = 0;      // step over its standard error in one sector
   double thickness_px = 0;      // median
-  double seen_over_blur = 0;    // coherence * radius of the core over the sigma of the blur
-  double core_over_dark = 1;  // fitted levels where there is a rim: core over the darker of surroundings and background
+  double core_over_blur = 0;    // radius of the core over the sigma of the blur
+  double middle = 0;            // level of the inner half of the core
+  double core_over_dark = 1;    // core, as fitted where there is a rim or as seen in its inner half, whichever is more,
+                                // over the darker of surroundings and background
 };
 
 RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit);
 
 // Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65; where the core is
-// no darker than the surroundings, so that a bend of a vessel around liver would do as well, 0 at 0.75, 1 if closed),
-// the three spreads (half at 0.25, 0.5 and 0.8; the last at 0.4 around a core that is not dark), the significance
-// z/(z + 2), and, as optics do not show a rim thinner than 3 px as one, thickness (0.4 up to 2.7 px, 1 from 3.2 px).
-// Where two vessels cross, blur rounds the corner to an arc of one or two sigma in radius: what is seen of the turn
-// counts from 1.5 sigma, fully from 2.6. The constants were chosen on simulated frames with and without rims.
+// no darker than the surroundings, so that bent or crossing vessels around liver would do as well, 0 at 0.85, 1 if
+// closed), the three spreads (half at 0.25, 0.5 and 0.8; the last at 0.4 around a core that is not dark), the
+// significance z/(z + 2), and, as optics do not show a rim thinner than 3 px as one, thickness (0.4 up to 2.7 px, 1
+// from 3.2 px). The core counts from 1.5 sigma of blur in radius, fully from 2.6. The constants were chosen on
+// simulated frames with and without rims.
 double confidence(const RimEvidence& evidence);
 
 }  // namespace pyicg::detail
