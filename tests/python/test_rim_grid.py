@@ -9,20 +9,20 @@ from .scripts import load
 
 def test_boundaries_over_the_grid() -> None:
     grid = load("rim")
-    drawn = [grid.frames.draw(seed) for seed in range(1_000_000, 1_000_027)]
+    drawn = [grid.frames.draw(seed) for seed in range(1_000_000, 1_000_011)]
     bright = [(setting, scene) for setting, scene in drawn if setting.sbr >= 3 and setting.snr >= 20]
     frames = [frame for pair in bright for frame in grid.run(*pair, (grid.TOLD, grid.ESTIMATED))]
     assert sum(frame.false for frame in frames) == 0
     for route in (grid.TOLD, grid.ESTIMATED):
         rows = [row for frame in frames for row in frame.rows if row.route == route and grid.good(row)]
-        assert len(rows) == 14
+        assert len(rows) == 10
         assert all(row.found for row in rows)
         assert grid.pooled(row.inner_rms for row in rows if not row.broken) <= 0.06
         assert grid.pooled(row.inner_rms for row in rows if row.broken) <= 0.12
         assert grid.quantile((abs(row.completeness) for row in rows), 0.95) <= 0.03
         assert min(row.dice for row in rows) >= 0.97
         assert min(row.confidence for row in rows) > 0.5
-        assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 14 lesions; 84 give 1.12 and 1.16
+        assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 84 give 1.12 and 1.16
 
 
 @pytest.mark.parametrize(("seed", "number"), [(0, 169), (1, 14), (1, 167), (1, 265), (1, 433), (3, 469), (3, 493)])
