@@ -82,6 +82,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_HOT_PIXEL
         PYICG_REASON_DRAPE_EDGE
         PYICG_REASON_NO_CLOSED_BOUNDARY
+        PYICG_REASON_LOW_CONFIDENCE
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8

@@ -292,7 +292,7 @@ class Lesion:
         After Ishizawa: ``"total"`` where nine tenths of the core glow over the SBR cut, ``"partial"`` where a tenth do
         or the rim is broken (completeness under 0.9), else ``"rim"``.
     confidence : float
-        Heuristic score between 0 and 1; not a probability.
+        Heuristic score between 0 and 1; not a probability. Under 0.5 `reasons` says ``low_confidence``.
     reasons : tuple of str
         Codes of everything that limits this lesion.
     """

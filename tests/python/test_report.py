@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pyicg.errors import InputError
@@ -370,6 +371,16 @@ def test_overlay_shows_each_mark_in_its_own_colour() -> None:
     assert 900 <= pixels(full).shape[1] <= 1400
 
 
+def test_an_unsure_rim_is_thin_dotted_and_named_so() -> None:
+    axes = Figure().add_subplot()
+    marks.draw_lesions(axes, [make_lesion(), make_lesion(confidence=0.1, reasons=("low_confidence",))])
+    sure, unsure = axes.lines[:2], axes.lines[2:]
+    assert [line.get_linestyle() for line in sure] == ["--", "-"]
+    assert [line.get_linestyle() for line in unsure] == [":", ":"]
+    assert {line.get_label() for line in unsure} == {"unsure rim (confidence under 0.5)"}
+    assert max(line.get_linewidth() for line in unsure) < min(line.get_linewidth() for line in sure)
+
+
 def test_overlay_is_the_same_bytes_twice() -> None:
     assert draw(make_section()) == draw(make_section())
 
@@ -523,6 +534,17 @@ def test_section_report_answers_first() -> None:
         position = seen.text.index(part, position) + 1
     assert seen.tags.count("img") == 3
     assert "UNCALIBRATED" not in seen.text
+
+
+def test_section_report_tells_unsure_rims() -> None:
+    score = make_section()
+    doubtful = [
+        replace(item, members=tuple((k, replace(seen, reasons=("low_confidence",))) for k, seen in item.members))
+        for item in score.lesions
+    ]
+    text = text_of(replace(score, lesions=(*score.lesions, *doubtful)))
+    assert "Lesions with a rim 2, 1 of low confidence Rim complete" in text
+    assert "Unsure whether this is a rim (confidence under 0.5): check it on the picture." in text
 
 
 def test_bed_report_gives_probability_and_sign() -> None:

@@ -283,7 +283,7 @@ def test_core_that_rays_cannot_see_is_told(opens_to: int) -> None:
     image, core, rim = crescent(opens_to)
     found = segment(image)
     (lesion,) = found.lesions
-    assert lesion.reasons == ("not_star_shaped",)
+    assert lesion.reasons == ("low_confidence", "not_star_shaped")
     # A whole rim, and its contours are those of the grey level: no chord across the bay.
     assert (lesion.pattern, lesion.completeness, len(lesion.gaps_deg)) == ("rim", 1.0, 0)
     assert lesion.confidence < 0.5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import pyicg
+
 from .scripts import load
 
 
@@ -25,8 +27,8 @@ def test_boundaries_over_the_grid() -> None:
         assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 84 give 1.12 and 1.16
 
 
-@pytest.mark.parametrize(("seed", "number"), [(0, 169), (1, 14), (1, 167), (1, 265), (1, 433), (3, 469), (3, 493)])
+@pytest.mark.parametrize(("seed", "number"), [(1, 14), (1, 167), (1, 265), (1, 433), (3, 469), (3, 493)])
 def test_vessels_that_earlier_rules_were_sure_of(seed: int, number: int) -> None:
     script = load("no_rim")
-    for outcome in script.look(number, seed):
-        assert outcome.highest < script.LIMIT, outcome.pixel_size_mm
+    _, cal = script.draw(number, seed)
+    assert all(lesion.confidence < script.LIMIT for lesion in pyicg.segment_rim(cal).lesions)

@@ -63,6 +63,7 @@ py::dict lesion_dict(const Lesion& lesion) {
   d["sbr"] = to_python(lesion.sbr);
   d["confidence"] = lesion.confidence;
   py::list reasons;
+  if (!(lesion.confidence >= sure_rim)) reasons.append(reason_name(Reason::low_confidence));
   if (lesion.not_star_shaped) reasons.append(reason_name(Reason::not_star_shaped));
   if (lesion.clipped_by_border) reasons.append(reason_name(Reason::clipped_by_border));
   if (lesion.saturated) reasons.append(reason_name(Reason::saturated_lower_bound));

@@ -63,6 +63,7 @@ const char* reason_name(Reason reason) noexcept {
       "hot_pixel",
       "drape_edge",
       "no_closed_boundary",
+      "low_confidence",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -120,7 +120,7 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
   // Shapes that rays do not see first: traced, they would fall into pieces.
   for (const detail::RimCandidate& hole : ws.search->holes) {
     const bool within = std::any_of(traced.begin(), traced.end(), [&](const Traced& other) {
-      return other.confidence > 0.5 && detail::is_well_within(hole, *other.trace);
+      return other.confidence > sure_rim && detail::is_well_within(hole, *other.trace);
     });
     if (within) continue;
     const auto covered = [&](double area) {

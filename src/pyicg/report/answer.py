@@ -52,10 +52,12 @@ def _sign(score: Scored) -> dict[str, str]:
 def _rims(score: Scored) -> dict[str, str]:
     """Count the lesions with a rim: a section has no sign, as its own rim glows whatever the margin is."""
     count, total = len(score.lesions), len(score.frames)
+    unsure = sum(all("low_confidence" in seen.reasons for _, seen in lesion.members) for lesion in score.lesions)
+    doubt = f", {unsure} of low confidence" if unsure else ""
     shares = [percent(lesion.completeness) for lesion in score.frames[score.key_index].lesions]
     return {
         "title": "Lesions with a rim",
-        "text": str(count) if count else "none found",
+        "text": f"{count}{doubt}" if count else "none found",
         "detail": f"Rim complete to {', '.join(shares)} of its angles in the key slice" if shares else "",
         "note": f"In {sum(bool(frame.lesions) for frame in score.frames)} of {total} slices. "
         "A section has no fluorescent sign: the tumour's own rim is expected to glow.",

@@ -91,8 +91,12 @@ def draw_flags(axes: Axes, mask: npt.NDArray[np.uint8]) -> list[Patch]:
 
 
 def draw_lesions(axes: Axes, lesions: Sequence[Lesion], *, inner: str = INNER) -> None:
-    """Draw the inner boundary (the tumour's edge) solid, in colour `inner`, and the outer one of the rim dashed."""
+    """Draw the inner boundary (the tumour's edge) solid, in colour `inner`, and the outer one of the rim dashed.
+
+    Both are thin and dotted where the confidence is low.
+    """
     for lesion in lesions:
+        unsure = "low_confidence" in lesion.reasons
         for contour, colour, style, name in (
             (lesion.outer_contour, OUTER, (0, (5, 2)), "outer boundary of the rim"),
             (lesion.inner_contour, inner, "solid", "tumour edge (inner boundary)"),
@@ -103,10 +107,10 @@ def draw_lesions(axes: Axes, lesions: Sequence[Lesion], *, inner: str = INNER) -
                     closed[:, 1],
                     closed[:, 0],
                     color=colour,
-                    linestyle=style,
-                    linewidth=1.8,
-                    path_effects=halo(3.4),
-                    label=name,
+                    linestyle=":" if unsure else style,
+                    linewidth=1.1 if unsure else 1.8,
+                    path_effects=halo(2.2 if unsure else 3.4),
+                    label="unsure rim (confidence under 0.5)" if unsure else name,
                 )
 
 

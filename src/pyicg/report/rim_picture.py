@@ -53,7 +53,9 @@ def rim_picture(rim: RimSegmentation, image: npt.NDArray[np.generic] | None) -> 
         _number(axes, lesion)
     marks.draw_scale_bar(axes, width, rim.pixel_size_mm)
     count = len(rim.lesions)
-    axes.set_title(f"{count or 'No'} lesion{'' if count == 1 else 's'}, SBR cut {rim.sbr_cut:g}", fontsize=11)
+    unsure = sum("low_confidence" in lesion.reasons for lesion in rim.lesions)
+    doubt = f" ({unsure} of low confidence)" if unsure else ""
+    axes.set_title(f"{count or 'No'} lesion{'' if count == 1 else 's'}{doubt}, SBR cut {rim.sbr_cut:g}", fontsize=11)
     axes.set_xlabel(RESEARCH_ONLY, fontsize=7.5, color="#555555")
     marks.draw_legend(figure, axes, areas)
     return png(figure)

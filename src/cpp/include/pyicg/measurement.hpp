@@ -65,8 +65,9 @@ enum class Reason : std::uint32_t {
   hot_pixel = 54,
   drape_edge = 55,
   no_closed_boundary = 56,
+  low_confidence = 57,
 };
-inline constexpr std::uint32_t reason_count = 57;
+inline constexpr std::uint32_t reason_count = 58;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

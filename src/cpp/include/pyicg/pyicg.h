@@ -101,7 +101,8 @@ typedef enum pyicg_reason {
   PYICG_REASON_SATURATED_BLOB = 53,
   PYICG_REASON_HOT_PIXEL = 54,
   PYICG_REASON_DRAPE_EDGE = 55,
-  PYICG_REASON_NO_CLOSED_BOUNDARY = 56
+  PYICG_REASON_NO_CLOSED_BOUNDARY = 56,
+  PYICG_REASON_LOW_CONFIDENCE = 57
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */

@@ -42,6 +42,8 @@ struct Gap {
   double to_deg = 0;
 };
 
+inline constexpr double sure_rim = 0.5;  // of the confidence, a heuristic: from here up a shape looks like a rim
+
 struct Lesion {
   std::int32_t label = 0;
   double centroid_y = 0;  // of the area inside the inner contour
@@ -63,9 +65,9 @@ struct Lesion {
   Measurement mean_thickness;
   Measurement mean_thickness_mm;
   Measurement area_mm2;
-  Measurement sbr;       // rim over background
-  Measurement sbr_core;  // rim over core
-  double confidence = 0;
+  Measurement sbr;        // rim over background
+  Measurement sbr_core;   // rim over core
+  double confidence = 0;  // under sure_rim: reason low_confidence
   bool not_star_shaped = false;
   bool clipped_by_border = false;
   bool saturated = false;                // pixels of the rim are clipped: its level and both boundaries are bounds
