@@ -148,3 +148,24 @@ def test_a_rim_beside_them_stays_as_it_is(beside: Callable[[], Image]) -> None:
     assert len(alone) == len(crowded) == 1
     assert crowded[0].area_px == pytest.approx(alone[0].area_px, rel=2e-3)
     assert crowded[0].completeness == pytest.approx(1.0, abs=0.02)
+
+
+def broken(core_sbr: float, add: Image | float = 0.0) -> float:
+    """Return the confidence of a rim that is open by a quarter, around a core of this level."""
+    shape = RimShape(20.0, 10.0, (100.2, 119.6), gaps_deg=((30.0, 120.0),))
+    scene = rim_scene(SHAPE, [shape], sbr=3.0, core_sbr=core_sbr, snr=40.0)
+    (lesion,) = pyicg.segment_rim(calibrated(scene.image + LIVER * add), psf_sigma_px=1.2).lesions
+    assert ("low_confidence" in lesion.reasons) == (lesion.confidence < 0.5)
+    return lesion.confidence
+
+
+def test_a_broken_rim_is_the_less_sure_the_paler_its_core() -> None:
+    found = [broken(level) for level in (0.4, 0.76, 0.82, 0.85, 0.88, 0.94)]
+    assert found == sorted(found, reverse=True)
+    assert found[1] > 0.9
+    assert found[3] == pytest.approx(0.5, abs=0.1)
+    assert found[-1] == 0
+
+
+def test_a_fleck_in_the_core_does_not_make_it_pale() -> None:
+    assert broken(0.4, 2 * gaussian_filter(disc(100.2, 119.6, 2.5), 1.2)) == pytest.approx(broken(0.4), abs=0.05)

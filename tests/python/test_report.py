@@ -377,7 +377,7 @@ def test_an_unsure_rim_is_thin_dotted_and_named_so() -> None:
     sure, unsure = axes.lines[:2], axes.lines[2:]
     assert [line.get_linestyle() for line in sure] == ["--", "-"]
     assert [line.get_linestyle() for line in unsure] == [":", ":"]
-    assert {line.get_label() for line in unsure} == {"unsure rim (confidence under 0.5)"}
+    assert [line.get_label() for line in unsure] == [f"{line.get_label()}: confidence under 0.5" for line in sure]
     assert max(line.get_linewidth() for line in unsure) < min(line.get_linewidth() for line in sure)
 
 
@@ -544,6 +544,7 @@ def test_section_report_tells_unsure_rims() -> None:
     ]
     text = text_of(replace(score, lesions=(*score.lesions, *doubtful)))
     assert "Lesions with a rim 2, 1 of low confidence Rim complete" in text
+    assert "Lesions with a rim 1, all of low confidence Rim complete" in text_of(replace(score, lesions=doubtful))
     assert "Unsure whether this is a rim (confidence under 0.5): check it on the picture." in text
 
 
@@ -665,6 +666,15 @@ def test_leaning_plane_is_explained() -> None:
     caption = html.overlay_caption(score, ((124.2, 0.0), (124.2, 159.0)), (110.0, 80.0))
     assert "leans out of the picture by 27 degrees" in caption
     assert "does not cross this picture" in html.overlay_caption(score, None, None)
+
+
+@pytest.mark.parametrize(
+    ("sure", "said"),
+    [(0, "All outlines are dotted: confidence under 0.5"), (1, "Dotted outlines are unsure: confidence")],
+)
+def test_caption_tells_dotted_outlines(sure: int, said: str) -> None:
+    frame = make_frame(lesions=(*[make_lesion()] * sure, make_lesion(reasons=("low_confidence",))))
+    assert said in html.overlay_caption(make_section(frames=(frame,), key_index=0), None, None)
 
 
 def test_long_lists_are_cut_and_said_to_be() -> None:

@@ -53,7 +53,7 @@ def _rims(score: Scored) -> dict[str, str]:
     """Count the lesions with a rim: a section has no sign, as its own rim glows whatever the margin is."""
     count, total = len(score.lesions), len(score.frames)
     unsure = sum(all("low_confidence" in seen.reasons for _, seen in lesion.members) for lesion in score.lesions)
-    doubt = f", {unsure} of low confidence" if unsure else ""
+    doubt = f", {'all' if unsure == count else unsure} of low confidence" if unsure else ""
     shares = [percent(lesion.completeness) for lesion in score.frames[score.key_index].lesions]
     return {
         "title": "Lesions with a rim",

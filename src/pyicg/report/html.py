@@ -111,8 +111,13 @@ def templates() -> jinja2.Environment:
 
 def overlay_caption(score: Scored, line: Line | None, foot: Point | None) -> str:
     """Return the caption of the overlay: how to read it, and what it cannot show."""
-    if score.frames[score.key_index].lesions:
+    lesions = score.frames[score.key_index].lesions
+    unsure = sum("low_confidence" in lesion.reasons for lesion in lesions)
+    if lesions:
         text = "The tumour's edge is the inner boundary of the rim; the glowing rim itself is liver."
+        if unsure:
+            which = "All outlines are dotted" if unsure == len(lesions) else "Dotted outlines are unsure"
+            text += f" {which}: confidence under 0.5, perhaps vessels and no rim at all."
     else:
         text = "No rim was found in this picture."
     if score.frames[score.key_index].hot_spots:

@@ -110,7 +110,7 @@ def draw_lesions(axes: Axes, lesions: Sequence[Lesion], *, inner: str = INNER) -
                     linestyle=":" if unsure else style,
                     linewidth=1.1 if unsure else 1.8,
                     path_effects=halo(2.2 if unsure else 3.4),
-                    label="unsure rim (confidence under 0.5)" if unsure else name,
+                    label=f"{name}: confidence under 0.5" if unsure else name,
                 )
 
 

@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::size_t sectors = 24;
 constexpr std::size_t rays_each = 6;
-constexpr std::size_t depths = 8;     // places on a ray through a band
-constexpr double dark_core = 0.85;    // of the surroundings
+constexpr std::size_t depths = 8;  // places on a ray through a band
+constexpr double dark_core = 0.8;  // of the surroundings; from pale_core up a core is as bright as they are
+constexpr double pale_core = 0.9;
 constexpr std::size_t least_run = 4;  // sectors: 60 degrees
 
 struct Band {
@@ -108,6 +109,21 @@ double in_runs(const std::array<bool, sectors>& set) {
   return static_cast<double>(total) / static_cast<double>(sectors);
 }
 
+// Median over the inner half of the core, each part of its area counted alike: a fleck there does not move it.
+double middle_of(const GreyCrop& image, const std::vector<double>& inner) {
+  std::vector<float> values;
+  for (std::size_t j = 0; j < sectors * rays_each; ++j) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(j) / static_cast<double>(sectors * rays_each);
+    const double half = 0.5 * at_angle(inner, angle);
+    for (std::size_t i = 0; i < depths; ++i) {
+      const double r = half * std::sqrt((static_cast<double>(i) + 0.5) / static_cast<double>(depths));
+      const double value = image.at(r * std::sin(angle), r * std::cos(angle));
+      if (!std::isnan(value)) values.push_back(static_cast<float>(value));
+    }
+  }
+  return values.empty() ? nan : median(values);
+}
+
 double ramp(double value, double none, double full) { return std::clamp((value - none) / (full - none), 0.0, 1.0); }
 
 double gate(double value, double half, double power) { return 1 / (1 + std::pow(value / half, power)); }
@@ -132,8 +148,6 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
     const double r = at_angle(inner, angle);
     return std::pair{0.35 * r, std::max(r - 1.5 * blur, 0.5 * r)};
   });
-  const Band middle =
-      measure(image, fit.noise, [&](double angle) { return std::pair{0.0, 0.5 * at_angle(inner, angle)}; });
   const Band rim = measure(image, fit.noise, [&](double angle) {
     const double r = at_angle(inner, angle);
     const double t = at_angle(outer, angle) - r;
@@ -171,15 +185,18 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
   }());
   found.significance = step / (noise / std::sqrt(static_cast<double>(rays_each * depths) / 3) + 1e-300);
   found.thickness_px = thickness;
-  found.middle = median_of(middle.mean);
+  found.middle = middle_of(image, inner);
   return found;
 }
 
 double confidence(const RimEvidence& e) {
-  const bool dark = e.core_over_dark < dark_core;
-  return (dark ? ramp(e.coherence, 0.25, 0.65) : ramp(e.coherence, 0.85, 1)) * gate(e.core_spread, 0.25, 2) *
-         gate(e.outside_spread, 0.5, 2) * gate(e.thickness_spread, dark ? 0.8 : 0.4, 4) * e.significance /
-         (e.significance + 2) * ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
+  // Bent, crossing or parallel vessels have liver between them: around a core that is not dark a rim must be closed and
+  // even.
+  const double dark = ramp(e.middle_over_dark, pale_core, dark_core);
+  const double shape = dark * ramp(e.coherence, 0.25, 0.65) * gate(e.thickness_spread, 0.8, 4) +
+                       (1 - dark) * ramp(e.coherence, 0.85, 1) * gate(e.thickness_spread, 0.4, 4);
+  return shape * gate(e.core_spread, 0.25, 2) * gate(e.outside_spread, 0.5, 2) * e.significance / (e.significance + 2) *
+         ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
 }
 
 }  // namespace pyicg::detail

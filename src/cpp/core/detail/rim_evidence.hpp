@@ -3,6 +3,7 @@
 #pragma once
 
 #include "grey_crop.hpp"
+#include "pyicg/measurement.hpp"
 #include "rim_fit.hpp"
 
 namespace pyicg::detail {
@@ -18,19 +19,18 @@ struct RimEvidence {
   double significance = 0;      // step over its standard error in one sector
   double thickness_px = 0;      // median
   double core_over_blur = 0;    // radius of the core over the sigma of the blur
-  double middle = 0;            // level of the inner half of the core
-  double core_over_dark = 1;    // core, as fitted where there is a rim or as seen in its inner half, whichever is more,
-                                // over the darker of surroundings and background
+  double middle = nan;          // level of the inner half of the core
+  double middle_over_dark = 1;  // over the darker of surroundings and background
 };
 
 RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit);
 
-// Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65; where the core is
-// no darker than the surroundings, so that bent or crossing vessels around liver would do as well, 0 at 0.85, 1 if
-// closed), the three spreads (half at 0.25, 0.5 and 0.8; the last at 0.4 around a core that is not dark), the
-// significance z/(z + 2), and, as optics do not show a rim thinner than 3 px as one, thickness (0.4 up to 2.7 px, 1
-// from 3.2 px). The core counts from 1.5 sigma of blur in radius, fully from 2.6. The constants were chosen on
-// simulated frames with and without rims.
+// Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65), the three spreads
+// (half at 0.25, 0.5 and 0.8), the significance z/(z + 2), and, as optics do not show a rim thinner than 3 px as one,
+// thickness (0.4 up to 2.7 px, 1 from 3.2 px). The core counts from 1.5 sigma of blur in radius, fully from 2.6. Where
+// the middle of the core is not dark (from 0.9 of the surroundings up; up to 0.8 it is, between them in part), as
+// between vessels, coherence counts from 0.85, fully from 1, and the thickness' spread half at 0.4. The constants were
+// chosen on simulated frames with and without rims.
 double confidence(const RimEvidence& evidence);
 
 }  // namespace pyicg::detail

@@ -215,7 +215,8 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
   mark_present(trace, widths);
   trace.evidence = gather_evidence(at->image, trace.fit);
   const double dark = std::min(trace.outside, options.outside);
-  trace.evidence.core_over_dark = dark > 0 ? std::max(trace.core, trace.evidence.middle) / dark : infinity;
+  const double middle = trace.evidence.middle;  // NaN where nothing of it is valid
+  trace.evidence.middle_over_dark = dark > 0 && !std::isnan(middle) ? middle / dark : infinity;
   return trace;
 }
 
