@@ -357,7 +357,7 @@ def figure(done: Sequence[Frame], path: str) -> None:
         ax.set_yticks(ticks := (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0), [f"{tick:g}" for tick in ticks])
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("inner boundary, RMS error (px)")
-    axes[1].legend(fontsize=7)
+    panels.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=len(routes), fontsize=7)
     panels.savefig(path, dpi=110)
 
 
