@@ -24,7 +24,7 @@ def test_boundaries_over_the_grid() -> None:
         assert grid.quantile((abs(row.completeness) for row in rows), 0.95) <= 0.03
         assert min(row.dice for row in rows) >= 0.97
         assert min(row.confidence for row in rows) > 0.5
-        assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 84 give 1.12 and 1.16
+        assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 703 give 1.11 and 1.24
 
 
 @pytest.mark.parametrize(("seed", "number"), [(1, 14), (1, 167), (1, 265), (1, 433), (3, 469), (3, 493)])
