@@ -1,4 +1,4 @@
-"""Small fixed slices of rim.py and no_rim.py in bench/validation, whose tables are in docs/rim_evidence.md."""
+"""Small fixed slices of rim.py, no_rim.py and gap_vessel.py in bench/validation: tables in docs/rim_evidence.md."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ def test_vessels_that_earlier_rules_were_sure_of(seed: int, number: int) -> None
     script = load("no_rim")
     _, cal = script.draw(number, seed)
     assert all(lesion.confidence < script.LIMIT for lesion in pyicg.segment_rim(cal).lesions)
+
+
+def test_vessels_past_gaps() -> None:
+    script = load("gap_vessel")
+    frames = [(number, script.draw(number, seed=1)) for number in range(24)]
+    clear = [(number, frame) for number, frame in frames if frame.strip_px >= 12 and frame.core < 0.7]
+    found = [script.measure(frame, number, vessel=True) for number, frame in clear]
+    assert len(found) == 12
+    assert min(one.confidence for one in found) >= script.LIMIT
+    assert max(one.outwards_px for one in found) < 1
+    assert max(one.inwards_px for one in found) < 1
+    assert max(abs(one.completeness) for one in found) < 0.05

@@ -9,15 +9,6 @@
 
 namespace pyicg::bindings {
 
-namespace {
-
-py::object sign_object(const Residual& residual) {
-  const Sign sign = fluorescent_sign(residual);
-  return sign == Sign::unknown ? py::object(py::none()) : py::object(py::bool_(sign == Sign::positive));
-}
-
-}  // namespace
-
 void bind_residual(py::module_& m) {
   using py::arg;
   m.def(
@@ -58,10 +49,10 @@ void bind_residual(py::module_& m) {
         }
         d["hot_spots"] = spots;
         d["area_px"] = residual.area_px;
-        d["sign"] = sign_object(residual);
+        d["sign"] = sign_object(fluorescent_sign(residual));
         py::dict signs;
         for (std::size_t i = 0; i < standard.size(); ++i) {
-          signs[py::float_(standard_cuts.at(i))] = sign_object(standard.at(i));
+          signs[py::float_(standard_cuts.at(i))] = sign_object(fluorescent_sign(standard.at(i)));
         }
         d["sign_at"] = signs;
         return d;

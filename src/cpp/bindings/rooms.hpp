@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include "pyicg/contrast.hpp"
+#include "pyicg/residual.hpp"
 #include "pyicg/rim.hpp"
 
 namespace pyicg::bindings {
@@ -22,5 +23,6 @@ pybind11::dict background_dict(const Background& background);
 pybind11::dict contrast_dict(const Contrast& contrast);
 pybind11::dict lesion_dict(const Lesion& lesion);
 pybind11::list rejected_list(const std::vector<Rejected>& rejected);
+pybind11::object sign_object(Sign sign);  // True, False or None
 
 }  // namespace pyicg::bindings

@@ -9,11 +9,11 @@
 #include "rooms.hpp"
 
 namespace pyicg::bindings {
-namespace {
-
 py::object sign_object(Sign sign) {
   return sign == Sign::unknown ? py::object(py::none()) : py::object(py::bool_(sign == Sign::positive));
 }
+
+namespace {
 
 py::dict score_dict(const FrameScore& s) {
   py::dict d;

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "closed_path.hpp"
+#include "gap_path.hpp"
+#include "polar_image.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
@@ -22,28 +24,6 @@ constexpr double grain_px = 5;         // texture is alike over about this lengt
 constexpr double most_grain = 0.35;    // of the rim's step, see is_grainy
 constexpr double second_difference = std::numbers::sqrt3;  // of independent values, over their first difference
 constexpr int area_rounds = 6;
-
-struct PolarImage {
-  std::size_t rows;
-  double step;  // px
-  std::vector<double> values;
-  [[nodiscard]] double operator()(std::size_t ray, std::size_t row) const { return values[ray * rows + row]; }
-};
-
-PolarImage unroll(const GreyCrop& image, double reach, double step) {
-  PolarImage polar{static_cast<std::size_t>(reach / step) + 1, step, {}};
-  polar.values.reserve(rays * polar.rows);
-  for (std::size_t k = 0; k < rays; ++k) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(rays);
-    const double dy = std::sin(angle);
-    const double dx = std::cos(angle);
-    for (std::size_t i = 0; i < polar.rows; ++i) {
-      const double r = step * static_cast<double>(i);
-      polar.values.push_back(image.at(r * dy, r * dx));
-    }
-  }
-  return polar;
-}
 
 double quantile_of(std::vector<float>& values, double q) { return values.empty() ? nan : quantile(values, q); }
 
@@ -211,7 +191,7 @@ double edge_width(double share, double d) {
 
 std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside) {
   const double step = std::max(0.5, radius_px / 50);
-  const PolarImage polar = unroll(image, 2.5 * radius_px + 45, step);
+  const PolarImage polar = unroll(image, rays, 2.5 * radius_px + 45, step);
   const std::size_t rows = polar.rows;
   const auto row_of = [&](double r) { return std::min(static_cast<std::size_t>(r / step), rows - 1); };
 
@@ -252,13 +232,16 @@ std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px,
 
   values.clear();
   for (std::size_t k = 0; k < rays; ++k) {
-    found.radii.inner.push_back(step * static_cast<double>(inner[k]));
-    found.radii.outer.push_back(step * static_cast<double>(std::max(outer[k], inner[k] + 1)));
     const double share = slope(k, inner[k]) / (found.rim - found.core);
     if (share > edge_share) values.push_back(static_cast<float>(share));
   }
   if (values.empty()) return std::nullopt;
   found.blur_px = edge_width(quantile_of(values, 0.5), static_cast<double>(slope.reach) * step);
+  found.radii.gaps = leave_gaps_open(polar, {found.core, found.rim, outside, found.blur_px}, rule, inner, outer);
+  for (std::size_t k = 0; k < rays; ++k) {
+    found.radii.inner.push_back(step * static_cast<double>(inner[k]));
+    found.radii.outer.push_back(step * static_cast<double>(std::max(outer[k], inner[k] + 1)));
+  }
   return found;
 }
 

@@ -130,7 +130,7 @@ double gate(double value, double half, double power) { return 1 / (1 + std::pow(
 
 }  // namespace
 
-RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
+RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark) {
   const std::vector<double>& inner = fit.inner.radius;
   const std::vector<double>& outer = fit.outer.radius;
   std::vector<float> thicknesses;
@@ -185,7 +185,8 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit) {
   }());
   found.significance = step / (noise / std::sqrt(static_cast<double>(rays_each * depths) / 3) + 1e-300);
   found.thickness_px = thickness;
-  found.middle = middle_of(image, inner);
+  const double middle = middle_of(image, inner);  // NaN where nothing of it is valid
+  if (dark > 0 && !std::isnan(middle)) found.middle_over_dark = middle / dark;
   return found;
 }
 

@@ -14,16 +14,16 @@ struct RimEvidence {
   double coherence = 0;    // share of the sectors whose rim stands over core (by half a step) and outside (a quarter),
                            // in runs of 60 degrees or more
   double core_spread = 0;  // standard deviation of the core's level over the sectors / step, noise taken off
-  double outside_spread = 0;    // the same of the surroundings, where the rim stands over them
-  double thickness_spread = 0;  // standard deviation / mean, sectors with a rim
-  double significance = 0;      // step over its standard error in one sector
-  double thickness_px = 0;      // median
-  double core_over_blur = 0;    // radius of the core over the sigma of the blur
-  double middle = nan;          // level of the inner half of the core
-  double middle_over_dark = 1;  // over the darker of surroundings and background
+  double outside_spread = 0;           // the same of the surroundings, where the rim stands over them
+  double thickness_spread = 0;         // standard deviation / mean, sectors with a rim
+  double significance = 0;             // step over its standard error in one sector
+  double thickness_px = 0;             // median
+  double core_over_blur = 0;           // radius of the core over the sigma of the blur
+  double middle_over_dark = infinity;  // level of the inner half of the core over `dark`
 };
 
-RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit);
+// `dark` is the darker of surroundings and background.
+RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark);
 
 // Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65), the three spreads
 // (half at 0.25, 0.5 and 0.8), the significance z/(z + 2), and, as optics do not show a rim thinner than 3 px as one,

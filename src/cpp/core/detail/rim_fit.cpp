@@ -36,7 +36,7 @@ using enum Equations::Unknown;
 class Fit {
  public:
   Fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options)
-      : image_(image), options_(options), n_(start.inner.size()) {
+      : image_(image), options_(options), gaps_(start.gaps), n_(start.inner.size()) {
     step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
     const double known = options.psf_sigma_px;
     // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
@@ -95,6 +95,8 @@ class Fit {
     }
     return std::isfinite(sum) && std::fabs(sum) < most_sum;
   }
+  [[nodiscard]] bool in_gap(std::size_t k) const { return gaps_.bare_px[k] < infinity; }
+  [[nodiscard]] bool shows_liver(std::size_t k) const { return in_gap(k) && gaps_.bare_px[k] > 0; }
   [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
 
   // The search's path steps to and fro; what is finer than the blur would take many rounds to settle.
@@ -153,16 +155,18 @@ class Fit {
     most_level_ += 0.5 * range;
   }
 
-  // Equations of the profile along one normal, given the levels.
-  [[nodiscard]] Equations profile(const ContourNormal& v, std::size_t k, const Side& side,
-                                  const ContourNormal& other) const {
+  // Equations of the profile along one normal, given the levels. In a gap core meets liver, and there is no rim to end.
+  [[nodiscard]] Equations profile(const ContourNormal& v, std::size_t k, const Side& side, const ContourNormal& other,
+                                  bool gap) const {
     const bool inner = side.inner;
+    if (gap && !inner) return {};
     const double step = sample_step();
     const double wide = options_.grainy ? inner_.fitted.radius[k] : 0.0;
     const double into_rim = std::min(v.other + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
     const double away = std::max({4 * sigma_, 3.0, 0.5 * wide});
     const double inward = inner ? std::min(away, 0.9 * inner_.fitted.radius[k]) : into_rim;
-    const double outward = inner ? into_rim : away;
+    const double bare = (gaps_.bare_px[k] - inner_.fitted.radius[k]) * v.slant;
+    const double outward = inner ? (gap ? std::min(away, bare) : into_rim) : away;
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
     Equations e;
@@ -171,7 +175,7 @@ class Fit {
       const double value = image_.at(v.y + t * v.dy, v.x + t * v.dx);
       if (std::isnan(value)) continue;
       const EdgeValue own = blurred_edge(t, v.falls, sigma_);
-      const EdgeValue far = blurred_edge(inner ? t - v.other : t + v.other, other.falls, sigma_);
+      const EdgeValue far = gap ? EdgeValue{} : blurred_edge(inner ? t - v.other : t + v.other, other.falls, sigma_);
       const double in = inner ? own.level : far.level;   // past the inner boundary
       const double out = inner ? far.level : own.level;  // past the outer one
       const double inner_step = fit_.rim[k] - fit_.core[k];
@@ -204,7 +208,7 @@ class Fit {
     double count = 0;
     side.equations.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      side.equations[k] = profile(at[k], k, side, others[k]);
+      side.equations[k] = profile(at[k], k, side, others[k], in_gap(k));
       contour += at[k].arc;
       squares += side.equations[k].squares;
       count += side.equations[k].n;
@@ -296,11 +300,15 @@ class Fit {
     std::vector<double> values = side.fitted.radius;
     std::vector<double> variances(n_, infinity);
     std::size_t seen = 0;
+    const double liver_height = gap_height();
     for (std::size_t k = 0; k < n_; ++k) {
       const Equations& e = side.equations[k];
-      const double height = side.inner ? fit_.rim[k] - fit_.core[k] : fit_.rim[k] - fit_.outside[k];
+      const double height = in_gap(k)    ? liver_height
+                            : side.inner ? fit_.rim[k] - fit_.core[k]
+                                         : fit_.rim[k] - fit_.outside[k];
       const double information = e.a[place * unknowns + place];
       if (!(height > 0) || !(information > 0)) continue;
+      if (in_gap(k) && fit_.rim[k] > gaps_.most_liver) continue;  // moved to where something glows after all
       double b = e.b[place];
       for (std::size_t i = core; i < place; ++i) b -= e.a.at(place * unknowns + i) * step.levels[k].at(i);
       b -= e.a[place * unknowns + slope] * step.tilt;
@@ -312,13 +320,22 @@ class Fit {
       const double slant = at[k].slant;
       values[k] += std::clamp(b / information, -sigma_, sigma_) / slant;
       const double variance = pixel * pixel * spread / (height * height * at[k].arc * share) / (slant * slant);
-      variances[k] = std::max(variance * step.taken[k], 1e-12 * sigma_ * sigma_) / steady[k];
+      variances[k] = std::max(variance * step.taken[k], 1e-12 * sigma_ * sigma_) / (in_gap(k) ? 1.0 : steady[k]);
       ++seen;
     }
     if (seen < n_ / 8) return false;
     side.values = std::move(values);
     side.variances = std::move(variances);
     return true;
+  }
+
+  // The step from core to liver in the gaps, where a single ray's is lost in noise.
+  [[nodiscard]] double gap_height() const {
+    std::vector<float> heights;
+    for (std::size_t k = 0; k < n_; ++k) {
+      if (shows_liver(k)) heights.push_back(static_cast<float>(fit_.rim[k] - fit_.core[k]));
+    }
+    return heights.empty() ? 0.0 : median(heights);
   }
 
   // To the smooth contour that the displacements speak for, and to the levels. Returns the longest way, px.
@@ -440,6 +457,11 @@ class Fit {
   // The rim's level on each ray, from the profiles within a pixel of it along the contour.
   void rim_here() {
     const std::vector<ContourNormal> at = normals(inner_);
+    const std::vector<ContourNormal> others = normals(outer_);
+    std::vector<Equations> equations = inner_.equations;
+    for (std::size_t k = 0; k < n_; ++k) {
+      if (in_gap(k) && !shows_liver(k)) equations[k] = profile(at[k], k, inner_, others[k], false);
+    }
     fit_.rim_here.assign(n_, nan);
     for (std::size_t k = 0; k < n_; ++k) {
       double a = 0;
@@ -448,7 +470,7 @@ class Fit {
       for (std::ptrdiff_t d = -reach; d <= reach; ++d) {
         const std::size_t j = (k + n_ + static_cast<std::size_t>(d + static_cast<std::ptrdiff_t>(n_))) % n_;
         const double w = std::exp(-0.5 * std::pow(static_cast<double>(d) * at[k].arc, 2));
-        const Equations& e = inner_.equations[j];
+        const Equations& e = equations[j];
         const double rr = e.a[rim * unknowns + rim];
         // rest + level x basis: the profile less core and outside
         a += w * rr;
@@ -460,6 +482,7 @@ class Fit {
 
   const GreyCrop& image_;
   RimFitOptions options_;
+  Gaps gaps_;
   std::size_t n_;
   double step_angle_ = 0;
   double sigma_ = 1;

@@ -8,10 +8,18 @@
 
 namespace pyicg::detail {
 
+// Where a rim is missing, and core meets liver.
+struct Gaps {
+  std::vector<double> bare_px;  // per ray: the radius up to which liver lies bare behind the core, and the profile may
+                                // be read; 0 beside a gap, where the rim's blurred end tells nothing; else infinite
+  double most_liver = 0;        // a level over it is not liver's
+};
+
 // Radii about a centre, one per ray at the angle 2 pi k / n from +x towards +y.
 struct RimRadii {
   std::vector<double> inner;
   std::vector<double> outer;
+  Gaps gaps;
 };
 
 struct FittedBoundary {

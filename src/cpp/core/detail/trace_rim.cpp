@@ -75,10 +75,24 @@ std::vector<double> resampled(const std::vector<double>& radii, std::size_t n) {
   return out;
 }
 
+// The lesser of the values on either side.
+std::vector<double> nearest_least(const std::vector<double>& values, std::size_t n) {
+  std::vector<double> out(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const double at = static_cast<double>(k) * static_cast<double>(values.size()) / static_cast<double>(n);
+    const BetweenRays rays = rays_at(at, values.size());
+    out[k] = rays.share > 0 ? std::min(values[rays.before], values[rays.after]) : values[rays.before];
+  }
+  return out;
+}
+
 RimFit fit_at(const Located& at, const TraceOptions& options) {
   const auto n =
       static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
-  const RimRadii start{resampled(at.found.radii.inner, n), resampled(at.found.radii.outer, n)};
+  const RimRadii& radii = at.found.radii;
+  const RimRadii start{resampled(radii.inner, n),
+                       resampled(radii.outer, n),
+                       {nearest_least(radii.gaps.bare_px, n), radii.gaps.most_liver}};
   return fit_rim(at.image, start, {options.psf_sigma_px, at.found.blur_px, at.found.grainy});
 }
 
@@ -213,10 +227,7 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
   const Widths widths = widths_of(fit);
   mark_over(trace, widths, options.cut);
   mark_present(trace, widths);
-  trace.evidence = gather_evidence(at->image, trace.fit);
-  const double dark = std::min(trace.outside, options.outside);
-  const double middle = trace.evidence.middle;  // NaN where nothing of it is valid
-  trace.evidence.middle_over_dark = dark > 0 && !std::isnan(middle) ? middle / dark : infinity;
+  trace.evidence = gather_evidence(at->image, trace.fit, std::min(trace.outside, options.outside));
   return trace;
 }
 

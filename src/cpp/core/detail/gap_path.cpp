@@ -1,0 +1,188 @@
+#include "gap_path.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <utility>
+
+#include "pyicg/measurement.hpp"
+
+namespace pyicg::detail {
+namespace {
+
+constexpr double dark_core = 0.8;      // of the liver: over it, its edge drowns in noise
+constexpr double least_strip_px = 4;   // of liver before the path
+constexpr double own_tail = 0.1;       // of a strip's light: more may be the rim's own blurred edge
+constexpr std::size_t least_rays = 4;  // of a strip
+constexpr double most_share = 0.6;     // of the rays: no rim is left to go by
+constexpr double hold = 4;             // per pixel off the path where it follows a rim
+constexpr std::size_t leaving = 3;     // rays beside a gap on which the path may be leaving the rim
+constexpr std::size_t alike = 2;       // rays on either side that are averaged
+constexpr std::size_t bend_rays = 4;   // over which a contour's bends are judged
+constexpr double glow = 0.25;          // of the rim's step over liver: more is another thing
+constexpr double glow_blurs = 1.5;     // that its light reaches
+
+using Path = std::vector<std::size_t>;
+
+struct Sector {
+  std::size_t first, length;
+};
+
+PolarImage averaged(const PolarImage& polar) {
+  PolarImage mean = polar;
+  for (std::size_t k = 0; k < polar.rays; ++k) {
+    for (std::size_t i = 0; i < polar.rows; ++i) {
+      double sum = polar(k, i);
+      for (std::size_t d = 1; d <= alike; ++d) {
+        sum += polar((k + polar.rays - d) % polar.rays, i) + polar((k + d) % polar.rays, i);
+      }
+      mean.values[k * polar.rows + i] = sum / static_cast<double>(2 * alike + 1);
+    }
+  }
+  return mean;
+}
+
+// Sums along a ray of what lies over the middle between core and liver, px: least where a step from core to liver
+// explains the profile best. Values are held within that step, so that a fleck counts no more than liver.
+std::vector<double> over_middle(const PolarImage& polar, const RimLevels& levels, std::size_t k) {
+  const double middle = 0.5 * (levels.core + levels.outside);
+  const double half = levels.outside - middle;
+  std::vector<double> sums(polar.rows);
+  double sum = 0;
+  for (std::size_t i = 0; i < polar.rows; ++i) {
+    sums[i] = sum;
+    const double over = (polar(k, i) - middle) / half;
+    if (!std::isnan(over)) sum += polar.step * std::clamp(over, -1.0, 1.0);
+  }
+  return sums;
+}
+
+// Where the path lies behind a strip of liver that is no part of the rim's own blurred edge.
+std::vector<Sector> behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner) {
+  const std::size_t n = polar.rays;
+  std::vector<bool> behind(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::vector<double> sums = over_middle(polar, levels, k);
+    const auto end = sums.begin() + static_cast<std::ptrdiff_t>(inner[k]) + 1;
+    const auto edge = static_cast<std::size_t>(std::min_element(sums.begin(), end) - sums.begin());
+    const double strip = polar.step * static_cast<double>(inner[k] - edge);
+    const double tail = (levels.rim - levels.core) * 0.5 * std::erfc(strip / (levels.blur_px * std::numbers::sqrt2));
+    const bool in_view = !std::isnan(polar(k, inner[k]));
+    behind[k] = in_view && strip >= least_strip_px && tail < own_tail * 0.5 * (levels.outside - levels.core);
+  }
+  std::vector<Sector> sectors;
+  const auto start = static_cast<std::size_t>(std::ranges::find(behind, false) - behind.begin());
+  for (std::size_t d = 0; d < n; ++d) {
+    const std::size_t first = start + d;
+    while (d < n && behind[(start + d) % n]) ++d;
+    if (start + d - first >= least_rays) sectors.push_back({first % n, start + d - first});
+  }
+  return sectors;
+}
+
+// Where what lies behind the path, over the width of a rim, is all in view and liver on average.
+std::vector<bool> without_rim(const PolarImage& mean, double liver, const Path& inner, std::size_t width) {
+  std::vector<bool> gap(mean.rays);
+  for (std::size_t k = 0; k < mean.rays; ++k) {
+    double sum = inner[k] + width <= mean.rows ? 0.0 : nan;
+    for (std::size_t i = inner[k]; i < inner[k] + width && !std::isnan(sum); ++i) sum += mean(k, i);
+    gap[k] = sum < liver * static_cast<double>(width);
+  }
+  return gap;
+}
+
+// The rays that are set, and those beside them.
+std::vector<bool> widened(const std::vector<bool>& set, std::size_t by) {
+  const std::size_t n = set.size();
+  std::vector<bool> out(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    for (std::size_t d = 0; d <= 2 * by; ++d) out[k] = out[k] || set[(k + n - by + d) % n];
+  }
+  return out;
+}
+
+// The path as it was, but in the gaps, where it parts core and liver.
+Path through_gaps(const PolarImage& mean, const RimLevels& levels, const PathRule& rule, const Path& inner,
+                  const std::vector<bool>& gap) {
+  const std::vector<bool> free = widened(gap, leaving);
+  std::vector<double> rewards(mean.values.size());
+  for (std::size_t k = 0; k < mean.rays; ++k) {
+    const std::vector<double> sums = free[k] ? over_middle(mean, levels, k) : std::vector<double>{};
+    for (std::size_t i = 0; i < mean.rows; ++i) {
+      const double off = mean.step * std::fabs(static_cast<double>(i) - static_cast<double>(inner[k]));
+      rewards[k * mean.rows + i] = free[k] ? -sums[i] - (i < 2 ? hold : 0) : -hold * off;
+    }
+  }
+  return closed_path(rewards, mean.rows, rule);
+}
+
+double bends(const Path& path, const Sector& sector) {
+  const std::size_t n = path.size();
+  const auto row = [&](std::size_t k) { return static_cast<double>(path[k % n]); };
+  double sum = 0;
+  for (std::size_t d = 0; d < sector.length + 4 * bend_rays; ++d) {
+    const std::size_t k = sector.first + n - 2 * bend_rays + d;
+    sum += std::fabs(row(k - bend_rays) - 2 * row(k) + row(k + bend_rays));
+  }
+  return sum;
+}
+
+// Length of the path from ray to ray.
+double arc_px(const PolarImage& polar, const Path& path) {
+  const auto n = static_cast<double>(path.size());
+  return 2 * std::numbers::pi * polar.step * std::accumulate(path.begin(), path.end(), 0.0) / (n * n);
+}
+
+std::size_t median_width(const Path& inner, const Path& outer) {
+  Path widths(inner.size());
+  for (std::size_t k = 0; k < inner.size(); ++k) widths[k] = std::max(outer[k], inner[k] + 1) - inner[k];
+  const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
+  std::nth_element(widths.begin(), middle, widths.end());
+  return *middle;
+}
+
+}  // namespace
+
+Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const PathRule& rule,
+                     std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
+  const std::size_t n = polar.rays;
+  Gaps found{std::vector<double>(n, infinity), levels.outside + glow * (levels.rim - levels.outside)};
+  if (!(levels.core < dark_core * levels.outside)) return found;
+  const PolarImage mean = averaged(polar);
+  const std::size_t width = median_width(inner, outer);
+  const std::vector<bool> missing = without_rim(mean, found.most_liver, inner, width);
+  std::vector<Sector> sectors = behind_liver(mean, levels, inner);
+  Path path;
+  std::vector<bool> gap;
+  do {
+    gap = missing;
+    for (const Sector& s : sectors) {
+      for (std::size_t d = 0; d < s.length; ++d) gap[(s.first + d) % n] = true;
+    }
+    const auto gaps = static_cast<double>(std::ranges::count(gap, true));
+    if (gaps == 0 || gaps > most_share * static_cast<double>(n)) return found;
+    path = through_gaps(mean, levels, rule, inner, gap);
+    // Gone on smoothly from either side, it is the tumour's edge. A part of the core that glows has its own shape.
+  } while (std::erase_if(sectors, [&](const Sector& s) { return bends(path, s) >= bends(inner, s); }) > 0);
+
+  // Where a gap ends, within a blur's width on either side, the rim's end shines in: no straight edge is blurred there.
+  const auto ends = static_cast<std::size_t>(std::clamp(std::lround(levels.blur_px / arc_px(mean, path)), 1L, 8L));
+  std::vector<bool> rim(n);
+  for (std::size_t k = 0; k < n; ++k) rim[k] = !gap[k];
+  const std::vector<bool> near_gap = widened(gap, ends);
+  const std::vector<bool> near_rim = widened(rim, ends);
+  for (std::size_t k = 0; k < n; ++k) {
+    if (!near_gap[k]) continue;
+    found.bare_px[k] = 0;
+    if (gap[k]) outer[k] = path[k] + width;
+    if (near_rim[k]) continue;
+    std::size_t i = path[k];
+    while (i < mean.rows && !(mean(k, i) > found.most_liver)) ++i;
+    found.bare_px[k] = mean.step * static_cast<double>(i) - glow_blurs * levels.blur_px;
+  }
+  inner = std::move(path);
+  return found;
+}
+
+}  // namespace pyicg::detail
