@@ -22,9 +22,9 @@ def off_truth(contour: Image, shape: RimShape) -> Image:
     return np.asarray(np.hypot(y, x) - shape.inner_radius_px(np.arctan2(y, x)))
 
 
-@pytest.mark.parametrize("away", [43, 46, 50])
-@pytest.mark.parametrize("height", [100.0, 200.0, 300.0])
-@pytest.mark.parametrize("span", [30.0, 50.0, 70.0, 90.0])
+@pytest.mark.parametrize("away", [43, 48])
+@pytest.mark.parametrize("height", [200.0, 300.0])
+@pytest.mark.parametrize("span", [30.0, 60.0, 90.0])
 def test_a_vessel_beside_a_gap_is_no_rim(span: float, height: float, away: float) -> None:
     shape = RimShape(30.0, 10.0, CENTRE, gaps_deg=((90 - span / 2, 90 + span / 2),))
     scene = scene_of(shape)

@@ -20,14 +20,28 @@ constexpr double hold = 4;             // per pixel off the path where it follow
 constexpr std::size_t leaving = 3;     // rays beside a gap on which the path may be leaving the rim
 constexpr std::size_t alike = 2;       // rays on either side that are averaged
 constexpr std::size_t bend_rays = 4;   // over which a contour's bends are judged
+constexpr double most_cut = 0.33;      // of the radius: further in is another edge
 constexpr double glow = 0.25;          // of the rim's step over liver: more is another thing
 constexpr double glow_blurs = 1.5;     // that its light reaches
 
 using Path = std::vector<std::size_t>;
 
-struct Sector {
+// Neighbouring rays.
+struct Run {
   std::size_t first, length;
 };
+
+std::vector<Run> runs_of(const std::vector<bool>& set, std::size_t least) {
+  const std::size_t n = set.size();
+  std::vector<Run> runs;
+  const auto start = static_cast<std::size_t>(std::ranges::find(set, false) - set.begin());
+  for (std::size_t d = 0; d < n; ++d) {
+    const std::size_t first = d;
+    while (d < n && set[(start + d) % n]) ++d;
+    if (d - first >= std::max<std::size_t>(least, 1)) runs.push_back({(start + first) % n, d - first});
+  }
+  return runs;
+}
 
 PolarImage averaged(const PolarImage& polar) {
   PolarImage mean = polar;
@@ -59,7 +73,7 @@ std::vector<double> over_middle(const PolarImage& polar, const RimLevels& levels
 }
 
 // Where the path lies behind a strip of liver that is no part of the rim's own blurred edge.
-std::vector<Sector> behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner) {
+std::vector<Run> behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner) {
   const std::size_t n = polar.rays;
   std::vector<bool> behind(n);
   for (std::size_t k = 0; k < n; ++k) {
@@ -71,14 +85,7 @@ std::vector<Sector> behind_liver(const PolarImage& polar, const RimLevels& level
     const bool in_view = !std::isnan(polar(k, inner[k]));
     behind[k] = in_view && strip >= least_strip_px && tail < own_tail * 0.5 * (levels.outside - levels.core);
   }
-  std::vector<Sector> sectors;
-  const auto start = static_cast<std::size_t>(std::ranges::find(behind, false) - behind.begin());
-  for (std::size_t d = 0; d < n; ++d) {
-    const std::size_t first = start + d;
-    while (d < n && behind[(start + d) % n]) ++d;
-    if (start + d - first >= least_rays) sectors.push_back({first % n, start + d - first});
-  }
-  return sectors;
+  return runs_of(behind, least_rays);
 }
 
 // Where what lies behind the path, over the width of a rim, is all in view and liver on average.
@@ -117,12 +124,12 @@ Path through_gaps(const PolarImage& mean, const RimLevels& levels, const PathRul
   return closed_path(rewards, mean.rows, rule);
 }
 
-double bends(const Path& path, const Sector& sector) {
+double bends(const Path& path, const Run& run) {
   const std::size_t n = path.size();
   const auto row = [&](std::size_t k) { return static_cast<double>(path[k % n]); };
   double sum = 0;
-  for (std::size_t d = 0; d < sector.length + 4 * bend_rays; ++d) {
-    const std::size_t k = sector.first + n - 2 * bend_rays + d;
+  for (std::size_t d = 0; d < run.length + 4 * bend_rays; ++d) {
+    const std::size_t k = run.first + n - 2 * bend_rays + d;
     sum += std::fabs(row(k - bend_rays) - 2 * row(k) + row(k + bend_rays));
   }
   return sum;
@@ -132,6 +139,16 @@ double bends(const Path& path, const Sector& sector) {
 double arc_px(const PolarImage& polar, const Path& path) {
   const auto n = static_cast<double>(path.size());
   return 2 * std::numbers::pi * polar.step * std::accumulate(path.begin(), path.end(), 0.0) / (n * n);
+}
+
+// How far one path lies inside another, as a share of its radius.
+double most_inside(const Path& path, const Path& other, const Run& run) {
+  double most = 0;
+  for (std::size_t d = 0; d < run.length; ++d) {
+    const std::size_t k = (run.first + d) % path.size();
+    most = std::max(most, 1 - static_cast<double>(path[k]) / static_cast<double>(other[k]));
+  }
+  return most;
 }
 
 std::size_t median_width(const Path& inner, const Path& outer) {
@@ -151,20 +168,32 @@ Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const Pat
   if (!(levels.core < dark_core * levels.outside)) return found;
   const PolarImage mean = averaged(polar);
   const std::size_t width = median_width(inner, outer);
-  const std::vector<bool> missing = without_rim(mean, found.most_liver, inner, width);
-  std::vector<Sector> sectors = behind_liver(mean, levels, inner);
+  std::vector<bool> missing = without_rim(mean, found.most_liver, inner, width);
+  std::vector<Run> past = behind_liver(mean, levels, inner);
   Path path;
-  std::vector<bool> gap;
-  do {
-    gap = missing;
-    for (const Sector& s : sectors) {
-      for (std::size_t d = 0; d < s.length; ++d) gap[(s.first + d) % n] = true;
+  std::vector<bool> gap(n);
+  bool doubtful = true;
+  while (doubtful) {
+    std::vector<bool> is_past(n);
+    for (const Run& run : past) {
+      for (std::size_t d = 0; d < run.length; ++d) is_past[(run.first + d) % n] = true;
     }
+    for (std::size_t k = 0; k < n; ++k) gap[k] = missing[k] || is_past[k];
     const auto gaps = static_cast<double>(std::ranges::count(gap, true));
     if (gaps == 0 || gaps > most_share * static_cast<double>(n)) return found;
     path = through_gaps(mean, levels, rule, inner, gap);
-    // Gone on smoothly from either side, it is the tumour's edge. A part of the core that glows has its own shape.
-  } while (std::erase_if(sectors, [&](const Sector& s) { return bends(path, s) >= bends(inner, s); }) > 0);
+    // A part of the core that glows like liver has an edge too. Beside a rim that edge bends off to either side; in a
+    // gap it lies far inside of where the rim's ends point.
+    doubtful = std::erase_if(past, [&](const Run& run) { return bends(path, run) >= bends(inner, run); }) > 0;
+    for (const Run& run : runs_of(missing, 1)) {
+      bool only_missing = true;
+      for (std::size_t d = 0; d < run.length + 2; ++d)
+        only_missing = only_missing && !is_past[(run.first + n - 1 + d) % n];
+      if (!only_missing || most_inside(path, inner, run) <= most_cut) continue;
+      for (std::size_t d = 0; d < run.length; ++d) missing[(run.first + d) % n] = false;
+      doubtful = true;
+    }
+  }
 
   // Where a gap ends, within a blur's width on either side, the rim's end shines in: no straight edge is blurred there.
   const auto ends = static_cast<std::size_t>(std::clamp(std::lround(levels.blur_px / arc_px(mean, path)), 1L, 8L));
