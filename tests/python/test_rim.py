@@ -315,6 +315,7 @@ def test_clipped_by_the_border(x: float, clipped: bool) -> None:
     lesion = the_lesion(annulus((140, 140), (70.0, x), 20, 32) + noise((140, 140), 2), psf_sigma_px=1.2)
     assert lesion.reasons == (("clipped_by_border",) if clipped else ())
     assert lesion.thickness.value == pytest.approx(12, abs=0.05)
+    assert lesion.thickness.sigma < 0.05  # of what is in view
     assert np.isnan(lesion.thickness_profile).any() == clipped
     np.testing.assert_allclose(radii(lesion.inner_contour, (70.0, x)), 20, atol=0.03)
 

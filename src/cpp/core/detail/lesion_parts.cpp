@@ -30,6 +30,17 @@ double mean_square(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
+// Where there is a rim whose thickness is known. A contour with vertices of its own, of a core that is not star-shaped,
+// counts as a whole.
+double mean_square_of_rim(const std::vector<double>& values, const std::vector<double>& thickness) {
+  if (values.size() != thickness.size()) return mean_square(values);
+  std::vector<double> known;
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    if (!std::isnan(thickness[k])) known.push_back(values[k]);
+  }
+  return mean_square(known);
+}
+
 }  // namespace
 
 Box box_about(const Frame& f, double y, double x, double reach) {
@@ -72,10 +83,12 @@ void fill_sizes(Lesion& lesion, const RimOptions& o) {
   lesion.centroid_y = middle.y;
   lesion.centroid_x = middle.x;
   const double length = 2 * std::sqrt(std::numbers::pi * lesion.area_px);
-  const double sigma_thickness = std::sqrt(mean_square(lesion.inner_sigma) + mean_square(lesion.outer_sigma));
   // Rays closer together than the correlation length say the same thing: count independent ones only.
-  const double independent = std::clamp(length / lesion.correlation_px, 1.0, std::max(known, 1.0));
-  lesion.mean_thickness = known > 0 ? normal_measurement(sum / known, sigma_thickness / std::sqrt(independent))
+  const double measured = length * known / static_cast<double>(lesion.thickness.size());
+  const double independent = std::clamp(measured / lesion.correlation_px, 1.0, std::max(known, 1.0));
+  const double variance = mean_square_of_rim(lesion.inner_sigma, lesion.thickness) +
+                          mean_square_of_rim(lesion.outer_sigma, lesion.thickness);
+  lesion.mean_thickness = known > 0 ? normal_measurement(sum / known, std::sqrt(variance / independent))
                                     : Measurement::undefined(Reason::clipped_by_border);
   const double px = o.pixel_size_mm;
   if (std::isnan(px)) {
