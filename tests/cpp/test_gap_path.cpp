@@ -84,25 +84,63 @@ void noise_does_not_hide_the_edge() {
   for (std::size_t k = 0; k < rays; ++k) check::near(static_cast<double>(scene.inner[k]), 60, 2);
 }
 
-// Half of the core is as bright as liver: the path along the whole rim stays where it is.
-void a_core_that_glows_in_part() {
-  Scene scene;
-  for (std::size_t k = 0; k < rays; ++k) {
-    const double down = std::sin(2 * std::numbers::pi * static_cast<double>(k) / rays);
-    for (std::size_t i = 0; i < rows; ++i) {
-      if (i >= 60 && i < 80) scene.at(k, i) = levels.rim;
-      if (i < 60 && static_cast<double>(i) * down > 25) scene.at(k, i) = levels.outside;
-    }
-  }
-  const std::vector<double> bare = scene.run();
-  check::is_true(scene.inner == std::vector<std::size_t>(rays, 60), "the rim's inner edge");
-  check::is_true(std::ranges::all_of(bare, [](double r) { return r == infinity; }), "no gap");
-}
-
 void unchanged(Scene scene, const RimLevels& l) {
   const Scene before = scene;
   const std::vector<double> bare = scene.run(l);
   check::is_true(scene.inner == before.inner && scene.outer == before.outer, "paths as they were");
+  check::is_true(std::ranges::all_of(bare, [](double r) { return r == infinity; }), "no gap");
+}
+
+// On one side of the whole rim there is a row and a half of it, and no more.
+void a_rim_that_grows_thin() {
+  Scene scene;
+  for (std::size_t k = gap_first; k < gap_last; ++k) {
+    scene.at(k, 60) = levels.rim;
+    scene.at(k, 61) = 0.5 * (levels.rim + levels.outside);
+  }
+  unchanged(scene, levels);
+}
+
+void cap(Scene& scene, double from_row) {
+  for (std::size_t k = 0; k < rays; ++k) {
+    const double down = std::sin(2 * std::numbers::pi * static_cast<double>(k) / rays);
+    for (std::size_t i = 0; i < 60; ++i) {
+      if (static_cast<double>(i) * down > from_row) scene.at(k, i) = levels.outside;
+    }
+  }
+}
+
+// The core is as bright as liver in the gap and behind the rim beside it; the path dips to that part's edge, or not.
+void a_core_that_glows_in_the_gap() {
+  for (const std::size_t dip : {30U, 60U}) {
+    Scene scene;
+    cap(scene, 30);
+    for (std::size_t k = gap_first; k < gap_last; ++k) {
+      scene.inner[k] = 60 - std::min(60 - dip, 5 * std::min(k - gap_first + 1, gap_last - k));
+    }
+    unchanged(scene, levels);
+  }
+}
+
+// A gap in which liver reaches a quarter of the radius into the tumour is the tumour's shape.
+void a_notch_is_no_glowing_core() {
+  Scene scene;
+  for (std::size_t k = gap_first; k < gap_last; ++k) {
+    for (std::size_t i = 45; i < 60; ++i) scene.at(k, i) = levels.outside;
+  }
+  scene.run();
+  check::equal(scene.inner[(gap_first + gap_last) / 2], 45U);
+}
+
+// Half of the core is as bright as liver: the path along the whole rim stays where it is.
+void a_core_that_glows_in_part() {
+  Scene scene;
+  cap(scene, 25);
+  for (std::size_t k = 0; k < rays; ++k) {
+    for (std::size_t i = 60; i < 80; ++i) scene.at(k, i) = levels.rim;
+  }
+  const std::vector<double> bare = scene.run();
+  check::is_true(scene.inner == std::vector<std::size_t>(rays, 60), "the rim's inner edge");
   check::is_true(std::ranges::all_of(bare, [](double r) { return r == infinity; }), "no gap");
 }
 
@@ -139,6 +177,9 @@ int main() {
   a_vessel_beside_a_gap_is_left();
   a_path_that_cuts_the_corner_of_a_gap();
   noise_does_not_hide_the_edge();
+  a_rim_that_grows_thin();
+  a_core_that_glows_in_the_gap();
+  a_notch_is_no_glowing_core();
   a_core_that_glows_in_part();
   nothing_to_go_by();
   not_a_number();

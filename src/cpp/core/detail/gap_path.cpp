@@ -21,6 +21,8 @@ constexpr std::size_t leaving = 3;     // rays beside a gap on which the path ma
 constexpr std::size_t alike = 2;       // rays on either side that are averaged
 constexpr std::size_t bend_rays = 4;   // over which a contour's bends are judged
 constexpr double most_cut = 0.33;      // of the radius: further in is another edge
+constexpr double light_blurs = 2.5;    // behind the path: a thin rim's light
+constexpr double thin_rim = 0.1;       // of the rim's step over liver: light of a rim too thin to see
 constexpr double glow = 0.25;          // of the rim's step over liver: more is another thing
 constexpr double glow_blurs = 1.5;     // that its light reaches
 
@@ -88,13 +90,32 @@ std::vector<Run> behind_liver(const PolarImage& polar, const RimLevels& levels, 
   return runs_of(behind, least_rays);
 }
 
-// Where what lies behind the path, over the width of a rim, is all in view and liver on average.
-std::vector<bool> without_rim(const PolarImage& mean, double liver, const Path& inner, std::size_t width) {
+// Length of the path from ray to ray.
+double arc_px(const PolarImage& polar, const Path& path) {
+  const auto n = static_cast<double>(path.size());
+  return 2 * std::numbers::pi * polar.step * std::accumulate(path.begin(), path.end(), 0.0) / (n * n);
+}
+
+// Where what lies behind the path, over the width of a rim, is all in view and liver on average. A rim that only grows
+// thin is no gap: its light stands over liver's from end to end, and further than the light of a gap's ends reaches.
+std::vector<bool> without_rim(const PolarImage& mean, const RimLevels& levels, double liver, const Path& inner,
+                              std::size_t width) {
+  const auto behind = [&](std::size_t k, std::size_t rows) {
+    double sum = 0;
+    for (std::size_t i = inner[k]; i < inner[k] + rows; ++i) sum += i < mean.rows ? mean(k, i) : nan;
+    return sum / static_cast<double>(rows);
+  };
   std::vector<bool> gap(mean.rays);
-  for (std::size_t k = 0; k < mean.rays; ++k) {
-    double sum = inner[k] + width <= mean.rows ? 0.0 : nan;
-    for (std::size_t i = inner[k]; i < inner[k] + width && !std::isnan(sum); ++i) sum += mean(k, i);
-    gap[k] = sum < liver * static_cast<double>(width);
+  for (std::size_t k = 0; k < mean.rays; ++k) gap[k] = behind(k, width) < liver;
+  const auto light = static_cast<std::size_t>(std::max(1L, std::lround(light_blurs * levels.blur_px / mean.step)));
+  const double reach = std::ceil(2 * levels.blur_px / arc_px(mean, inner));
+  const auto ends = static_cast<std::size_t>(std::min(reach, static_cast<double>(mean.rays)));
+  for (const Run& run : runs_of(gap, 2 * ends + 1)) {
+    double over = 0;
+    for (std::size_t d = ends; d < run.length - ends; ++d) over += behind((run.first + d) % mean.rays, light);
+    over = over / static_cast<double>(run.length - 2 * ends) - levels.outside;
+    if (!(over > thin_rim * (levels.rim - levels.outside))) continue;
+    for (std::size_t d = 0; d < run.length; ++d) gap[(run.first + d) % mean.rays] = false;
   }
   return gap;
 }
@@ -135,10 +156,18 @@ double bends(const Path& path, const Run& run) {
   return sum;
 }
 
-// Length of the path from ray to ray.
-double arc_px(const PolarImage& polar, const Path& path) {
-  const auto n = static_cast<double>(path.size());
-  return 2 * std::numbers::pi * polar.step * std::accumulate(path.begin(), path.end(), 0.0) / (n * n);
+// The path as it was, but in the gaps nowhere further in than at both of their ends.
+Path undipped(const Path& inner, const std::vector<bool>& gap) {
+  const std::size_t n = inner.size();
+  Path path = inner;
+  for (const Run& run : runs_of(widened(gap, leaving), 1)) {
+    const std::size_t least = std::min(inner[(run.first + n - 1) % n], inner[(run.first + run.length) % n]);
+    for (std::size_t d = 0; d < run.length; ++d) {
+      std::size_t& row = path[(run.first + d) % n];
+      row = std::max(row, least);
+    }
+  }
+  return path;
 }
 
 // How far one path lies inside another, as a share of its radius.
@@ -159,6 +188,57 @@ std::size_t median_width(const Path& inner, const Path& outer) {
   return *middle;
 }
 
+struct Doubts {
+  std::vector<bool> missing;  // rays without a rim
+  std::vector<Run> past;      // rays on which the path lies behind liver
+  [[nodiscard]] std::vector<bool> all() const {
+    std::vector<bool> gap = missing;
+    for (const Run& run : past) {
+      for (std::size_t d = 0; d < run.length; ++d) gap[(run.first + d) % gap.size()] = true;
+    }
+    return gap;
+  }
+};
+
+// Whether anything of what seemed to be a gap is a part of the core that glows like liver, which has an edge too:
+// beside a rim that edge bends off to either side; in a gap it lies far inside of where the rim's ends point.
+bool drop_glowing_core(Doubts& doubts, const Path& path, const Path& inner) {
+  const std::size_t n = path.size();
+  const Doubts before = doubts;
+  const Path line = undipped(inner, doubts.missing);
+  bool dropped = std::erase_if(doubts.past, [&](const Run& run) { return bends(path, run) >= bends(line, run); }) > 0;
+  const std::vector<bool> past = Doubts{std::vector<bool>(n), before.past}.all();
+  for (const Run& run : runs_of(before.missing, 1)) {
+    bool beside_past = false;
+    for (std::size_t d = 0; d < run.length + 2; ++d) beside_past = beside_past || past[(run.first + n - 1 + d) % n];
+    if (beside_past || most_inside(path, line, run) <= most_cut) continue;
+    for (std::size_t d = 0; d < run.length; ++d) doubts.missing[(run.first + d) % n] = false;
+    dropped = true;
+  }
+  return dropped;
+}
+
+// How far the fit may read on each ray, see Gaps. Where a gap ends, within a blur's width on either side, the rim's end
+// shines in: no straight edge is blurred there.
+std::vector<double> bare_liver(const PolarImage& mean, double blur_px, double most_liver, const Path& path,
+                               const std::vector<bool>& gap) {
+  const auto ends = static_cast<std::size_t>(std::clamp(std::lround(blur_px / arc_px(mean, path)), 1L, 8L));
+  std::vector<bool> rim = gap;
+  rim.flip();
+  const std::vector<bool> near_gap = widened(gap, ends);
+  const std::vector<bool> near_rim = widened(rim, ends);
+  std::vector<double> bare_px(mean.rays, infinity);
+  for (std::size_t k = 0; k < mean.rays; ++k) {
+    if (!near_gap[k]) continue;
+    bare_px[k] = 0;
+    if (near_rim[k]) continue;
+    std::size_t i = path[k];
+    while (i < mean.rows && !(mean(k, i) > most_liver)) ++i;
+    bare_px[k] = mean.step * static_cast<double>(i) - glow_blurs * blur_px;
+  }
+  return bare_px;
+}
+
 }  // namespace
 
 Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const PathRule& rule,
@@ -168,48 +248,20 @@ Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const Pat
   if (!(levels.core < dark_core * levels.outside)) return found;
   const PolarImage mean = averaged(polar);
   const std::size_t width = median_width(inner, outer);
-  std::vector<bool> missing = without_rim(mean, found.most_liver, inner, width);
-  std::vector<Run> past = behind_liver(mean, levels, inner);
+  Doubts doubts{without_rim(mean, levels, found.most_liver, inner, width), behind_liver(mean, levels, inner)};
+  std::vector<bool> gap;
   Path path;
-  std::vector<bool> gap(n);
-  bool doubtful = true;
-  while (doubtful) {
-    std::vector<bool> is_past(n);
-    for (const Run& run : past) {
-      for (std::size_t d = 0; d < run.length; ++d) is_past[(run.first + d) % n] = true;
-    }
-    for (std::size_t k = 0; k < n; ++k) gap[k] = missing[k] || is_past[k];
+  do {
+    gap = doubts.all();
     const auto gaps = static_cast<double>(std::ranges::count(gap, true));
     if (gaps == 0 || gaps > most_share * static_cast<double>(n)) return found;
     path = through_gaps(mean, levels, rule, inner, gap);
-    // A part of the core that glows like liver has an edge too. Beside a rim that edge bends off to either side; in a
-    // gap it lies far inside of where the rim's ends point.
-    doubtful = std::erase_if(past, [&](const Run& run) { return bends(path, run) >= bends(inner, run); }) > 0;
-    for (const Run& run : runs_of(missing, 1)) {
-      bool only_missing = true;
-      for (std::size_t d = 0; d < run.length + 2; ++d)
-        only_missing = only_missing && !is_past[(run.first + n - 1 + d) % n];
-      if (!only_missing || most_inside(path, inner, run) <= most_cut) continue;
-      for (std::size_t d = 0; d < run.length; ++d) missing[(run.first + d) % n] = false;
-      doubtful = true;
-    }
-  }
+  } while (drop_glowing_core(doubts, path, inner));
 
-  // Where a gap ends, within a blur's width on either side, the rim's end shines in: no straight edge is blurred there.
-  const auto ends = static_cast<std::size_t>(std::clamp(std::lround(levels.blur_px / arc_px(mean, path)), 1L, 8L));
-  std::vector<bool> rim(n);
-  for (std::size_t k = 0; k < n; ++k) rim[k] = !gap[k];
-  const std::vector<bool> near_gap = widened(gap, ends);
-  const std::vector<bool> near_rim = widened(rim, ends);
   for (std::size_t k = 0; k < n; ++k) {
-    if (!near_gap[k]) continue;
-    found.bare_px[k] = 0;
     if (gap[k]) outer[k] = path[k] + width;
-    if (near_rim[k]) continue;
-    std::size_t i = path[k];
-    while (i < mean.rows && !(mean(k, i) > found.most_liver)) ++i;
-    found.bare_px[k] = mean.step * static_cast<double>(i) - glow_blurs * levels.blur_px;
   }
+  found.bare_px = bare_liver(mean, levels.blur_px, found.most_liver, path, gap);
   inner = std::move(path);
   return found;
 }
