@@ -394,7 +394,8 @@ def main() -> None:
     grid_tables(done, "Gaussian blur")
     bias_tables(cells)
     crowded_table(crowded)
-    grid_tables(tailed, f"{TAIL:.0%} of the light through scattering tissue")
+    if tailed:
+        grid_tables(tailed, f"{TAIL:.0%} of the light through scattering tissue")
     if options.figure:
         figure(done, options.figure)
 

@@ -160,6 +160,20 @@ void nothing_to_go_by() {
   unchanged(no_rim, levels);
 }
 
+// As where a part of a dark vessel was taken for a core.
+void what_is_as_dark_as_the_core_is_no_liver() {
+  Scene scene;
+  for (std::size_t k = gap_first; k < gap_last; ++k) {
+    for (std::size_t i = 60; i < rows; ++i) scene.at(k, i) = levels.core;
+    scene.inner[k] = 66;
+  }
+  const std::vector<double> bare = scene.run();
+  for (std::size_t k = gap_first + 5; k < gap_last - 5; ++k) {  // averages of rays reach over a gap's ends
+    check::equal(scene.inner[k], 66U);
+    check::equal(bare[k], infinity);
+  }
+}
+
 // What the frame does not show is no evidence.
 void not_a_number() {
   Scene scene;
@@ -182,6 +196,7 @@ int main() {
   a_notch_is_no_glowing_core();
   a_core_that_glows_in_part();
   nothing_to_go_by();
+  what_is_as_dark_as_the_core_is_no_liver();
   not_a_number();
   return check::result();
 }

@@ -34,6 +34,12 @@ def test_vessels_that_earlier_rules_were_sure_of(seed: int, number: int) -> None
     assert all(lesion.confidence < script.LIMIT for lesion in pyicg.segment_rim(cal).lesions)
 
 
+def test_a_part_of_a_dark_vessel_is_no_core_beside_a_gap() -> None:
+    script = load("no_rim")
+    _, cal = script.draw(171, 11)
+    assert all(lesion.confidence < script.LIMIT for lesion in pyicg.segment_rim(cal, pixel_size_mm=0.1).lesions)
+
+
 def test_vessels_past_gaps() -> None:
     script = load("gap_vessel")
     frames = [(number, script.draw(number, seed=1)) for number in range(24)]

@@ -96,8 +96,9 @@ double arc_px(const PolarImage& polar, const Path& path) {
   return 2 * std::numbers::pi * polar.step * std::accumulate(path.begin(), path.end(), 0.0) / (n * n);
 }
 
-// Where what lies behind the path, over the width of a rim, is all in view and liver on average. A rim that only grows
-// thin is no gap: its light stands over liver's from end to end, and further than the light of a gap's ends reaches.
+// Where what lies behind the path, over the width of a rim, is all in view and liver on average. What is as dark as the
+// core is no liver (a dark vessel, of which a part was taken for a core). A rim that only grows thin is no gap: its
+// light stands over liver's from end to end, and further than the light of a gap's ends reaches.
 std::vector<bool> without_rim(const PolarImage& mean, const RimLevels& levels, double liver, const Path& inner,
                               std::size_t width) {
   const auto behind = [&](std::size_t k, std::size_t rows) {
@@ -106,7 +107,11 @@ std::vector<bool> without_rim(const PolarImage& mean, const RimLevels& levels, d
     return sum / static_cast<double>(rows);
   };
   std::vector<bool> gap(mean.rays);
-  for (std::size_t k = 0; k < mean.rays; ++k) gap[k] = behind(k, width) < liver;
+  const double middle = 0.5 * (levels.core + levels.outside);
+  for (std::size_t k = 0; k < mean.rays; ++k) {
+    const double level = behind(k, width);
+    gap[k] = level > middle && level < liver;
+  }
   const auto light = static_cast<std::size_t>(std::max(1L, std::lround(light_blurs * levels.blur_px / mean.step)));
   const double reach = std::ceil(2 * levels.blur_px / arc_px(mean, inner));
   const auto ends = static_cast<std::size_t>(std::min(reach, static_cast<double>(mean.rays)));
