@@ -27,7 +27,9 @@ def test_boundaries_over_the_grid() -> None:
         assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 703 give 1.11 and 1.24
 
 
-@pytest.mark.parametrize(("seed", "number"), [(1, 14), (1, 167), (1, 265), (1, 433), (3, 469), (3, 493)])
+@pytest.mark.parametrize(
+    ("seed", "number"), [(1, 14), (1, 167), (1, 265), (1, 433), (3, 469), (3, 493), (5, 13), (12, 49)]
+)
 def test_vessels_that_earlier_rules_were_sure_of(seed: int, number: int) -> None:
     script = load("no_rim")
     _, cal = script.draw(number, seed)

@@ -124,6 +124,18 @@ double middle_of(const GreyCrop& image, const std::vector<double>& inner) {
   return values.empty() ? nan : median(values);
 }
 
+// Share of the rays whose middle of the rim the frame shows.
+double share_in_view(const GreyCrop& image, const RimFit& fit) {
+  const std::size_t n = fit.inner.radius.size();
+  std::size_t seen = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+    const double r = 0.5 * (fit.inner.radius[k] + fit.outer.radius[k]);
+    if (!std::isnan(image.at(r * std::sin(angle), r * std::cos(angle)))) ++seen;
+  }
+  return static_cast<double>(seen) / static_cast<double>(n);
+}
+
 double ramp(double value, double none, double full) { return std::clamp((value - none) / (full - none), 0.0, 1.0); }
 
 double gate(double value, double half, double power) { return 1 / (1 + std::pow(value / half, power)); }
@@ -171,6 +183,7 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dar
     own_thickness.at(s) = at_angle(outer, angle) - at_angle(inner, angle);
   }
   found.coherence = in_runs(stands);
+  found.in_view = share_in_view(image, fit);
   found.core_spread = spread(core, [](std::size_t) { return true; }) / step;
   found.outside_spread = spread(outside, [&](std::size_t s) { return stands.at(s); }) / step;
   const Band widths{own_thickness, {}, 0};
@@ -192,10 +205,11 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dar
 
 double confidence(const RimEvidence& e) {
   // Bent, crossing or parallel vessels have liver between them: around a core that is not dark a rim must be closed and
-  // even.
+  // even, and where the frame ends nothing shows that it closes.
   const double dark = ramp(e.middle_over_dark, pale_core, dark_core);
-  const double shape = dark * ramp(e.coherence, 0.25, 0.65) * gate(e.thickness_spread, 0.8, 4) +
-                       (1 - dark) * ramp(e.coherence, 0.85, 1) * gate(e.thickness_spread, 0.4, 4);
+  const double shape =
+      dark * ramp(e.coherence, 0.25, 0.65) * gate(e.thickness_spread, 0.8, 4) +
+      (1 - dark) * ramp(e.coherence, 0.85, 1) * ramp(e.in_view, 0.95, 1) * gate(e.thickness_spread, 0.4, 4);
   return shape * gate(e.core_spread, 0.25, 2) * gate(e.outside_spread, 0.5, 2) * e.significance / (e.significance + 2) *
          ramp(e.core_over_blur, 1.5, 2.6) * (0.4 + 0.6 * ramp(e.thickness_px, 2.7, 3.2));
 }
