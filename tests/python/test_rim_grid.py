@@ -24,7 +24,7 @@ def test_boundaries_over_the_grid() -> None:
         assert grid.quantile((abs(row.completeness) for row in rows), 0.95) <= 0.03
         assert min(row.dice for row in rows) >= 0.97
         assert min(row.confidence for row in rows) > 0.5
-        assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 703 give 1.11 and 1.24
+        assert 0.7 <= grid.normalised_sd(rows) <= 1.3  # 10 lesions; 703 give 1.17 and 1.18
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_vessels_past_gaps() -> None:
     script = load("gap_vessel")
     frames = [(number, script.draw(number, seed=1)) for number in range(24)]
     clear = [(number, frame) for number, frame in frames if frame.strip_px >= 12 and frame.core < 0.7]
-    found = [script.measure(frame, number, vessel=True) for number, frame in clear]
+    found = [script.measure(frame, number, "vessel") for number, frame in clear]
     assert len(found) == 12
     assert min(one.confidence for one in found) >= script.LIMIT
     assert max(one.outwards_px for one in found) < 1

@@ -33,6 +33,7 @@ struct Run {
   std::size_t first, length;
 };
 
+// Of at least `least` rays, one or more.
 std::vector<Run> runs_of(const std::vector<bool>& set, std::size_t least) {
   const std::size_t n = set.size();
   std::vector<Run> runs;
@@ -40,9 +41,13 @@ std::vector<Run> runs_of(const std::vector<bool>& set, std::size_t least) {
   for (std::size_t d = 0; d < n; ++d) {
     const std::size_t first = d;
     while (d < n && set[(start + d) % n]) ++d;
-    if (d - first >= std::max<std::size_t>(least, 1)) runs.push_back({(start + first) % n, d - first});
+    if (d - first >= least) runs.push_back({(start + first) % n, d - first});
   }
   return runs;
+}
+
+void mark(std::vector<bool>& set, const Run& run, bool value) {
+  for (std::size_t d = 0; d < run.length; ++d) set[(run.first + d) % set.size()] = value;
 }
 
 PolarImage averaged(const PolarImage& polar) {
@@ -119,8 +124,7 @@ std::vector<bool> without_rim(const PolarImage& mean, const RimLevels& levels, d
     double over = 0;
     for (std::size_t d = ends; d < run.length - ends; ++d) over += behind((run.first + d) % mean.rays, light);
     over = over / static_cast<double>(run.length - 2 * ends) - levels.outside;
-    if (!(over > thin_rim * (levels.rim - levels.outside))) continue;
-    for (std::size_t d = 0; d < run.length; ++d) gap[(run.first + d) % mean.rays] = false;
+    if (over > thin_rim * (levels.rim - levels.outside)) mark(gap, run, false);
   }
   return gap;
 }
@@ -196,28 +200,26 @@ std::size_t median_width(const Path& inner, const Path& outer) {
 struct Doubts {
   std::vector<bool> missing;  // rays without a rim
   std::vector<Run> past;      // rays on which the path lies behind liver
-  [[nodiscard]] std::vector<bool> all() const {
-    std::vector<bool> gap = missing;
-    for (const Run& run : past) {
-      for (std::size_t d = 0; d < run.length; ++d) gap[(run.first + d) % gap.size()] = true;
-    }
-    return gap;
-  }
 };
+
+std::vector<bool> rays_of(const Doubts& doubts) {
+  std::vector<bool> rays = doubts.missing;
+  for (const Run& run : doubts.past) mark(rays, run, true);
+  return rays;
+}
 
 // Whether anything of what seemed to be a gap is a part of the core that glows like liver, which has an edge too:
 // beside a rim that edge bends off to either side; in a gap it lies far inside of where the rim's ends point.
 bool drop_glowing_core(Doubts& doubts, const Path& path, const Path& inner) {
   const std::size_t n = path.size();
-  const Doubts before = doubts;
   const Path line = undipped(inner, doubts.missing);
+  const std::vector<bool> beside_past = widened(rays_of({std::vector<bool>(n), doubts.past}), 1);
   bool dropped = std::erase_if(doubts.past, [&](const Run& run) { return bends(path, run) >= bends(line, run); }) > 0;
-  const std::vector<bool> past = Doubts{std::vector<bool>(n), before.past}.all();
-  for (const Run& run : runs_of(before.missing, 1)) {
-    bool beside_past = false;
-    for (std::size_t d = 0; d < run.length + 2; ++d) beside_past = beside_past || past[(run.first + n - 1 + d) % n];
-    if (beside_past || most_inside(path, line, run) <= most_cut) continue;
-    for (std::size_t d = 0; d < run.length; ++d) doubts.missing[(run.first + d) % n] = false;
+  for (const Run& run : runs_of(doubts.missing, 1)) {
+    bool alone = true;
+    for (std::size_t d = 0; d < run.length; ++d) alone = alone && !beside_past[(run.first + d) % n];
+    if (!alone || most_inside(path, line, run) <= most_cut) continue;
+    mark(doubts.missing, run, false);
     dropped = true;
   }
   return dropped;
@@ -257,7 +259,7 @@ Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const Pat
   std::vector<bool> gap;
   Path path;
   do {
-    gap = doubts.all();
+    gap = rays_of(doubts);
     const auto gaps = static_cast<double>(std::ranges::count(gap, true));
     if (gaps == 0 || gaps > most_share * static_cast<double>(n)) return found;
     path = through_gaps(mean, levels, rule, inner, gap);

@@ -124,25 +124,13 @@ double middle_of(const GreyCrop& image, const std::vector<double>& inner) {
   return values.empty() ? nan : median(values);
 }
 
-// Share of the rays whose middle of the rim the frame shows.
-double share_in_view(const GreyCrop& image, const RimFit& fit) {
-  const std::size_t n = fit.inner.radius.size();
-  std::size_t seen = 0;
-  for (std::size_t k = 0; k < n; ++k) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
-    const double r = 0.5 * (fit.inner.radius[k] + fit.outer.radius[k]);
-    if (!std::isnan(image.at(r * std::sin(angle), r * std::cos(angle)))) ++seen;
-  }
-  return static_cast<double>(seen) / static_cast<double>(n);
-}
-
 double ramp(double value, double none, double full) { return std::clamp((value - none) / (full - none), 0.0, 1.0); }
 
 double gate(double value, double half, double power) { return 1 / (1 + std::pow(value / half, power)); }
 
 }  // namespace
 
-RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark) {
+RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark, double in_view) {
   const std::vector<double>& inner = fit.inner.radius;
   const std::vector<double>& outer = fit.outer.radius;
   std::vector<float> thicknesses;
@@ -183,7 +171,7 @@ RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dar
     own_thickness.at(s) = at_angle(outer, angle) - at_angle(inner, angle);
   }
   found.coherence = in_runs(stands);
-  found.in_view = share_in_view(image, fit);
+  found.in_view = in_view;
   found.core_spread = spread(core, [](std::size_t) { return true; }) / step;
   found.outside_spread = spread(outside, [&](std::size_t s) { return stands.at(s); }) / step;
   const Band widths{own_thickness, {}, 0};

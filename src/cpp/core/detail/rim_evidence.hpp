@@ -23,8 +23,8 @@ struct RimEvidence {
   double middle_over_dark = infinity;  // level of the inner half of the core over `dark`
 };
 
-// `dark` is the darker of surroundings and background.
-RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark);
+// `dark` is the darker of surroundings and background, `in_view` the share of the rim's angles within the frame.
+RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark, double in_view);
 
 // Between 0 and 1; a heuristic, not a probability. The product of: coherence (0 at 0.25, 1 at 0.65), the three spreads
 // (half at 0.25, 0.5 and 0.8), the significance z/(z + 2), and, as optics do not show a rim thinner than 3 px as one,

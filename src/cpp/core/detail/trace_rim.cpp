@@ -227,7 +227,8 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
   const Widths widths = widths_of(fit);
   mark_over(trace, widths, options.cut);
   mark_present(trace, widths);
-  trace.evidence = gather_evidence(at->image, trace.fit, std::min(trace.outside, options.outside));
+  const auto in_view = static_cast<double>(std::ranges::count(trace.in_view, true)) / static_cast<double>(n);
+  trace.evidence = gather_evidence(at->image, trace.fit, std::min(trace.outside, options.outside), in_view);
   return trace;
 }
 
