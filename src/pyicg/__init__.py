@@ -9,10 +9,12 @@ from pyicg.background import BackgroundSurface, background_surface, estimate_bac
 from pyicg.calibrate import calibrate
 from pyicg.characterize import CameraReport, characterize
 from pyicg.contrast import contrast
-from pyicg.distance import Plane, distance_to_plane, distance_to_surface, distance_transform, fit_plane
+from pyicg.distance import distance_to_plane, distance_to_surface
+from pyicg.distance_map import distance_transform
 from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgError, UnitError
 from pyicg.frame import Stack
 from pyicg.io import read_stack
+from pyicg.plane import Plane, fit_plane
 from pyicg.profile import CameraProfile, build_profile
 from pyicg.profile_check import ProfileCheck, check_profile
 from pyicg.residual import ResidualFluorescence, residual_fluorescence

@@ -13,10 +13,10 @@ import click
 from pyicg import _core
 from pyicg._terminal import BAD_INPUT, INTERRUPTED, REFUSED, RESEARCH_USE, aligned
 from pyicg.cli_profile import profile
-from pyicg.distance import Plane, fit_plane
 from pyicg.errors import InputError, PyicgError
 from pyicg.io import read_stack
 from pyicg.io._results_folder import check_writable
+from pyicg.plane import Plane, fit_plane
 from pyicg.profile import CameraProfile
 from pyicg.score import StackScore, score_stack
 

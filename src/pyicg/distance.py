@@ -4,160 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
+from pyicg.distance_map import distance_transform
 from pyicg.errors import InputError, UnitError
+from pyicg.plane import Plane, triple
 from pyicg.results import BoolArray, Distance, FloatArray, Lesion, RimSegmentation
 from pyicg.slices import Slice, rim_cut_open, surface_points
+from pyicg.spacing import spacing_zyx
 
-__all__ = ["Plane", "distance_to_plane", "distance_to_surface", "distance_transform", "fit_plane"]
-
-Triple = tuple[float, float, float]
+__all__ = ["distance_to_plane", "distance_to_surface"]
 
 _Z95 = 1.959963984540054
 _DECISION_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
 _FLAT_RMS_MM = 0.5  # assumption: a plane whose points scatter more than this is no plane for a 1 mm decision
-
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """A resection plane in millimetres.
-
-    Attributes
-    ----------
-    point_mm : tuple of float
-        A point (z, y, x) of the plane.
-    normal : tuple of float
-        Normal (z, y, x), scaled to length 1; it points away from the tumour side.
-    rms_mm : float
-        Root mean square distance of the fitted points; 0 for a plane that was given.
-    covariance : ndarray (3, 3)
-        Of the offset along the normal (mm) and the tilts along both in-plane axes; zeros for a plane that was given,
-        NaN for one fitted to three points, whose error cannot be known.
-    oriented : bool
-        False: the sign of the normal is arbitrary, and the side on which most of the tumour lies decides.
-    axes : ndarray (2, 3)
-        In-plane unit vectors the covariance refers to.
-    half_extent_mm : tuple of float
-        How far the fitted points reach from `point_mm` along each axis; infinite for a plane that was given.
-
-    Raises
-    ------
-    InputError
-        A normal of length zero, or values that are not finite.
-
-    Examples
-    --------
-    >>> import pyicg
-    >>> pyicg.Plane(point_mm=(0, 12, 0), normal=(0, 2, 0)).normal
-    (0.0, 1.0, 0.0)
-    """
-
-    point_mm: Triple
-    normal: Triple
-    rms_mm: float = 0.0
-    covariance: FloatArray = field(default_factory=lambda: np.zeros((3, 3)))
-    oriented: bool = True
-    axes: FloatArray = field(default_factory=lambda: np.zeros((2, 3)))
-    half_extent_mm: tuple[float, float] = (math.inf, math.inf)
-
-    def __post_init__(self) -> None:
-        point = _triple(self.point_mm, "point_mm")
-        normal = _triple(self.normal, "normal")
-        length = math.hypot(*normal)
-        if length == 0:
-            raise InputError("normal has length zero; expected the direction (z, y, x) away from the tumour side")
-        object.__setattr__(self, "point_mm", point)
-        object.__setattr__(self, "normal", tuple(value / length for value in normal))
-
-    def flipped(self) -> Plane:
-        """Return the same plane seen from the other side."""
-        return self._with_normal(tuple(-value for value in self.normal), self.oriented)
-
-    def facing(self, tumour_side_mm: Sequence[float]) -> Plane:
-        """Return the plane with its normal pointing away from a point (z, y, x) on the tumour side.
-
-        Raises
-        ------
-        InputError
-            The point lies in the plane.
-        """
-        side = np.dot(np.subtract(_triple(tumour_side_mm, "tumour_side_mm"), self.point_mm), self.normal)
-        if side == 0:
-            raise InputError("the point given for the tumour side lies in the plane; choose one inside the tumour")
-        sign = -math.copysign(1.0, side)
-        return self._with_normal(tuple(sign * value for value in self.normal), True)
-
-    def _with_normal(self, normal: tuple[float, ...], oriented: bool) -> Plane:
-        return replace(self, normal=(normal[0], normal[1], normal[2]), oriented=oriented)
-
-
-def fit_plane(points_mm: npt.ArrayLike) -> Plane:
-    """Fit a plane to points on the resection surface by total least squares.
-
-    Parameters
-    ----------
-    points_mm : array_like of float, shape (N, 3), N >= 3
-        Points (z, y, x) in millimetres.
-
-    Returns
-    -------
-    Plane
-        Through the points' centroid; the sign of its normal is arbitrary (``oriented`` False) until
-        ``plane.facing(point_on_the_tumour_side)`` settles it.
-
-    Raises
-    ------
-    InputError
-        Fewer than three points, points on a line, or values that are not finite.
-
-    Notes
-    -----
-    With residual variance ``s^2 = SSE / (N - 3)`` the plane's variance at in-plane coordinates (u, v) is
-    ``(s^2 / N) (1 + u^2 / s_u^2 + v^2 / s_v^2)``, s_u and s_v being the standard deviations of the points along the
-    axes. `covariance` holds ``s^2/N``, ``s^2/(N s_u^2)`` and ``s^2/(N s_v^2)``. Outliers are not sought yet.
-
-    Examples
-    --------
-    >>> import numpy as np, pyicg
-    >>> plane = pyicg.fit_plane([(0, 5, 0), (0, 5, 9), (9, 5, 0), (9, 5, 9)])
-    >>> [abs(round(v, 6)) for v in plane.normal], round(plane.rms_mm, 6)
-    ([0.0, 1.0, 0.0], 0.0)
-    """
-    points = np.asarray(points_mm, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 3 or len(points) < 3:
-        raise InputError(f"a plane needs an (N, 3) array of at least three points, found shape {points.shape}")
-    if not np.isfinite(points).all():
-        raise InputError("the points of a plane must be finite, found NaN or infinity")
-    centre = points.mean(axis=0)
-    centred = points - centre
-    _, singular, axes = np.linalg.svd(centred, full_matrices=True)
-    if singular[1] <= 1e-9 * max(singular[0], 1e-300):
-        raise InputError("the points lie on one line; a plane needs three that do not")
-    along = centred @ axes.T
-    n = len(points)
-    squares = float(np.sum(along[:, 2] ** 2))
-    if n > 3:
-        variance = squares / (n - 3)
-        spread = np.mean(along[:, :2] ** 2, axis=0)
-        covariance = np.diag([variance / n, variance / (n * spread[0]), variance / (n * spread[1])])
-    else:
-        covariance = np.full((3, 3), math.nan)
-    reach = np.abs(along[:, :2]).max(axis=0)
-    return Plane(
-        point_mm=_triple(centre, "point_mm"),
-        normal=_triple(axes[2], "normal"),
-        rms_mm=math.sqrt(squares / n),
-        covariance=covariance,
-        oriented=False,
-        axes=axes[:2],
-        half_extent_mm=(float(reach[0]), float(reach[1])),
-    )
 
 
 def distance_to_plane(
@@ -233,7 +97,7 @@ def distance_of_lesions(
     members: Sequence[tuple[int, Lesion]], plane: Plane, *, spacing_mm: Sequence[float], n_slices: int
 ) -> Distance:
     """Measure the distance of lesions given as (slice index, lesion); the rest is as in `distance_to_plane`."""
-    spacing = _spacing(spacing_mm)
+    spacing = spacing_zyx(spacing_mm)
     if not members:
         return Distance(math.nan, math.nan, (math.nan, math.nan), math.nan, (math.nan,) * 3, ("no_lesion",))
     surface = surface_points(members, plane.normal, spacing)
@@ -245,7 +109,7 @@ def distance_of_lesions(
 
 def cut_open(slices: Sequence[Slice], plane: Plane, *, spacing_mm: Sequence[float]) -> bool:
     """Tell whether a rim that may be open comes within 1 mm of the plane; see `pyicg.slices.rim_cut_open`."""
-    spacing = _spacing(spacing_mm)
+    spacing = spacing_zyx(spacing_mm)
     if not plane.oriented:
         centres = [(item.index, *lesion.centroid) for item in slices for lesion in item.lesions]
         plane = plane.facing(np.mean(centres, axis=0) * spacing)
@@ -260,7 +124,7 @@ def _distance(
     if len(points) == 0:
         return Distance(math.nan, math.nan, (math.nan, math.nan), math.nan, (math.nan,) * 3, ("no_lesion",))
     if not plane.oriented:
-        plane = plane.facing(_triple(points.mean(axis=0), "surface"))
+        plane = plane.facing(triple(points.mean(axis=0), "surface"))
     distances = plane_distances(points, plane)
     nearest = int(np.argmin(distances))
     foot = points[nearest]
@@ -280,7 +144,7 @@ def _distance(
         sigma_mm=total,
         ci_mm=(value - _Z95 * total, value + _Z95 * total),
         p05_mm=float(np.percentile(distances, 5)),
-        foot_mm=_triple(foot, "foot_mm"),
+        foot_mm=triple(foot, "foot_mm"),
         warnings=tuple(found),
     )
 
@@ -289,59 +153,6 @@ def plane_distances(points_mm: npt.ArrayLike, plane: Plane) -> FloatArray:
     """Return the signed distance of every point (z, y, x) to a plane in mm: positive on the tumour side."""
     points = np.ascontiguousarray(points_mm, dtype=np.float64)
     return _core.plane_distances(points, plane.point_mm, plane.normal)
-
-
-def distance_transform(
-    mask: npt.NDArray[Any], *, spacing: float | Sequence[float] = 1.0, threads: int = 1
-) -> npt.NDArray[np.float32]:
-    """Compute the exact Euclidean distance of every True pixel to the nearest False one, centre to centre.
-
-    Parameters
-    ----------
-    mask : ndarray of bool or uint8, 1-D to 3-D
-        Non-zero pixels are measured; zero pixels get 0.
-    spacing : float or sequence of float
-        Pixel size along each axis, in the unit wanted.
-    threads : int
-        Worker threads; the bits do not depend on it.
-
-    Returns
-    -------
-    ndarray of float32, shape of `mask`
-        As `scipy.ndimage.distance_transform_edt`, rounded to float32 from exact squared distances in float64.
-
-    Raises
-    ------
-    InputError
-        Nothing is False (a ValueError too), wrong dtype or dimension, or fewer than one thread.
-    UnitError
-        A spacing that is not positive.
-
-    Notes
-    -----
-    Lower envelopes of parabolas, one axis after the other (Felzenszwalb and Huttenlocher, Theory of Computing 8 (2012)
-    415-428). A distance between pixel centres is no distance between surfaces: see `distance_to_surface`.
-
-    Examples
-    --------
-    >>> import numpy as np, pyicg
-    >>> pyicg.distance_transform(np.array([False, True, True, True]), spacing=0.5).tolist()
-    [0.0, 0.5, 1.0, 1.5]
-    """
-    mask = np.asarray(mask)
-    if mask.dtype not in (np.bool_, np.uint8):
-        raise InputError(f"mask must be bool or uint8, found {mask.dtype}; write mask.astype(bool)")
-    if not 1 <= mask.ndim <= 3 or mask.size == 0:
-        raise InputError(f"mask must have one to three dimensions and at least one pixel, found shape {mask.shape}")
-    if threads < 1:
-        raise InputError(f"threads must be at least 1, found {threads}")
-    steps = np.broadcast_to(spacing, mask.ndim) if np.ndim(spacing) == 0 else np.asarray(spacing)
-    if len(steps) != mask.ndim:
-        raise UnitError(f"spacing must be one number or one per axis ({mask.ndim}), found {len(steps)}")
-    missing = 3 - mask.ndim
-    volume = np.ascontiguousarray(mask).view(np.uint8).reshape((1,) * missing + mask.shape)
-    all_steps = _spacing((1.0,) * missing + tuple(float(step) for step in steps))
-    return _core.distance_transform(volume, spacing=all_steps, threads=threads).reshape(mask.shape)
 
 
 def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm: Sequence[float]) -> Distance:
@@ -387,7 +198,7 @@ def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm:
             )
     if len(spacing_mm) != mask.ndim:
         raise UnitError(f"spacing_mm needs one value per axis ({mask.ndim}), found {len(spacing_mm)}")
-    steps = _spacing(((1.0,) if mask.ndim == 2 else ()) + tuple(float(step) for step in spacing_mm))[3 - mask.ndim :]
+    steps = spacing_zyx(((1.0,) if mask.ndim == 2 else ()) + tuple(float(step) for step in spacing_mm))[3 - mask.ndim :]
     if not surface_mask.any():
         raise InputError("surface_mask is empty: there is no surface to measure to")
     if not mask.any():
@@ -410,19 +221,6 @@ def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm:
         sigma_mm=sigma,
         ci_mm=(value - _Z95 * sigma, value + _Z95 * sigma),
         p05_mm=float(max(np.percentile(centres, 5) - half, 0.0)),
-        foot_mm=_triple(foot_mm, "foot_mm"),
+        foot_mm=triple(foot_mm, "foot_mm"),
         warnings=(),
     )
-
-
-def _triple(values: Any, name: str) -> Triple:
-    found = tuple(float(value) for value in values)
-    if len(found) != 3 or not all(math.isfinite(value) for value in found):
-        raise InputError(f"{name} must be three finite numbers (z, y, x), found {found}")
-    return found
-
-
-def _spacing(values: Sequence[float | None]) -> Triple:
-    if len(values) != 3 or not all(v is not None and v > 0 and math.isfinite(v) for v in values):
-        raise UnitError(f"spacing must be three positive lengths in millimetres (z, y, x), found {tuple(values)}")
-    return (float(values[0] or 0), float(values[1] or 0), float(values[2] or 0))

@@ -18,7 +18,7 @@ from .frame import Stack
 from .profile import CameraProfile
 
 if TYPE_CHECKING:
-    from .distance import Plane
+    from .plane import Plane
 
 __all__ = [
     "BedPhantom",
@@ -340,7 +340,7 @@ def section_stack(
     """
     from scipy.ndimage import gaussian_filter
 
-    from .distance import Plane
+    from .plane import Plane
 
     _check_lengths(
         pixel_size_mm=pixel_size_mm,

@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from pyicg import _core, margin
 from pyicg.calibrate import calibrate
-from pyicg.distance import Plane
 from pyicg.errors import InputError, ProfileError, UnitError
 from pyicg.frame import EXPOSURES_DIFFER
+from pyicg.plane import Plane
 from pyicg.results import (
     CalibratedFrame,
     Distance,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyicg import margin
-from pyicg.distance import Plane, cut_open, distance_of_lesions
+from pyicg.distance import cut_open, distance_of_lesions
 from pyicg.errors import UnitError
+from pyicg.plane import Plane
 from pyicg.results import Distance, FrameScore, Lesion, MarginStatus, SpecimenLesion
 from pyicg.slices import Slice
 
