@@ -168,21 +168,13 @@ class PublishedAnchorModel:
         }
 
 
-def _p_below(threshold_mm: float, distance_mm: float, sigma_mm: float, tie: str) -> float:
-    """Return P(margin < threshold) for one Gaussian margin; without spread it is a step, and `tie` its middle."""
-    from scipy.special import ndtr
-
-    if sigma_mm == 0:
-        return float(distance_mm < threshold_mm or (tie == "R1" and distance_mm == threshold_mm))
-    return float(ndtr((threshold_mm - distance_mm) / sigma_mm))
-
-
 def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0") -> MarginStatus:
     """Return the margin status of a measured distance.
 
-    P(R1) = P(margin < threshold) = Phi((threshold - min) / sigma) under the distance's own Gaussian uncertainty. The
-    interval of P is the same expression at both ends of the distance's 95 % interval: it shows how far P moves while
-    the distance stays within its interval. The label is read from the distance's interval, not from P.
+    P(R1) = P(margin < threshold) = Phi((threshold - min) / sigma) under the distance's own uncertainty; where a plane
+    was fitted to few points, Student's t stands for Phi. The interval of P is the same expression at both ends of the
+    distance's 95 % interval: it shows how far P moves while the distance stays within it. The label is read from the
+    distance's interval, not from P.
 
     Parameters
     ----------
@@ -223,14 +215,19 @@ def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0")
         "ci_mm": dist.ci_mm,
         "threshold_mm": threshold_mm,
         "tie": {"value": tie, "source": _TIE_SOURCE[tie]},
-        "assumption": "the error of the distance is Gaussian",
+        "freedom": dist.freedom,
+        "assumption": "the error of the distance is Gaussian; Student's t where a plane has few points",
     }
     if any(math.isnan(number) for number in (dist.min_mm, dist.sigma_mm, low_mm, high_mm)):
         explained = math.isnan(dist.min_mm) and dist.warnings
         reasons = dist.warnings if explained else (*dist.warnings, "no_distance")
         return MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", None, reasons, provenance)
     # A far plane is a small risk: the upper end of the distance gives the lower end of P.
-    p_r1, low, high = (_p_below(threshold_mm, mm, dist.sigma_mm, tie) for mm in (dist.min_mm, high_mm, low_mm))
+    at_tie = float(tie == "R1")
+    p_r1, low, high = (
+        at_tie if dist.sigma_mm == 0 and mm == threshold_mm else dist.p_below(threshold_mm, at_mm=mm)
+        for mm in (dist.min_mm, high_mm, low_mm)
+    )
     if label != "R1" and "no_enclosed_core" in dist.warnings:
         # A rim that the plane may cut open was not measured: what was measured says nothing of P(R1).
         return MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", None, dist.warnings, provenance)

@@ -59,6 +59,7 @@ class Plane:
     oriented: bool = True
     axes: FloatArray = field(default_factory=lambda: np.zeros((2, 3)))
     half_extent_mm: tuple[float, float] = (math.inf, math.inf)
+    freedom: float = math.inf
 
     def __post_init__(self) -> None:
         point = triple(self.point_mm, "point_mm")
@@ -151,6 +152,7 @@ def fit_plane(points_mm: npt.ArrayLike) -> Plane:
         oriented=False,
         axes=axes[:2],
         half_extent_mm=(float(reach[0]), float(reach[1])),
+        freedom=float(n - 3) if n > 3 else math.inf,
     )
 
 

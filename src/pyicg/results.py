@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyicg.distance_results import Distance
+
 __all__ = [
     "Background",
     "CalibratedFrame",
@@ -417,22 +419,6 @@ class RimSegmentation:
         return write(self, folder, image)
 
 
-@dataclass(frozen=True, eq=False)
-class Distance:
-    """Smallest distance from the tumour's surface to the resection plane or surface; negative beyond it.
-
-    `min_mm` with `sigma_mm` and `ci_mm` (95 %), `p05_mm` the 5th percentile over the surface, `foot_mm` the (z, y, x)
-    point of the surface that is closest, `warnings` the codes that limit the figure.
-    """
-
-    min_mm: float
-    sigma_mm: float
-    ci_mm: tuple[float, float]
-    p05_mm: float
-    foot_mm: tuple[float, float, float]
-    warnings: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class MarginStatus:
     """R0, R1 or indeterminate, never without its probability, interval and provenance.
@@ -525,20 +511,32 @@ class FrameScore:
 class SpecimenLesion:
     """One lesion followed through the slices of a specimen.
 
-    `members` holds (slice index, lesion of that slice) in order of slices; `distance` and `margin` are None where no
-    plane was given.
+    Attributes
+    ----------
+    label : int
+        Number of the lesion.
+    members : tuple of (int, Lesion)
+        Slice index and lesion of that slice, in order of slices; several of one slice where it shows in parts.
+    distance, margin : Distance, MarginStatus or None
+        None where no plane was given.
+    missing : tuple of int
+        Slices between the first and the last in which it was not found.
+    split_at : tuple of int
+        Slices that show it in more than one part.
     """
 
     label: int
     members: tuple[tuple[int, Lesion], ...]
     distance: Distance | None
     margin: MarginStatus | None
+    missing: tuple[int, ...] = ()
+    split_at: tuple[int, ...] = ()
 
 
 def to_plain(value: Any) -> Any:
     """Turn a result object into dictionaries, lists and numbers that JSON can hold; NaN and infinity become None.
 
-    Arrays become lists; a `Measurement` keeps value, sigma, ci and reason.
+    Arrays become lists; a `Measurement` keeps value, sigma, ci and reason. Fields marked as not plain are left out.
 
     Examples
     --------
@@ -547,7 +545,7 @@ def to_plain(value: Any) -> Any:
     {'value': None, 'sigma': None, 'ci': [None, None], 'reason': 'no_lesion'}
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value) if f.metadata.get("plain", True)}
     if isinstance(value, np.ndarray):
         return to_plain(value.tolist())
     if isinstance(value, Mapping):

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyicg import margin
-from pyicg.distance import cut_open, distance_of_lesions
+from pyicg.distance import cut_open, distance_of_tracks
 from pyicg.errors import UnitError
 from pyicg.plane import Plane
-from pyicg.results import Distance, FrameScore, Lesion, MarginStatus, SpecimenLesion
+from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
 from pyicg.slices import Slice
+from pyicg.tumour_track import link_lesions
 
 __all__ = ["key_slice", "link_slices", "section_answer"]
 
@@ -23,32 +24,15 @@ Spacing = tuple[float | None, float | None, float | None]
 
 
 def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing) -> tuple[SpecimenLesion, ...]:
-    """Join lesions of neighbouring slices whose centres lie within each other's radius, nearest pairs first."""
-    chains: list[list[tuple[int, Lesion]]] = []
-    for frame in frames:
-        open_chains = [chain for chain in chains if chain[-1][0] == frame.index - 1]
-        pairs = []
-        for c, chain in enumerate(open_chains):
-            last = chain[-1][1]
-            for k, lesion in enumerate(frame.lesions):
-                apart = math.dist(last.centroid, lesion.centroid)
-                if apart < math.sqrt(max(last.area_px, lesion.area_px) / math.pi):
-                    pairs.append((apart, c, k))
-        taken_chains: set[int] = set()
-        taken: set[int] = set()
-        for _, c, k in sorted(pairs):
-            if c not in taken_chains and k not in taken:
-                open_chains[c].append((frame.index, frame.lesions[k]))
-                taken_chains.add(c)
-                taken.add(k)
-        chains += [[(frame.index, lesion)] for k, lesion in enumerate(frame.lesions) if k not in taken]
+    """Join the lesions of neighbouring slices, and measure each tumour's distance where there is a plane."""
+    tracks = link_lesions({frame.index: frame.lesions for frame in frames})
     lesions = []
-    for label, chain in enumerate(chains, start=1):
+    for label, track in enumerate(tracks, start=1):
         distance = status = None
         if plane is not None:
-            distance = distance_of_lesions(chain, plane, spacing_mm=_known(spacing), n_slices=len(frames))
+            distance = distance_of_tracks([track], plane, spacing_mm=_known(spacing), n_slices=len(frames))
             status = margin.from_distance(distance)
-        lesions.append(SpecimenLesion(label, tuple(chain), distance, status))
+        lesions.append(SpecimenLesion(label, track.members, distance, status, track.missing, track.split_at))
     return tuple(lesions)
 
 
@@ -71,7 +55,7 @@ def section_answer(
         return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
     distances = [lesion.distance for lesion in lesions if lesion.distance is not None]
     if not distances:
-        missing = distance_of_lesions([], plane, spacing_mm=(1.0, 1.0, 1.0), n_slices=len(frames))
+        missing = Distance.undefined("no_lesion")
         return missing, margin.from_distance(missing)
     slices = [Slice(frame.index, frame.lesions, frame.rejected) for frame in frames]
     extra = ("no_enclosed_core",) if cut_open(slices, plane, spacing_mm=_known(spacing)) else ()
