@@ -14,7 +14,7 @@ the exact plane).
 
 Segmenting takes nearly all of the time: ``--keep FILE`` writes the cases with their segmentations, and ``--from FILE``
 measures the distances of such a file again. It is a pickle: read none but your own. Everything is seeded; a case
-follows from the seed, its part and its number. The defaults take about 40 minutes of two cores. Usage:
+follows from the seed, its part and its number. The defaults take about an hour of two cores. Usage:
 ``python bench/validation/distance.py [--draws 1000] [--thick 120] [--specimens 240] [--thin 0] [--seed 1]
 [--processes 2] [--keep FILE | --from FILE] [--slice]``
 """

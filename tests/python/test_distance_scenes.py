@@ -33,7 +33,7 @@ def test_an_ellipsoid_reaches_what_its_matrix_says() -> None:
         np.testing.assert_allclose(np.sum(points @ np.linalg.inv(spread) * points, axis=1), 1, rtol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_lobed_tumour_reaches_as_far_as_its_sections(seed: int) -> None:
     rng = np.random.default_rng(seed)
     tumour = SCENES.draw_tumour(rng, "lobed")
@@ -45,9 +45,9 @@ def test_a_lobed_tumour_reaches_as_far_as_its_sections(seed: int) -> None:
         return float((section.contours()[0] @ normal[1:]).max() + s * normal[0])
 
     # The sections are drawn as the frames are; 2048 vertices miss the furthest point by at most 9 (pi / 2048)^2 mm.
-    heights = tumour.height * np.sin(np.linspace(-1.57, 1.57, 1001))
+    heights = tumour.height * np.sin(np.linspace(-1.57, 1.57, 301))
     best = heights[np.argmax([reach(s) for s in heights])]
-    fine = [reach(s) for s in np.linspace(best - 0.02, best + 0.02, 401) if abs(s) < tumour.height]
+    fine = [reach(s) for s in np.linspace(best - 0.06, best + 0.06, 241) if abs(s) < tumour.height]
     assert max(fine) == pytest.approx(foot @ normal, abs=3e-5)
     assert max(fine) <= foot @ normal + 1e-9
     if abs(foot[0]) < 0.999 * tumour.height:
@@ -58,16 +58,10 @@ def test_a_lobed_tumour_reaches_as_far_as_its_sections(seed: int) -> None:
 def test_a_case_lies_at_its_margin(number: int) -> None:
     case = SCENES.draw(number, 2)
     assert case.kind == SCENES.KINDS[number // 3 % 3]
-    least = min(
-        float(
-            np.min(
-                (case.exact.point_mm - np.insert(shape.contours()[0], 0, k, axis=1) * case.spacing_mm)
-                @ case.exact.normal
-            )
-        )
-        for k, shape in enumerate(case.shapes)
-        if shape
-    )
+    outlines = [
+        np.insert(shape.contours()[0], 0, k, axis=1) * case.spacing_mm for k, shape in enumerate(case.shapes) if shape
+    ]
+    least = np.min((case.exact.point_mm - np.vstack(outlines)) @ case.exact.normal)
     assert case.true_mm <= least < case.true_mm + 1
     for shape in filter(None, case.shapes):
         outer = shape.contours()[1]
