@@ -206,7 +206,10 @@ def accuracy(rows: Sequence[Row]) -> None:
     for step in sorted({row.step for row in rows}):
         mine = [row for row in rows if row.step == step]
         errors = [row.error for row in mine if not math.isnan(row.error)]
-        for name, value, limit in (("RMSE", rms(errors), RMSE_MM[step]), ("bias, absolute", abs(mean(errors)), BIAS_MM[step])):
+        for name, value, limit in (
+            ("RMSE", rms(errors), RMSE_MM[step]),
+            ("bias, absolute", abs(mean(errors)), BIAS_MM[step]),
+        ):
             lines.append([f"{step:g}", name, f"<= {limit:g}", f"{value:.3f}", verdict(value <= limit)])
     table("Accuracy to the exact plane, mm: wanted and found", ["slices", "figure", "wanted", "found", ""], lines)
     lines = []

@@ -9,8 +9,10 @@ from pyicg.background import BackgroundSurface, background_surface, estimate_bac
 from pyicg.calibrate import calibrate
 from pyicg.characterize import CameraReport, characterize
 from pyicg.contrast import contrast
-from pyicg.distance import distance_to_plane, distance_to_surface
+from pyicg.curved_surface import distance_to_surface
+from pyicg.distance import distance_to_plane
 from pyicg.distance_map import distance_transform
+from pyicg.distance_results import DistanceBudget, DistanceMap
 from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgError, UnitError
 from pyicg.frame import Stack
 from pyicg.io import read_stack
@@ -41,6 +43,7 @@ from pyicg.scorer import Scorer, score_frame
 from pyicg.sensitivity import SensitivityTable, sensitivity_table
 from pyicg.statistics import RegionStatistics, region_statistics
 from pyicg.timeline import FrameRules, SbrCurve, sbr_curve
+from pyicg.tumour_mesh import TumourMesh, iso_surface
 
 __all__ = [
     "Background",
@@ -51,6 +54,8 @@ __all__ = [
     "CameraReport",
     "Contrast",
     "Distance",
+    "DistanceBudget",
+    "DistanceMap",
     "Finding",
     "FrameRules",
     "FrameScore",
@@ -74,6 +79,7 @@ __all__ = [
     "SpecimenLesion",
     "Stack",
     "StackScore",
+    "TumourMesh",
     "UncertaintyBudget",
     "UnitError",
     "__version__",
@@ -90,6 +96,7 @@ __all__ = [
     "estimate_background",
     "evaluate",
     "fit_plane",
+    "iso_surface",
     "margin",
     "phantom",
     "published",

@@ -1,4 +1,4 @@
-"""Room 4: millimetres from the tumour's surface to the resection plane or surface."""
+"""Room 4: millimetres from the tumour's surface to the resection plane."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
-from pyicg.distance_map import distance_transform
-from pyicg.distance_results import Distance, DistanceBudget, DistanceMap
+from pyicg.distance_results import Distance, DistanceBudget, DistanceMap, t95
 from pyicg.errors import InputError, UnitError
-from pyicg.nearest import Nearest, nearest_point
+from pyicg.nearest import Nearest, nearest_point, nearest_vertex
 from pyicg.plane import Plane, triple
-from pyicg.results import BoolArray, FloatArray, Lesion, RimSegmentation
+from pyicg.results import FloatArray, Lesion, RimSegmentation
 from pyicg.slices import Slice, rim_cut_open
 from pyicg.spacing import spacing_zyx
+from pyicg.tumour_mesh import TumourMesh
 from pyicg.tumour_surface import surface_of_chain
 from pyicg.tumour_track import TumourTrack, link_lesions
 
-__all__ = ["distance_to_plane", "distance_to_surface"]
+__all__ = ["distance_to_plane"]
 
 _DECISION_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
 _FLAT_RMS_MM = 0.5  # assumption: a plane whose points scatter more than this is no plane for a 1 mm decision
@@ -34,7 +34,7 @@ _THIN_RIM = 3.0  # a rim thinner than this many widths of its edge has no platea
 
 
 def distance_to_plane(
-    surface: npt.NDArray[np.float64] | Sequence[RimSegmentation | None],
+    surface: npt.NDArray[np.float64] | Sequence[RimSegmentation | None] | TumourMesh,
     plane: Plane,
     *,
     spacing_mm: Sequence[float] | None = None,
@@ -44,13 +44,14 @@ def distance_to_plane(
 
     Parameters
     ----------
-    surface : ndarray (N, 3) of float64, or sequence of RimSegmentation
-        Points (z, y, x) of the tumour's surface in mm, or one segmentation per slice in order: the inner contours of
-        all its lesions are the surface. None stands for a slice that was lost.
+    surface : ndarray (N, 3) of float64, sequence of RimSegmentation, or TumourMesh
+        Points (z, y, x) of the tumour's surface in mm; or one segmentation per slice in order: the inner contours of
+        all its lesions are the surface, and None stands for a slice that was lost; or a surface from
+        `pyicg.iso_surface`.
     plane : Plane
         The resection plane.
     spacing_mm : tuple of float, optional
-        (z, y, x) spacing; required for segmentations, and not allowed for points, which are in mm already.
+        (z, y, x) spacing; required for segmentations, and not allowed for points and meshes, which are in mm already.
     spacing_sigma_mm : tuple of float
         Standard uncertainty of each of them; 0 takes them as exact.
 
@@ -89,10 +90,11 @@ def distance_to_plane(
     >>> round(dist.min_mm, 3), dist.foot_mm
     (0.4, (0.0, 9.6, 3.0))
     """
-    relative = _relative(spacing_mm, spacing_sigma_mm)
+    if isinstance(surface, np.ndarray | TumourMesh) and spacing_mm is not None:
+        raise UnitError("points are in millimetres already: leave spacing_mm out, or pass segmentations")
+    if isinstance(surface, TumourMesh):
+        return _distance_of_mesh(surface, plane, sigma=spacing_sigma_mm)
     if isinstance(surface, np.ndarray):
-        if spacing_mm is not None:
-            raise UnitError("points are in millimetres already: leave spacing_mm out, or pass segmentations")
         if surface.ndim != 2 or surface.shape[1] != 3 or surface.dtype != np.float64:
             raise InputError(f"points must be float64 of shape (N, 3), found {surface.dtype} of shape {surface.shape}")
         if not np.isfinite(surface).all():
@@ -102,6 +104,7 @@ def distance_to_plane(
         raise UnitError("segmentations are in pixels: pass spacing_mm=(z, y, x); without it there are no millimetres")
     if not all(item is None or isinstance(item, RimSegmentation) for item in surface):
         raise InputError("surface must be an (N, 3) array of points in mm or a sequence of RimSegmentation")
+    relative = _relative(spacing_mm, spacing_sigma_mm)
     slices = [Slice(index, rim.lesions, rim.rejected) for index, rim in enumerate(surface) if rim is not None]
     tracks = link_lesions({item.index: item.lesions for item in slices})
     found = distance_of_tracks(tracks, plane, spacing_mm=spacing_mm, relative=relative, n_slices=len(surface))
@@ -110,11 +113,15 @@ def distance_to_plane(
     return found
 
 
-def _relative(spacing_mm: Sequence[float] | None, sigma_mm: Sequence[float]) -> FloatArray:
+def _relative(spacing_mm: Sequence[float], sigma_mm: Sequence[float]) -> FloatArray:
     sigma = np.asarray(sigma_mm, dtype=np.float64)
     if sigma.shape != (3,) or not (np.isfinite(sigma) & (sigma >= 0)).all():
         raise UnitError(f"spacing_sigma_mm must be three lengths in mm (z, y, x), 0 or more, found {tuple(sigma_mm)}")
-    return sigma if spacing_mm is None else sigma / spacing_zyx(spacing_mm)
+    return sigma / spacing_zyx(spacing_mm)
+
+
+def _of_spacing(distance_mm: float, plane: Plane, relative: FloatArray) -> float:
+    return abs(distance_mm) * math.sqrt(float(np.array(plane.normal) ** 4 @ relative**2))
 
 
 def _distance_of_points(points: FloatArray, plane: Plane) -> Distance:
@@ -125,6 +132,21 @@ def _distance_of_points(points: FloatArray, plane: Plane) -> Distance:
     seen = DistanceMap(points, distances, np.ones(len(points)), np.empty((0, 3), np.intp))
     at = int(np.argmin(distances))
     return _joined(Nearest(float(distances[at]), points[at]), seen, plane, DistanceBudget(), ())
+
+
+def _distance_of_mesh(mesh: TumourMesh, plane: Plane, *, sigma: Sequence[float]) -> Distance:
+    plane = plane if plane.oriented else plane.facing(triple(mesh.points_mm.mean(axis=0), "surface"))
+    distances = plane_distances(mesh.points_mm, plane)
+    areas = _vertex_areas(mesh.points_mm, mesh.triangles)
+    near = nearest_vertex(mesh, distances)
+    budget = DistanceBudget(
+        boundary=near.boundary_mm,
+        level=near.level_mm,
+        spacing=_of_spacing(near.distance_mm, plane, _relative(mesh.spacing_mm, sigma)),
+    )
+    thick = ("slice_too_thick",) if max(mesh.spacing_mm) > _THICK_SLICE_MM else ()
+    seen = DistanceMap(mesh.points_mm, distances, areas, mesh.triangles)
+    return _joined(near, seen, plane, budget, (*mesh.warnings, *thick))
 
 
 def distance_of_tracks(
@@ -170,11 +192,10 @@ def _distance_of_track(
     if seen.distance_mm.min() < best.distance_mm - best.boundary_mm:
         at = int(np.argmin(seen.distance_mm))
         best = Nearest(float(seen.distance_mm[at]), seen.points_mm[at], best.boundary_mm, level_mm=best.level_mm)
-    normal = np.array(plane.normal)
     budget = DistanceBudget(
         boundary=best.boundary_mm,
         level=best.level_mm,
-        spacing=abs(best.distance_mm) * math.sqrt(float(normal**4 @ relative**2)),
+        spacing=_of_spacing(best.distance_mm, plane, relative),
         gap=best.gap_mm,
     )
     warnings = list(dict.fromkeys(reason for _, member in track.members for reason in member.reasons))
@@ -202,7 +223,7 @@ def _joined(
     budget = replace(budget, plane=math.sqrt(of_plane))
     total = budget.total
     freedom = plane.freedom * (total / budget.plane) ** 4 if budget.plane > 0 else math.inf
-    reach = _t95(freedom) * total
+    reach = t95(freedom) * total
     return Distance(
         min_mm=near.distance_mm,
         sigma_mm=total,
@@ -215,13 +236,6 @@ def _joined(
         budget=budget,
         map=seen,
     )
-
-
-def _t95(freedom: float) -> float:
-    """Return the 97.5 % point of Student's t."""
-    from scipy.special import ndtri, stdtrit
-
-    return float(ndtri(0.975) if math.isinf(freedom) else stdtrit(freedom, 0.975))
 
 
 def _together(maps: Sequence[DistanceMap]) -> DistanceMap:
@@ -291,74 +305,3 @@ def plane_distances(points_mm: npt.ArrayLike, plane: Plane) -> FloatArray:
     """Return the signed distance of every point (z, y, x) to a plane in mm: positive on the tumour side."""
     points = np.ascontiguousarray(points_mm, dtype=np.float64)
     return _core.plane_distances(points, plane.point_mm, plane.normal)
-
-
-def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm: Sequence[float]) -> Distance:
-    """Measure the smallest distance from a tumour mask to a curved resection surface, given as a mask.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, 2-D (y, x) or 3-D (z, y, x)
-        The tumour.
-    surface_mask : ndarray of bool, same shape
-        The resection surface, one pixel thick or thicker.
-    spacing_mm : sequence of float
-        Pixel size per axis, mm.
-
-    Returns
-    -------
-    Distance
-        ``min_mm`` is measured from the tumour's outer face to the nearest surface pixel's centre: half a pixel, along
-        the direction to it, is taken off the distance between centres, which would overestimate the margin.
-        ``sigma_mm`` is one pixel's uniform error on each side. ``p05_mm`` is over the tumour's outer pixels. A tumour
-        that reaches the surface has 0.
-
-    Raises
-    ------
-    InputError
-        Masks of other shape or dtype, or an empty surface.
-    UnitError
-        A spacing that is not positive.
-
-    Examples
-    --------
-    >>> import numpy as np, pyicg
-    >>> tumour, surface = np.zeros((20, 20), bool), np.zeros((20, 20), bool)
-    >>> tumour[2:6, 5:15] = True
-    >>> surface[10] = True
-    >>> round(pyicg.distance_to_surface(tumour, surface, spacing_mm=(0.5, 0.5)).min_mm, 3)
-    2.25
-    """
-    for name, array in (("mask", mask), ("surface_mask", surface_mask)):
-        if array.dtype != np.bool_ or array.shape != mask.shape or array.ndim not in (2, 3):
-            raise InputError(
-                f"{name} must be a bool array, 2-D or 3-D, both of one shape; found {array.dtype} {array.shape}"
-            )
-    if len(spacing_mm) != mask.ndim:
-        raise UnitError(f"spacing_mm needs one value per axis ({mask.ndim}), found {len(spacing_mm)}")
-    steps = spacing_zyx(((1.0,) if mask.ndim == 2 else ()) + tuple(float(step) for step in spacing_mm))[3 - mask.ndim :]
-    if not surface_mask.any():
-        raise InputError("surface_mask is empty: there is no surface to measure to")
-    if not mask.any():
-        return Distance.undefined("no_lesion")
-    to_surface = distance_transform(~surface_mask, spacing=steps)
-    shell = mask & (distance_transform(np.pad(mask, 1)) < 1.5)[(slice(1, -1),) * mask.ndim]
-    where = np.argwhere(shell)
-    centres = to_surface[shell].astype(np.float64)
-    nearest = int(np.argmin(centres))
-    foot = where[nearest] * steps
-    targets = np.argwhere(surface_mask) * steps
-    towards = targets[int(np.argmin(np.sum((targets - foot) ** 2, axis=1)))] - foot
-    length = float(np.linalg.norm(towards))
-    half = 0.0 if length == 0 else 0.5 * float(np.abs(towards / length) @ np.array(steps))
-    sigma = 2 * half / math.sqrt(12) * math.sqrt(2)
-    value = max(length - half, 0.0)
-    foot_mm = (0.0, *foot) if mask.ndim == 2 else tuple(foot)
-    return Distance(
-        min_mm=value,
-        sigma_mm=sigma,
-        ci_mm=(value - _t95(math.inf) * sigma, value + _t95(math.inf) * sigma),
-        p05_mm=float(max(np.percentile(centres, 5) - half, 0.0)),
-        foot_mm=triple(foot_mm, "foot_mm"),
-        warnings=(),
-    )

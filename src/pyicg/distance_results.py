@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Distance", "DistanceBudget", "DistanceMap"]
+__all__ = ["Distance", "DistanceBudget", "DistanceMap", "t95"]
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def t95(freedom: float) -> float:
+    """Return the 97.5 % point of Student's t; of Gauss where `freedom` is infinite."""
+    from scipy.special import ndtri, stdtrit
+
+    return float(ndtri(0.975) if math.isinf(freedom) else stdtrit(freedom, 0.975))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from pyicg.plane import Plane
 from pyicg.results import FloatArray
+from pyicg.tumour_mesh import TumourMesh
 from pyicg.tumour_surface import ANGLES, TumourSurface
 
-__all__ = ["Nearest", "nearest_point"]
+__all__ = ["Nearest", "nearest_point", "nearest_vertex"]
 
 Indices = npt.NDArray[np.intp]
 
@@ -63,6 +64,24 @@ def nearest_point(surface: TumourSurface, distances: FloatArray, plane: Plane, l
     end = math.sqrt(float(surface.reach[at[0]] ** 2 @ (surface.variances.mean(axis=1) * alike))) * to_mm
     noise = math.hypot(float(smallest.std()), end if beyond else 0.0)
     return Nearest(lowest - bias, foot, noise, bias, level, float(surface.doubt[at]) * to_mm)
+
+
+def nearest_vertex(mesh: TumourMesh, distances: FloatArray) -> Nearest:
+    """Find the vertex of a mesh that is nearest to a plane; noise is drawn anew for every voxel."""
+    from scipy.ndimage import map_coordinates
+
+    at = int(np.argmin(distances))
+    sigma = mesh.sigma_mm
+    near = np.flatnonzero(distances - _REACH * sigma <= np.min(distances + _REACH * sigma))
+    places = mesh.points_mm[near] / mesh.spacing_mm
+    low = np.floor(places.min(axis=0)).astype(np.intp)
+    shape = np.ceil(places.max(axis=0)).astype(np.intp) - low + 1
+    white = np.random.default_rng(0).standard_normal((_DRAWS, *shape))
+    drawn = np.array([map_coordinates(noise, (places - low).T, order=1) for noise in white])
+    smallest = np.min(distances[near] + sigma[near] * drawn, axis=1)
+    bias = float(smallest.mean()) - float(distances[at])
+    level = float(mesh.level_sigma_mm[at])
+    return Nearest(float(distances[at]) - bias, mesh.points_mm[at], float(smallest.std()), bias, level)
 
 
 def _drawn_minima(

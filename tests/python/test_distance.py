@@ -367,10 +367,12 @@ def test_surface_that_is_flat(spacing: tuple[float, float]) -> None:
     tumour[10:40, 20:40] = True
     surface[90:] = True
     dist = pyicg.distance_to_surface(tumour, surface, spacing_mm=spacing)
-    assert dist.min_mm == pytest.approx((90 - 39.5) * spacing[0], rel=1e-6)
-    assert dist.foot_mm[:2] == (0.0, 39 * spacing[0])
-    assert dist.sigma_mm == pytest.approx(spacing[0] / math.sqrt(6), rel=1e-6)
-    assert dist.p05_mm == pytest.approx(dist.min_mm, abs=1e-6)
+    assert dist.min_mm == pytest.approx((89.5 - 39.5) * spacing[0], rel=1e-6)  # from face to face
+    assert dist.foot_mm[:2] == pytest.approx((0.0, 39.5 * spacing[0]))
+    assert dist.sigma_mm == pytest.approx(0.0, abs=1e-6)
+    line = np.zeros((120, 60), bool)
+    line[90] = True
+    assert pyicg.distance_to_surface(tumour, line, spacing_mm=spacing).min_mm == pytest.approx(50.5 * spacing[0])
 
 
 def test_surface_that_is_a_sphere() -> None:
