@@ -167,7 +167,7 @@ def distance_of_tracks(
     none = np.zeros(3)
     found = [_distance_of_track(track, plane, spacing, none if relative is None else relative) for track in tracks]
     nearest = min(found, key=lambda distance: distance.min_mm)
-    seen = _together([distance.map for distance in found if distance.map is not None])
+    seen = together([distance.map for distance in found if distance.map is not None])
     warnings = list(nearest.warnings)
     if not 0 <= nearest.foot_mm[0] <= (n_slices - 1) * spacing[0] and "extrapolated" not in warnings:
         warnings.append("extrapolated")
@@ -188,7 +188,7 @@ def _distance_of_track(
         nearest.append(nearest_point(surface, distances, plane, level))
     best = min(nearest, key=lambda near: near.distance_mm)
     maps += [_plain_contours(track, plane, spacing)] if _has_odd(track) else []
-    seen = _together(maps)
+    seen = together(maps)
     if seen.distance_mm.min() < best.distance_mm - best.boundary_mm:
         at = int(np.argmin(seen.distance_mm))
         best = Nearest(float(seen.distance_mm[at]), seen.points_mm[at], best.boundary_mm, level_mm=best.level_mm)
@@ -238,7 +238,8 @@ def _joined(
     )
 
 
-def _together(maps: Sequence[DistanceMap]) -> DistanceMap:
+def together(maps: Sequence[DistanceMap]) -> DistanceMap:
+    """Join the maps of several surfaces."""
     starts = np.cumsum([0, *(len(one.points_mm) for one in maps)])
     return DistanceMap(
         np.concatenate([one.points_mm for one in maps]),

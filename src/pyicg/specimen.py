@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyicg import margin
-from pyicg.distance import cut_open, distance_of_tracks
+from pyicg.distance import cut_open, distance_of_tracks, together
 from pyicg.errors import UnitError
 from pyicg.plane import Plane
 from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
@@ -68,7 +68,8 @@ def section_answer(
         limits.add("saturated_lower_bound")
     if limits:
         worst = replace(worst, label="indeterminate", reasons=(*worst.reasons, *sorted(limits)))
-    return replace(nearest, warnings=(*nearest.warnings, *extra)), worst
+    seen = [distance.map for distance in distances if distance.map is not None]
+    return replace(nearest, warnings=(*nearest.warnings, *extra), map=together(seen) if seen else None), worst
 
 
 def key_slice(

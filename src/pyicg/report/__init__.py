@@ -35,7 +35,7 @@ def build(score: Scored) -> tuple[bytes, str]:
     InputError
         `score` holds no frames, or `key_index` is none of them.
     """
-    from pyicg.report import figures, geometry, html, sensitivity
+    from pyicg.report import figures, geometry, html, sensitivity, surface_map
     from pyicg.timeline import sbr_curve
 
     if not 0 <= score.key_index < len(score.frames):
@@ -75,6 +75,13 @@ def build(score: Scored) -> tuple[bytes, str]:
     if window is not None:
         close = figures.overlay(score.key_image, **drawn, window=window, title=f"{title}: closest point, enlarged")
         pictures.append(html.Picture("Closest point, enlarged", "The same picture, cropped.", close))
+    if score.distance is not None and score.distance.map is not None and score.plane is not None:
+        seen = surface_map.surface_map(score.distance, score.plane.normal)
+        caption = (
+            "The side of the tumour that faces the resection plane, seen from there, coloured by how far it lies from "
+            "the plane. Between slices the surface is interpolated."
+        )
+        pictures.append(html.Picture("The tumour as the resection plane sees it", caption, seen))
     curve = sbr_curve(score.frames) if score.view == "bed" and len(score.frames) > 1 else None
     series = figures.chart(
         score.frames,
