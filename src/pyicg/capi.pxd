@@ -83,6 +83,8 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_DRAPE_EDGE
         PYICG_REASON_NO_CLOSED_BOUNDARY
         PYICG_REASON_LOW_CONFIDENCE
+        PYICG_REASON_SLICE_MISSING
+        PYICG_REASON_LESION_SPLITS
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8

@@ -98,7 +98,9 @@ static_assert(same(PYICG_REASON_HOT_PIXEL, Reason::hot_pixel));
 static_assert(same(PYICG_REASON_DRAPE_EDGE, Reason::drape_edge));
 static_assert(same(PYICG_REASON_NO_CLOSED_BOUNDARY, Reason::no_closed_boundary));
 static_assert(same(PYICG_REASON_LOW_CONFIDENCE, Reason::low_confidence));
-static_assert(PYICG_REASON_LOW_CONFIDENCE + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_SLICE_MISSING, Reason::slice_missing));
+static_assert(same(PYICG_REASON_LESION_SPLITS, Reason::lesion_splits));
+static_assert(PYICG_REASON_LESION_SPLITS + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

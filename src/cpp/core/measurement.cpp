@@ -64,6 +64,8 @@ const char* reason_name(Reason reason) noexcept {
       "drape_edge",
       "no_closed_boundary",
       "low_confidence",
+      "slice_missing",
+      "lesion_splits",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

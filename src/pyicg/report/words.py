@@ -80,6 +80,8 @@ SENTENCES = {
     "saturated_blob": "A bright region is mostly saturated, so what is inside it cannot be known.",
     "hot_pixel": "A few pixels are brighter than any optics could make them.",
     "drape_edge": "A bright region lies along an empty field or the frame's border.",
+    "slice_missing": "A slice between the first and the last does not show the tumour: its edge there is interpolated.",
+    "lesion_splits": "A slice shows the tumour in more than one part: each part has a surface of its own.",
     "low_confidence": "Unsure whether this is a rim (confidence under 0.5): check it on the picture.",
     "no_closed_boundary": "A dark place has a rim at too few angles to be a lesion.",
 }

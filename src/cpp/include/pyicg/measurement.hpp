@@ -66,8 +66,10 @@ enum class Reason : std::uint32_t {
   drape_edge = 55,
   no_closed_boundary = 56,
   low_confidence = 57,
+  slice_missing = 58,
+  lesion_splits = 59,
 };
-inline constexpr std::uint32_t reason_count = 58;
+inline constexpr std::uint32_t reason_count = 60;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

@@ -102,7 +102,9 @@ typedef enum pyicg_reason {
   PYICG_REASON_HOT_PIXEL = 54,
   PYICG_REASON_DRAPE_EDGE = 55,
   PYICG_REASON_NO_CLOSED_BOUNDARY = 56,
-  PYICG_REASON_LOW_CONFIDENCE = 57
+  PYICG_REASON_LOW_CONFIDENCE = 57,
+  PYICG_REASON_SLICE_MISSING = 58,
+  PYICG_REASON_LESION_SPLITS = 59
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */
