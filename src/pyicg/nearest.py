@@ -37,9 +37,9 @@ def nearest_point(surface: TumourSurface, distances: FloatArray, plane: Plane, l
     """Find the point of a surface that is nearest to a plane.
 
     The errors of every slice are drawn anew, alike along the contour over its correlation length, and carried to the
-    levels between the slices by the surface's own weights. What is seen has that noise once already; one more pulls
-    the minimum down by as much again, so that the difference of the means is the bias (bootstrap; Efron and
-    Tibshirani, An Introduction to the Bootstrap (1993), ch. 10). `level_mm` is by how much each slice's contour as a
+    levels between the slices by the surface's own weights. What is seen has that noise once already; once more pulls
+    the minimum down again, and by how much is taken for the bias (bootstrap; Efron and Tibshirani, An Introduction to
+    the Bootstrap (1993), ch. 10). A part of it is left where noise is strong: the smallest has been chosen already. `level_mm` is by how much each slice's contour as a
     whole may lie too far out or in.
     """
     radii = surface.radii(surface.squares)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pyicg.distance_results import Distance
 from pyicg.errors import InputError
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _Z95 = 1.959963984540054
+_GROUP_EDGES_MM = (0.0, 1.0, 10.0)  # of Perrin's groups: at or below 0 the margin is positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +182,36 @@ class PerrinStudy:
             return self.groups[0]
         if math.isnan(margin_mm):
             raise InputError("margin_mm is NaN, expected a width in mm: an undefined distance has no margin group")
-        edges_mm = (0.0, 1.0, 10.0)
-        if margin_mm <= edges_mm[0]:
+        if margin_mm <= _GROUP_EDGES_MM[0]:
             return self.groups[0]
-        return self.groups[1 + sum(margin_mm >= edge for edge in edges_mm[1:])]
+        return self.groups[1 + sum(margin_mm >= edge for edge in _GROUP_EDGES_MM[1:])]
+
+    def group_probabilities(self, dist: Distance) -> dict[str, float]:
+        """Return the probability of each of the paper's groups for a measured distance.
+
+        Parameters
+        ----------
+        dist : Distance
+            With its uncertainty; what that does not know (`warnings`) is not in the probabilities either.
+
+        Returns
+        -------
+        dict of str to float
+            Group to probability, which add up to 1; all NaN where the distance is undefined.
+
+        Examples
+        --------
+        >>> from pyicg import Distance
+        >>> from pyicg.published import PERRIN
+        >>> found = PERRIN.group_probabilities(Distance(1.2, 0.4, (0.4, 2.0), 1.3, (0.0, 0.0, 0.0)))
+        >>> {group: round(p, 3) for group, p in found.items()}
+        {'positive': 0.001, '< 1 mm': 0.307, '1-9.9 mm': 0.691, '>= 10 mm': 0.0}
+        """
+        if dist.sigma_mm == 0:
+            return {group: float(group == self.group(dist.min_mm)) for group in self.groups}
+        below = [dist.p_below(edge) for edge in _GROUP_EDGES_MM]
+        shares = [below[0], below[1] - below[0], below[2] - below[1], 1 - below[2]]
+        return dict(zip(self.groups, shares, strict=True))
 
 
 MIMIC = MimicStudy(

@@ -84,6 +84,8 @@ def lesion_records(lesion: SpecimenLesion) -> list[dict[str, Any]]:
         row["lesion_distance_lo_mm"] = distance.ci_mm[0] if distance else None
         row["lesion_distance_hi_mm"] = distance.ci_mm[1] if distance else None
         row["lesion_distance_warnings"] = " ".join(distance.warnings) if distance else ""
+        row["lesion_missing_slices"] = " ".join(map(str, lesion.missing))
+        row["lesion_split_slices"] = " ".join(map(str, lesion.split_at))
         row["lesion_margin"] = status.label if status else ""
         row["lesion_p_r1"] = status.p_r1 if status else None
         row["lesion_p_r1_lo"] = status.ci[0] if status else None
