@@ -61,7 +61,9 @@ def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm:
     overestimate the margin by up to a pixel. So around that pair a quadric is fitted to the faces between pixels of the
     mask and their neighbours, for tumour and surface each: a face lies within half a pixel of the edge that it stands
     for, to either side alike. The distance is the least gap between both quadrics along their common normal.
-    `sigma_mm` is the regression's; one face in four counts as independent (an assumption: steps repeat along an edge).
+    `sigma_mm` joins the regression's, one face in four counting as independent (an assumption: steps repeat along an
+    edge), and a pixel's width over the square root of 12 and of the number of steps that the edge makes: one along an
+    axis makes none, and lies anywhere within the pixel.
 
     Examples
     --------
@@ -81,16 +83,17 @@ def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm:
     nearest = where[int(np.argmin(centres))]
     targets = np.argwhere(surface)
     target = targets[int(np.argmin(np.sum(((targets - nearest) * steps) ** 2, axis=1)))]
-    half = 0.5 * _along((target - nearest) * steps, steps)
-    seen = DistanceMap(where * steps, np.maximum(centres - half, 0.0), np.ones(len(where)), np.empty((0, 3), np.intp))
     at_border = any(
         size > 1 and place in (0, size - 1) for size, place in zip(tumour.shape, nearest.tolist(), strict=True)
     )
     warnings = ("clipped_by_border",) if at_border else ()
     if np.array_equal(nearest, target):
-        value, sigma, foot = 0.0, half / math.sqrt(3), nearest * steps
+        value, sigma, foot = 0.0, float(steps.min()) / math.sqrt(12), nearest * steps
     else:
         value, sigma, foot = _refined(tumour, surface, nearest, target, steps)
+    # The whole map is moved as its smallest distance was.
+    moved = np.maximum(centres - (centres.min() - value), 0.0)
+    seen = DistanceMap(where * steps, moved, np.ones(len(where)), np.empty((0, 3), np.intp))
     return Distance(
         min_mm=value,
         sigma_mm=sigma,
@@ -120,12 +123,6 @@ def _volumes(
     return (mask[None], surface_mask[None], steps) if flat else (mask, surface_mask, steps)
 
 
-def _along(towards: FloatArray, steps: FloatArray) -> float:
-    """Return a pixel's width along a direction."""
-    length = float(np.linalg.norm(towards))
-    return float(np.abs(towards) @ steps) / length if length else 0.0
-
-
 def _refined(
     tumour: BoolArray, surface: BoolArray, nearest: Index, target: Index, steps: FloatArray
 ) -> tuple[float, float, FloatArray]:
@@ -140,7 +137,10 @@ def _refined(
     normal = (end - start) / np.linalg.norm(end - start)
     for _ in range(_ROUNDS):
         frame = _frame(normal, used)
-        near, far = _Quadric.fit(mine, start, frame, window), _Quadric.fit(theirs, end, frame, window, inwards=True)
+        near, far = (
+            _Quadric.fit(faces, origin, frame, window, steps, inwards=inwards)
+            for faces, origin, inwards in ((mine, start, False), (theirs, end, True))
+        )
         shift = frame[1:] @ (end - start)
         at = _least_gap(near, far, shift, window)
         gap = frame[0] @ (end - start) + far.height(at - shift) - near.height(at)
@@ -213,7 +213,14 @@ class _Quadric:
 
     @classmethod
     def fit(
-        cls, faces: _Faces, origin: FloatArray, frame: FloatArray, window: float, *, inwards: bool = False
+        cls,
+        faces: _Faces,
+        origin: FloatArray,
+        frame: FloatArray,
+        window: float,
+        steps: FloatArray,
+        *,
+        inwards: bool = False,
     ) -> _Quadric:
         """Fit the faces that look along the normal (against it: `inwards`), weighted by how much of it they cover."""
         local = (faces.points - origin) @ frame.T
@@ -228,7 +235,9 @@ class _Quadric:
         spare = max(len(height) - terms.shape[1], 1)
         squares = float(np.sum(weight * (height - terms @ coefficients) ** 2) / weight.sum()) * len(height) / spare
         middle = terms.T @ (weight[:, None] ** 2 * terms)
-        return cls(coefficients, _ALIKE * squares * inverse @ middle @ inverse, order)
+        covariance = _ALIKE * squares * inverse @ middle @ inverse
+        covariance[0, 0] += _of_steps(faces.points[near], frame[0], steps)
+        return cls(coefficients, covariance, order)
 
     def height(self, at: FloatArray) -> float:
         return float(_terms(at[None], self.order)[0] @ self.coefficients)
@@ -250,6 +259,13 @@ class _Quadric:
             matrix[rows, columns] = self.coefficients[n + 1 :]
             matrix += matrix.T
         return matrix
+
+
+def _of_steps(points: FloatArray, normal: FloatArray, steps: FloatArray) -> float:
+    """Return the variance of an edge that lies anywhere within a pixel's width, told by so many steps of it."""
+    axis = int(np.argmax(np.abs(normal) * steps))
+    levels = np.unique(np.floor(points[:, axis] / steps[axis] + 0.25)).size
+    return float((normal[axis] * steps[axis]) ** 2 / 12 / levels)
 
 
 def _terms(across: FloatArray, order: int) -> FloatArray:

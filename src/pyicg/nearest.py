@@ -39,8 +39,8 @@ def nearest_point(surface: TumourSurface, distances: FloatArray, plane: Plane, l
     The errors of every slice are drawn anew, alike along the contour over its correlation length, and carried to the
     levels between the slices by the surface's own weights. What is seen has that noise once already; once more pulls
     the minimum down again, and by how much is taken for the bias (bootstrap; Efron and Tibshirani, An Introduction to
-    the Bootstrap (1993), ch. 10). A part of it is left where noise is strong: the smallest has been chosen already. `level_mm` is by how much each slice's contour as a
-    whole may lie too far out or in.
+    the Bootstrap (1993), ch. 10). A part of it is left where noise is strong: the smallest has been chosen already.
+    `level_mm` is by how much each slice's contour as a whole may lie too far out or in.
     """
     radii = surface.radii(surface.squares)
     distances = distances.reshape(radii.shape)

@@ -257,8 +257,6 @@ def test_no_lesion_no_distance() -> None:
     rim = pyicg.segment_rim(calibrated(np.full((20, 20), 5.0)))
     assert is_no_lesion(pyicg.distance_to_plane([rim, rim], UP, spacing_mm=(1, 0.1, 0.1)))
     assert is_no_lesion(pyicg.distance_to_plane(np.empty((0, 3)), UP))
-    empty = np.zeros((8, 8), bool)
-    assert is_no_lesion(pyicg.distance_to_surface(empty, ~empty, spacing_mm=(1, 1)))
 
 
 def slices(section: pyicg.phantom.SectionPhantom) -> list[RimSegmentation]:
@@ -359,52 +357,3 @@ def test_bright_regions_at_the_plane_may_be_cut_rims(reason: str, may_be_open: b
         dist = pyicg.distance_to_plane(rims, beyond(11 + gap_mm), spacing_mm=(1, 0.1, 0.1))
         assert (MAY_BE_OPEN in dist.warnings) == (may_be_open and near)
         assert pyicg.margin.from_distance(dist).label == ("indeterminate" if may_be_open and near else "R0")
-
-
-@pytest.mark.parametrize("spacing", [(0.1, 0.1), (0.05, 0.3)])
-def test_surface_that_is_flat(spacing: tuple[float, float]) -> None:
-    tumour, surface = np.zeros((120, 60), bool), np.zeros((120, 60), bool)
-    tumour[10:40, 20:40] = True
-    surface[90:] = True
-    dist = pyicg.distance_to_surface(tumour, surface, spacing_mm=spacing)
-    assert dist.min_mm == pytest.approx((89.5 - 39.5) * spacing[0], rel=1e-6)  # from face to face
-    assert dist.foot_mm[:2] == pytest.approx((0.0, 39.5 * spacing[0]))
-    assert dist.sigma_mm == pytest.approx(0.0, abs=1e-6)
-    line = np.zeros((120, 60), bool)
-    line[90] = True
-    assert pyicg.distance_to_surface(tumour, line, spacing_mm=spacing).min_mm == pytest.approx(50.5 * spacing[0])
-
-
-def test_surface_that_is_a_sphere() -> None:
-    step = np.array([0.4, 0.2, 0.2])
-    points = np.indices((41, 80, 80)).transpose(1, 2, 3, 0) * step
-    centre = np.array([8.03, 8.01, 7.94])
-    from_centre = np.linalg.norm(points - centre, axis=-1)
-    tumour = np.linalg.norm(points - centre - (0.0, 1.5, 0.0), axis=-1) < 3.0
-    dist = pyicg.distance_to_surface(tumour, from_centre > 7.5, spacing_mm=step.tolist())
-    assert dist.min_mm == pytest.approx(3.0, abs=2 * dist.sigma_mm)
-    assert dist.sigma_mm < 0.15
-    assert dist.foot_mm[1] == pytest.approx(8.01 + 1.5 + 3.0, abs=0.3)
-
-
-def test_surface_that_is_reached() -> None:
-    tumour, surface = np.zeros((20, 20), bool), np.zeros((20, 20), bool)
-    tumour[5:10, 5:10] = surface[9:] = True
-    dist = pyicg.distance_to_surface(tumour, surface, spacing_mm=(0.5, 0.5))
-    assert (dist.min_mm, dist.p05_mm) == (0.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("mask", "surface", "spacing", "error"),
-    [
-        (np.ones((4, 4), bool), np.zeros((4, 4), bool), (1, 1), InputError),
-        (np.ones((4, 4), bool), np.ones((4, 5), bool), (1, 1), InputError),
-        (np.ones((4, 4), np.uint8), np.ones((4, 4), bool), (1, 1), InputError),
-        (np.ones(4, bool), np.ones(4, bool), (1,), InputError),
-        (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 1, 1), UnitError),
-        (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 0), UnitError),
-    ],
-)
-def test_surface_refuses(mask: Any, surface: Any, spacing: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        pyicg.distance_to_surface(mask, surface, spacing_mm=spacing)

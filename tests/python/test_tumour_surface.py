@@ -70,7 +70,7 @@ def test_the_cap_beyond_the_last_slice(step: float) -> None:
 
 
 def test_the_cap_ends_where_no_slice_shows_it() -> None:
-    # A cylinder of 2.5 mm: r^2 does not fall, yet the tumour ends before the slice without it, at the latest a half more.
+    # A cylinder: r^2 does not fall, yet the tumour ends half a slice behind the first one without it at the latest.
     plane = Plane(point_mm=(30, 0, 0), normal=(1, 0, 0))
     column = lesion_of((10, 10), lambda angle: np.full(len(angle), 2.5))
     dist = to_plane(1.0, 20, lambda z: [column] if 5 <= z <= 9 else [], plane)
@@ -111,7 +111,7 @@ def test_the_minimum_of_noisy_vertices_knows_its_bias(sigma_px: float) -> None:
             return []
         alike = np.fft.irfft(np.fft.rfft(rng.standard_normal(count)) * waves, count)
         alike *= sigma_px * PIXEL_MM / max(np.std(alike), 1e-9)
-        return [lesion_of((10, 10), lambda angle: math.sqrt(square) + alike, max(sigma_px, 1e-6))]
+        return [lesion_of((10, 10), lambda _: math.sqrt(square) + alike, max(sigma_px, 1e-6))]
 
     found = []
     for _ in range(40):
