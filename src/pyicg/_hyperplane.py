@@ -17,10 +17,12 @@ __all__ = ["Hyperplane", "fit_hyperplane"]
 _ALL_SAMPLES = 2000  # with no more samples than this each one is tried
 _RANDOM_SAMPLES = 500  # with half the points wrong, all of these miss with probability (7/8)^500 = 1e-29
 _SCORED = 2000  # points that score a sample
-_INSIDE = 0.99865  # a point is wrong beyond the quantile that three standard deviations are of a normal distribution
+_INSIDE = 0.00135  # a point is wrong beyond three standard deviations, this share of a normal distribution on a side
+_CLEAN = 0.005  # but only when some point is further off than one in this share of sets without outliers, on a side
 _HUBER = 1.345  # 95 % efficiency on normal errors (Huber 1981)
 _MAD = 1.482602218505602  # median |r| to standard deviation, normal distribution
 _ROUNDING = 1 / 500  # assumption: within this share of the points' reach no point is wrong; typed and pixel coordinates
+_FLAT = 1e-9  # points narrower than this share of their length are a line
 _THICK = 0.5  # assumption: points that scatter by more than this share of their second extent are no plane
 
 
@@ -43,27 +45,40 @@ class Hyperplane(NamedTuple):
     """Of one point's distance, so that the offset's variance is this over the number of points; NaN without a rest."""
 
 
-def fit_hyperplane(points: npt.ArrayLike) -> Hyperplane:
+def fit_hyperplane(points: FloatArray) -> Hyperplane:
     """Fit points (N, D): least quantile over samples, then Huber's weights on those that agree, until nothing changes.
 
     Points are sorted first, so that their order does not reach the result. Without an outlier the fit is plain total
     least squares: there is nothing to guard against, and its errors are known exactly.
     """
-    found = np.asarray(points, dtype=np.float64)
-    n, dims = found.shape
-    order = np.lexsort(found.T)
-    known = found[order]
-    agree = np.ones(n, dtype=np.bool_)
-    if n > dims + 1:
-        agree = _consensus(known)
+    n, dims = points.shape
+    if n < dims:
+        raise InputError(f"a plane needs at least {dims} points here, found {n}. Give more points of the surface")
+    if not np.isfinite(points).all():
+        raise InputError("the points of a plane must be finite, found NaN or infinity. Take these points out")
+    lengths = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    if lengths[dims - 2] <= _FLAT * max(lengths[0], 1e-300):
+        raise InputError(
+            f"the {n} points lie on one line; a plane needs three that do not. Add points beside it, in another slice "
+            "for example, or give the plane by a point and its normal"
+        )
+    order = np.lexsort(points.T)
+    known = points[order]
+    agree = np.ones(n, dtype=np.bool_) if n <= dims + 1 else _without_outliers(known)
+    return _described(known, order, agree)
+
+
+def _without_outliers(points: FloatArray) -> BoolArray:
+    """Tell which points agree on a plane: those of the best sample, fitted again until the choice settles."""
+    n, dims = points.shape
+    agree = _consensus(points)
     for _ in range(50):
-        centre, normal = _least_squares(known[agree])
-        if not agree.all():
-            centre, normal = _huber(known[agree], centre, normal)
-        residuals = (known - centre) @ normal
-        if n <= dims + 1:
-            break
-        again = np.abs(residuals) <= _reach(residuals[agree], dims, _tolerance(known[agree]))
+        centre, normal = _fitted(points, agree)
+        distances = np.abs((points - centre) @ normal)
+        tolerance = _tolerance(points[agree])
+        again = distances <= _reach(distances[agree], dims, tolerance, _INSIDE)
+        if 2 * np.count_nonzero(again) <= n:
+            again = distances <= _reach(distances[agree], dims, tolerance, _CLEAN / n)  # few can agree by chance
         if 2 * np.count_nonzero(again) <= n:
             raise InputError(
                 f"only {np.count_nonzero(again)} of {n} points agree on a plane; expected more than half. Take the "
@@ -72,7 +87,9 @@ def fit_hyperplane(points: npt.ArrayLike) -> Hyperplane:
         if np.array_equal(again, agree):
             break
         agree = again
-    return _described(known, order, agree, centre, normal)
+    if distances.max() <= _reach(distances[agree], dims, tolerance, _CLEAN / n):
+        return np.ones(n, dtype=np.bool_)
+    return agree
 
 
 def _consensus(points: FloatArray) -> BoolArray:
@@ -86,7 +103,7 @@ def _consensus(points: FloatArray) -> BoolArray:
     scored = points if n <= _SCORED else points[np.sort(rng.choice(n, _SCORED, replace=False))]
     corners = points[samples]
     _, lengths, axes = np.linalg.svd(corners[:, 1:] - corners[:, :1], full_matrices=True)
-    usable = lengths[:, -1] > 1e-9 * lengths[:, 0]
+    usable = lengths[:, -1] > _FLAT * lengths[:, 0]
     corners, normals = corners[usable, 0], axes[usable, -1]
     distances = np.abs(normals @ scored.T - np.sum(normals * corners, axis=1)[:, None])
     quantile = len(scored) // 2 + (dims + 1) // 2  # of Rousseeuw and Leroy: one more than any plane fits exactly
@@ -94,7 +111,7 @@ def _consensus(points: FloatArray) -> BoolArray:
     every = np.abs((points - corners[best]) @ normals[best])
     nearest = np.sort(every)[: n // 2 + (dims + 1) // 2]
     # the quantile of all points stands where the median of the agreeing ones would be
-    reach = _reach(np.full(len(nearest), nearest[-1]), dims, _tolerance(points))
+    reach = _reach(np.full(len(nearest), nearest[-1]), dims, _tolerance(points), _INSIDE)
     agree: BoolArray = every <= reach
     return agree
 
@@ -104,6 +121,12 @@ def _least_squares(points: FloatArray, weights: FloatArray | None = None) -> tup
     centre = weight @ points / weight.sum()
     _, _, axes = np.linalg.svd(np.sqrt(weight)[:, None] * (points - centre), full_matrices=False)
     return centre, axes[-1]
+
+
+def _fitted(points: FloatArray, agree: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return a point and the normal: total least squares, with Huber's weights where a point was left out."""
+    centre, normal = _least_squares(points[agree])
+    return (centre, normal) if agree.all() else _huber(points[agree], centre, normal)
 
 
 def _huber(points: FloatArray, centre: FloatArray, normal: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -126,24 +149,23 @@ def _scale(residuals: FloatArray, dims: int, tolerance: float) -> float:
     return max(_MAD * float(np.median(np.abs(residuals))) * math.sqrt(n / (n - dims)), tolerance / 3)
 
 
-def _reach(residuals: FloatArray, dims: int, tolerance: float) -> float:
-    """Return the distance beyond which a point is wrong; a few points say little of it, so Student's t."""
+def _reach(residuals: FloatArray, dims: int, tolerance: float, tail: float) -> float:
+    """Return the distance that a share `tail` of good points exceeds on a side; few say little of it: Student's t."""
     from scipy.special import stdtrit
 
     n = len(residuals)
     if n <= dims:
         return tolerance
-    return max(float(stdtrit(n - dims, _INSIDE)) * _scale(residuals, dims, tolerance), tolerance)
+    return max(float(stdtrit(n - dims, 1 - tail)) * _scale(residuals, dims, tolerance), tolerance)
 
 
 def _tolerance(points: FloatArray) -> float:
     return _ROUNDING * 2 * float(np.median(np.linalg.norm(points - points.mean(axis=0), axis=1)))
 
 
-def _described(
-    known: FloatArray, order: npt.NDArray[np.intp], agree: BoolArray, centre: FloatArray, normal: FloatArray
-) -> Hyperplane:
+def _described(known: FloatArray, order: npt.NDArray[np.intp], agree: BoolArray) -> Hyperplane:
     _, dims = known.shape
+    centre, normal = _fitted(known, agree)
     residuals = (known - centre) @ normal
     inside = residuals[agree]
     mean = known[agree].mean(axis=0)
@@ -152,10 +174,9 @@ def _described(
     _, lengths, axes = np.linalg.svd(flat, full_matrices=False)
     n = len(inside)
     spread = lengths[: dims - 1] ** 2 / n
-    if lengths[dims - 2] <= 1e-9 * max(lengths[0], 1e-300):
+    if lengths[dims - 2] <= _FLAT * max(lengths[0], 1e-300):
         raise InputError(
-            "the points that agree lie on one line; a plane needs three that do not: add points beside that line, in "
-            "another slice for example"
+            f"the {n} points that agree lie on one line, {len(known) - n} do not. Give more points of the surface"
         )
     variance = math.nan
     if n > dims:
