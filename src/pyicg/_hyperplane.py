@@ -99,7 +99,7 @@ def _consensus(points: FloatArray) -> BoolArray:
     if math.comb(n, dims) <= _ALL_SAMPLES:
         samples = np.array(list(itertools.combinations(range(n), dims)))
     else:
-        samples = np.array([rng.choice(n, dims, replace=False) for _ in range(_RANDOM_SAMPLES)])
+        samples = rng.integers(n, size=(_RANDOM_SAMPLES, dims))  # one that names a point twice is not usable
     scored = points if n <= _SCORED else points[np.sort(rng.choice(n, _SCORED, replace=False))]
     corners = points[samples]
     _, lengths, axes = np.linalg.svd(corners[:, 1:] - corners[:, :1], full_matrices=True)
