@@ -18,7 +18,7 @@ _ALL_SAMPLES = 2000  # with no more samples than this each one is tried
 _RANDOM_SAMPLES = 500  # with half the points wrong, all of these miss with probability (7/8)^500 = 1e-29
 _SCORED = 2000  # points that score a sample
 _INSIDE = 0.00135  # a point is wrong beyond three standard deviations, this share of a normal distribution on a side
-_CLEAN = 0.005  # but only when some point is further off than one in this share of sets without outliers, on a side
+_CLEAN = 0.001  # but only when a point is further off than any is in all but this share of sets without outliers
 _HUBER = 1.345  # 95 % efficiency on normal errors (Huber 1981)
 _MAD = 1.482602218505602  # median |r| to standard deviation, normal distribution
 _ROUNDING = 1 / 500  # assumption: within this share of the points' reach no point is wrong; typed and pixel coordinates
@@ -70,6 +70,8 @@ def fit_hyperplane(points: FloatArray) -> Hyperplane:
 
 def _without_outliers(points: FloatArray) -> BoolArray:
     """Tell which points agree on a plane: those of the best sample, fitted again until the choice settles."""
+    from scipy.special import stdtrit
+
     n, dims = points.shape
     agree = _consensus(points)
     for _ in range(50):
@@ -87,8 +89,10 @@ def _without_outliers(points: FloatArray) -> BoolArray:
         if np.array_equal(again, agree):
             break
         agree = again
-    if distances.max() <= _reach(distances[agree], dims, tolerance, _CLEAN / n):
-        return np.ones(n, dtype=np.bool_)
+    good = distances[agree]
+    if len(good) > dims:
+        furthest = float(stdtrit(len(good) - dims, 1 - _CLEAN / n) * math.sqrt(_huber_variance(good, dims, tolerance)))
+        agree |= distances.max() <= furthest
     return agree
 
 
@@ -104,6 +108,8 @@ def _consensus(points: FloatArray) -> BoolArray:
     corners = points[samples]
     _, lengths, axes = np.linalg.svd(corners[:, 1:] - corners[:, :1], full_matrices=True)
     usable = lengths[:, -1] > _FLAT * lengths[:, 0]
+    if not usable.any():
+        raise InputError(f"nearly all of the {n} points lie on one line; give more points beside it, or spread evenly")
     corners, normals = corners[usable, 0], axes[usable, -1]
     distances = np.abs(normals @ scored.T - np.sum(normals * corners, axis=1)[:, None])
     quantile = len(scored) // 2 + (dims + 1) // 2  # of Rousseeuw and Leroy: one more than any plane fits exactly
@@ -174,10 +180,6 @@ def _described(known: FloatArray, order: npt.NDArray[np.intp], agree: BoolArray)
     _, lengths, axes = np.linalg.svd(flat, full_matrices=False)
     n = len(inside)
     spread = lengths[: dims - 1] ** 2 / n
-    if lengths[dims - 2] <= _FLAT * max(lengths[0], 1e-300):
-        raise InputError(
-            f"the {n} points that agree lie on one line, {len(known) - n} do not. Give more points of the surface"
-        )
     variance = math.nan
     if n > dims:
         variance = float(inside @ inside) / (n - dims)

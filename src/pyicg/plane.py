@@ -309,8 +309,8 @@ def fit_plane(points_mm: npt.ArrayLike) -> Plane:
     triples from a fixed seed) the one whose plane has the smallest median distance. Points within three standard
     deviations of it agree; the deviation is 1.4826 times their median distance, and with few points three becomes
     Student's t. They are fitted again with Huber's weights (k = 1.345) until the choice settles. When no point lies
-    further off than happens in one of a hundred sets without outliers, none is one, and the fit is plain total least
-    squares. **Assumption:** a point nearer than 1/500 of the points' reach is never an outlier, since
+    further off than happens in about one of a hundred sets without outliers, none is one, and the fit is plain total
+    least squares. **Assumption:** a point nearer than 1/500 of the points' reach is never an outlier, since
     coordinates are typed or counted in pixels.
 
     The plane's variance at in-plane coordinates (u, v) is ``(s^2 / N) (1 + u^2 / s_u^2 + v^2 / s_v^2)``, s_u and s_v
@@ -365,7 +365,7 @@ def plane_of(points: FloatArray, fit: Hyperplane, *, independent: float | None =
         point_mm=triple(point, "point_mm"),
         normal=triple(normal, "normal"),
         rms_mm=math.sqrt(float(np.mean(fit.residuals[fit.agree] ** 2))),
-        covariance=np.diag([offset, *tilts]),
+        covariance=np.diag([offset, *tilts]) if math.isfinite(offset) else np.full((3, 3), math.nan),
         oriented=False,
         axes=axes,
         half_extent_mm=half_extent,
@@ -401,7 +401,10 @@ def _array(content: Any, shape: tuple[int, ...], missing: float) -> FloatArray:
 
 def triple(values: Any, name: str) -> Triple:
     """Return three finite numbers (z, y, x); `name` is for the error."""
-    found = tuple(float(value) for value in values)
+    try:
+        found = tuple(float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be three finite numbers (z, y, x), found {values!r}") from error
     if len(found) != 3 or not all(math.isfinite(value) for value in found):
         raise InputError(f"{name} must be three finite numbers (z, y, x), found {found}")
     return found
