@@ -571,6 +571,23 @@ def test_an_outline_that_goes_round_is_no_edge() -> None:
         pyicg.plane_from_mask(np.stack([ring] * 3), spacing_mm=(1, 0.1, 0.1))
 
 
+# ---- the tumour's side
+
+
+def test_all_lesions_of_a_stack_take_one_side() -> None:
+    section = pyicg.phantom.section_stack(margins_mm=(0.4, 6.0), n_slices=5)
+    near, far = section.truth.lesions
+    y = far.centre_mm[1] + far.core_radius_mm + 0.35  # beside one tumour and through the other, further from its centre
+    assert near.centre_mm[1] - y < y - far.centre_mm[1]
+    plane = Plane(point_mm=(0, y, 0), normal=(0, -1, 0), oriented=False)
+    found = pyicg.score_stack(section.stack, profile=section.profile, view="section", plane=plane)
+    assert found.plane is not None
+    assert (found.plane.normal, found.plane.oriented) == ((0, 1, 0), True)
+    distances = sorted(lesion.distance.min_mm for lesion in found.lesions if lesion.distance)
+    # on its own side the tumour that the plane cuts would come out at -1.75 mm
+    assert distances == pytest.approx([y - near.centre_mm[1] - near.core_radius_mm, 0.35], abs=0.15)
+
+
 # ---- a slice of bench/validation/plane.py; the whole is in docs/distance_evidence.md
 
 
