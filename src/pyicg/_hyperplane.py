@@ -45,11 +45,12 @@ class Hyperplane(NamedTuple):
     """Of one point's distance, so that the offset's variance is this over the number of points; NaN without a rest."""
 
 
-def fit_hyperplane(points: FloatArray) -> Hyperplane:
+def fit_hyperplane(points: FloatArray, *, rounding_mm: float = 0.0) -> Hyperplane:
     """Fit points (N, D): least quantile over samples, then Huber's weights on those that agree, until nothing changes.
 
     Points are sorted first, so that their order does not reach the result. Without an outlier the fit is plain total
-    least squares: there is nothing to guard against, and its errors are known exactly.
+    least squares: there is nothing to guard against, and its errors are known exactly. Within `rounding_mm` of the
+    plane no point is an outlier.
     """
     n, dims = points.shape
     if n < dims:
@@ -64,20 +65,25 @@ def fit_hyperplane(points: FloatArray) -> Hyperplane:
         )
     order = np.lexsort(points.T)
     known = points[order]
-    agree = np.ones(n, dtype=np.bool_) if n <= dims + 1 else _without_outliers(known)
-    return _described(known, order, agree)
+    agree, tolerance = np.ones(n, dtype=np.bool_), rounding_mm
+    if n > dims + 1:
+        agree, tolerance = _without_outliers(known, rounding_mm)
+    return _described(known, order, agree, tolerance)
 
 
-def _without_outliers(points: FloatArray) -> BoolArray:
-    """Tell which points agree on a plane: those of the best sample, fitted again until the choice settles."""
+def _without_outliers(points: FloatArray, rounding: float) -> tuple[BoolArray, float]:
+    """Tell which points agree on a plane: those of the best sample, fitted again until the choice settles.
+
+    Also returns the distance within which no point is wrong.
+    """
     from scipy.special import stdtrit
 
     n, dims = points.shape
-    agree = _consensus(points)
+    agree = _consensus(points, max(_tolerance(points), rounding))
+    tolerance = max(_tolerance(points[agree]), rounding)
     for _ in range(50):
-        centre, normal = _fitted(points, agree)
+        centre, normal = _fitted(points, agree, tolerance)
         distances = np.abs((points - centre) @ normal)
-        tolerance = _tolerance(points[agree])
         again = distances <= _reach(distances[agree], dims, tolerance, _INSIDE)
         if 2 * np.count_nonzero(again) <= n:
             again = distances <= _reach(distances[agree], dims, tolerance, _CLEAN / n)  # few can agree by chance
@@ -93,10 +99,10 @@ def _without_outliers(points: FloatArray) -> BoolArray:
     if len(good) > dims:
         furthest = float(stdtrit(len(good) - dims, 1 - _CLEAN / n) * math.sqrt(_huber_variance(good, dims, tolerance)))
         agree |= distances.max() <= furthest
-    return agree
+    return agree, tolerance
 
 
-def _consensus(points: FloatArray) -> BoolArray:
+def _consensus(points: FloatArray, tolerance: float) -> BoolArray:
     """Tell which points agree with the sample of D points whose plane has the smallest quantile of distances."""
     n, dims = points.shape
     rng = np.random.default_rng(0)
@@ -117,7 +123,7 @@ def _consensus(points: FloatArray) -> BoolArray:
     every = np.abs((points - corners[best]) @ normals[best])
     nearest = np.sort(every)[: n // 2 + (dims + 1) // 2]
     # the quantile of all points stands where the median of the agreeing ones would be
-    reach = _reach(np.full(len(nearest), nearest[-1]), dims, _tolerance(points), _INSIDE)
+    reach = _reach(np.full(len(nearest), nearest[-1]), dims, tolerance, _INSIDE)
     agree: BoolArray = every <= reach
     return agree
 
@@ -129,14 +135,15 @@ def _least_squares(points: FloatArray, weights: FloatArray | None = None) -> tup
     return centre, axes[-1]
 
 
-def _fitted(points: FloatArray, agree: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _fitted(points: FloatArray, agree: BoolArray, tolerance: float) -> tuple[FloatArray, FloatArray]:
     """Return a point and the normal: total least squares, with Huber's weights where a point was left out."""
     centre, normal = _least_squares(points[agree])
-    return (centre, normal) if agree.all() else _huber(points[agree], centre, normal)
+    return (centre, normal) if agree.all() else _huber(points[agree], centre, normal, tolerance)
 
 
-def _huber(points: FloatArray, centre: FloatArray, normal: FloatArray) -> tuple[FloatArray, FloatArray]:
-    tolerance = _tolerance(points)
+def _huber(
+    points: FloatArray, centre: FloatArray, normal: FloatArray, tolerance: float
+) -> tuple[FloatArray, FloatArray]:
     for _ in range(200):
         bound = _HUBER * _scale((points - centre) @ normal, points.shape[1], tolerance)
         weight = bound / np.maximum(np.abs((points - centre) @ normal), bound)
@@ -169,9 +176,9 @@ def _tolerance(points: FloatArray) -> float:
     return _ROUNDING * 2 * float(np.median(np.linalg.norm(points - points.mean(axis=0), axis=1)))
 
 
-def _described(known: FloatArray, order: npt.NDArray[np.intp], agree: BoolArray) -> Hyperplane:
+def _described(known: FloatArray, order: npt.NDArray[np.intp], agree: BoolArray, tolerance: float) -> Hyperplane:
     _, dims = known.shape
-    centre, normal = _fitted(known, agree)
+    centre, normal = _fitted(known, agree, tolerance)
     residuals = (known - centre) @ normal
     inside = residuals[agree]
     mean = known[agree].mean(axis=0)
@@ -184,7 +191,7 @@ def _described(known: FloatArray, order: npt.NDArray[np.intp], agree: BoolArray)
     if n > dims:
         variance = float(inside @ inside) / (n - dims)
         if not agree.all():
-            variance = _huber_variance(inside, dims, _tolerance(known[agree]))
+            variance = _huber_variance(inside, dims, tolerance)
         if variance > _THICK**2 * spread[-1]:
             raise InputError(
                 f"the points are no plane: they scatter by {math.sqrt(variance):.3g} mm across it and reach only "

@@ -20,6 +20,7 @@ from pyicg.spacing import spacing_zyx
 __all__ = ["plane_from_lines", "plane_from_mask", "plane_from_roi"]
 
 _THIN = 0.25  # assumption: what is thicker than this share of its length is no edge
+_ROUNDED = 1.5  # pixels; assumption: whole pixels and a shaking hand, so that no point this near is an outlier
 _BROKEN = 1.5  # assumption: a column that reaches this many times as far as it has pixels crosses the edge twice
 
 
@@ -52,8 +53,8 @@ def plane_from_lines(
     Returns
     -------
     Plane
-        As `fit_plane` gives it: points count as independent. With lines in two slices of two points each one point is
-        left over, and `freedom` is 1.
+        As `fit_plane` gives it: points count as independent, and those within 1.5 px are no outliers (**assumption**).
+        Two points in each of two slices leave `freedom` at 1.
 
     Raises
     ------
@@ -213,6 +214,7 @@ def plane_from_mask(surface_mask: BoolArray, *, spacing_mm: Sequence[float], per
     remedy = "Mark the edge in another slice too, or pass perpendicular=True for a plane at right angles to the slices"
     return _fit_points(
         points * spacing,
+        max(spacing[1:]),
         points[:, 0].astype(np.intp),
         points[:, along].astype(np.intp),
         perpendicular=perpendicular,
@@ -292,11 +294,14 @@ def _fit(
     sizes = [len(trace.vertices) for trace in traces]
     numbers = np.repeat(np.arange(len(traces)), sizes)
     places = np.concatenate([np.arange(size) for size in sizes])
-    return _fit_points(points, numbers, places, perpendicular=perpendicular, neighbours=neighbours, remedy=remedy)
+    return _fit_points(
+        points, max(spacing[1:]), numbers, places, perpendicular=perpendicular, neighbours=neighbours, remedy=remedy
+    )
 
 
 def _fit_points(
     points: FloatArray,
+    pixel_mm: float,
     traces: npt.NDArray[np.intp],
     places: npt.NDArray[np.intp],
     *,
@@ -307,7 +312,7 @@ def _fit_points(
     if not perpendicular and np.ptp(points[:, 0]) == 0:
         raise InputError(f"all lines lie in one slice, where they only define a line. {remedy}")
     used = np.ascontiguousarray(points[:, 1:] if perpendicular else points)
-    fit = fit_hyperplane(used)
+    fit = fit_hyperplane(used, rounding_mm=_ROUNDED * pixel_mm)
     independent = None
     if neighbours:
         agree = fit.agree

@@ -526,6 +526,17 @@ def test_masks_may_run_along_the_other_axis() -> None:
     np.testing.assert_allclose(turned.point_mm, np.array(plane.point_mm)[[0, 2, 1]], rtol=1e-9)
 
 
+def test_rows_of_pixels_are_no_outliers_of_each_other() -> None:
+    mask = np.zeros((3, 30, 100), bool)
+    mask[:, 12, :65] = mask[:, 13, 65:] = True  # an edge that leans by less than a pixel
+    plane = pyicg.plane_from_mask(mask, spacing_mm=(1, 0.3, 0.3))
+    assert plane.n_outliers == 0
+    assert plane.point_mm[1] == pytest.approx(0.3 * 12.35, abs=1e-9)
+    assert 0.02 < math.sqrt(plane.covariance[0, 0]) < 0.2
+    lines = {z: [(12, 0), (12, 20), (12, 40), (13, 60)] for z in (0, 1)}
+    assert pyicg.plane_from_lines(lines, spacing_mm=(1, 0.3, 0.3)).n_outliers == 0
+
+
 def test_smears_and_gaps_in_a_strip() -> None:
     clean = strip(3)
     mask = clean.copy()
