@@ -356,7 +356,8 @@ def plane_of(points: FloatArray, fit: Hyperplane, *, independent: float | None =
     if dims == 2:
         point, normal = (z_mm, *fit.centre), (0.0, *fit.normal)
         axes = np.array([(0.0, *fit.axes[0]), (1.0, 0.0, 0.0)])
-        patch = np.array([(1.0, 0.0, -high[0]), (-1.0, 0.0, low[0])])
+        slack = _ON_THE_EDGE * math.sqrt(fit.spread[0])
+        patch = np.array([(1.0, 0.0, -high[0] - slack), (-1.0, 0.0, low[0] - slack)])
         tilts, half_extent = (offset / fit.spread[0], offset * 0.0), (float(reach[0]), math.inf)
     else:
         point, normal, axes, patch = tuple(fit.centre), tuple(fit.normal), fit.axes, _hull(flat, np.sqrt(fit.spread))

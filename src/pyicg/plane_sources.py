@@ -310,7 +310,7 @@ def _fit_points(
     remedy: str,
 ) -> Plane:
     if not perpendicular and np.ptp(points[:, 0]) == 0:
-        raise InputError(f"all lines lie in one slice, where they only define a line. {remedy}")
+        raise InputError(f"all that is given lies in one slice, where it defines a line and no plane. {remedy}")
     used = np.ascontiguousarray(points[:, 1:] if perpendicular else points)
     fit = fit_hyperplane(used, rounding_mm=_ROUNDED * pixel_mm)
     independent = None

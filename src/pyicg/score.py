@@ -60,7 +60,7 @@ class StackScore:
     margin : MarginStatus or None
         Section view: from the distance. Bed view: from the sign of most frames.
     plane : Plane or None
-        The resection plane given.
+        The resection plane given, turned to the side of most of the tumour where it had none.
     spacing_mm : tuple
         (z, y, x); None where unknown.
     summary : mapping

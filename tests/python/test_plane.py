@@ -383,7 +383,7 @@ def test_lines_of_many_points_leave_a_wrong_one_out() -> None:
 
 def test_one_slice_needs_the_users_word() -> None:
     lines = [(2, edge_px(0, [0, 40, 100]) + np.array([(0.3, 0), (-0.6, 0), (0.3, 0)]))]
-    with pytest.raises(InputError, match=r"one slice, where they only define a line.*perpendicular=True"):
+    with pytest.raises(InputError, match=r"one slice, where it defines a line.*perpendicular=True"):
         pyicg.plane_from_lines(lines, spacing_mm=SPACING)
     plane = pyicg.plane_from_lines(lines, spacing_mm=SPACING, perpendicular=True)
     assert plane.normal[0] == 0
@@ -395,6 +395,7 @@ def test_one_slice_needs_the_users_word() -> None:
     at = np.array([(6.0, 12, 10), (600.0, 12, 10)])
     assert plane.variance_mm2(at)[0] == plane.variance_mm2(at)[1] > 0
     assert plane.outside_patch([(900, 12, 10), (6, 12, 20.5), (6, 12, -0.5)]).tolist() == [False, True, True]
+    assert not plane.outside_patch(np.insert(lines[0][1], 0, 2, axis=1) * SPACING).any()
     two = pyicg.plane_from_lines([(2, edge_px(0, [0, 100]))], spacing_mm=SPACING, perpendicular=True)
     assert np.isnan(two.covariance[0, 0])
     assert np.isnan(two.variance_mm2(at)).all()
@@ -466,7 +467,7 @@ def test_rois_without_a_slice(tmp_path: Path) -> None:
     alone = pyicg.plane_from_roi(tmp_path / "one.roi", spacing_mm=SPACING, perpendicular=True)
     assert angle_deg(alone, (0, 1, 0.05)) < 1e-3
     drawn(ROI_TYPE.LINE, edge_px(1, [5, 95]), 2, "b").tofile(tmp_path / "numbered.roi")
-    with pytest.raises(InputError, match=r"all lines lie in one slice.*draw the line on another slice"):
+    with pytest.raises(InputError, match=r"lies in one slice.*draw the line on another slice"):
         pyicg.plane_from_roi(tmp_path / "numbered.roi", spacing_mm=SPACING)
 
 

@@ -47,7 +47,6 @@ class Outline:
 class Line:
     """One ROI as (N, 2) vertices (y, x) in px; freehand: the mouse set them, one beside the other."""
 
-    name: str
     frame: int | None
     vertices: FloatArray
     freehand: bool
@@ -60,7 +59,7 @@ def read_outlines(path: str) -> list[Outline]:
 
 def read_lines(path: str) -> list[Line]:
     """Read every ROI of such a file as the line it was drawn along: lines, and the edges of polygons and outlines."""
-    return _read(path, _line)
+    return _read(path, lambda roi, _, where: _line(roi, where))
 
 
 def _read(path: str, drawn: Callable[[ImagejRoi, str, str], _Drawn]) -> list[_Drawn]:
@@ -120,7 +119,7 @@ def _parsed(data: bytes, where: str, name: str | None, stem: str) -> tuple[Image
     return roi, label, f"{where} (ROI {label!r})"
 
 
-def _line(roi: ImagejRoi, name: str, where: str) -> Line:
+def _line(roi: ImagejRoi, where: str) -> Line:
     from roifile import ROI_SUBTYPE, ROI_TYPE
 
     lines = (ROI_TYPE.LINE, ROI_TYPE.POLYLINE, ROI_TYPE.FREELINE)
@@ -137,7 +136,7 @@ def _line(roi: ImagejRoi, name: str, where: str) -> Line:
         raise InputError(f"{where}: has {len(vertices)} vertices; expected two or more. Draw it again")
     if roi.roitype not in lines:
         vertices = vertices - _TO_CENTRES
-    return Line(name, _frame(roi, where), vertices, roi.roitype in freehand)
+    return Line(_frame(roi, where), vertices, roi.roitype in freehand)
 
 
 def _frame(roi: ImagejRoi, where: str) -> int | None:
