@@ -17,6 +17,7 @@ from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgE
 from pyicg.frame import Stack
 from pyicg.io import read_stack
 from pyicg.plane import Plane, fit_plane
+from pyicg.plane_sources import plane_from_lines, plane_from_mask, plane_from_roi
 from pyicg.profile import CameraProfile, build_profile
 from pyicg.profile_check import ProfileCheck, check_profile
 from pyicg.residual import ResidualFluorescence, residual_fluorescence
@@ -99,6 +100,9 @@ __all__ = [
     "iso_surface",
     "margin",
     "phantom",
+    "plane_from_lines",
+    "plane_from_mask",
+    "plane_from_roi",
     "published",
     "read_stack",
     "region_statistics",

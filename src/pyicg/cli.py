@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,12 @@ import click
 from pyicg import _core
 from pyicg._terminal import BAD_INPUT, INTERRUPTED, REFUSED, RESEARCH_USE, aligned
 from pyicg.cli_profile import profile
-from pyicg.errors import InputError, PyicgError
+from pyicg.errors import PyicgError, UnitError
+from pyicg.frame import Stack
 from pyicg.io import read_stack
 from pyicg.io._results_folder import check_writable
 from pyicg.plane import Plane, fit_plane
+from pyicg.plane_sources import plane_from_roi
 from pyicg.profile import CameraProfile
 from pyicg.score import StackScore, score_stack
 
@@ -101,9 +102,16 @@ def _text(value: Any) -> str:
 @click.option("--profile", "profile_folder", type=click.Path(path_type=Path), help="Camera profile folder.")
 @click.option("--view", type=click.Choice(["bed", "section"]), required=True)
 @click.option(
-    "--plane", "plane_file", type=click.Path(path_type=Path), help='JSON: {"point_mm": [z, y, x], "normal": [z, y, x]}.'
+    "--plane",
+    "plane_file",
+    type=click.Path(path_type=Path),
+    help='JSON: {"point_mm": [z, y, x], "normal": [z, y, x]}, or a plane that pyicg wrote.',
 )
 @click.option("--plane-points", help='At least three points in mm: "z,y,x; z,y,x; z,y,x". Needs --tumour-side.')
+@click.option(
+    "--plane-roi", type=click.Path(path_type=Path), help="ImageJ lines along the plane: .roi, or .zip of them."
+)
+@click.option("--perpendicular", is_flag=True, help="The plane of --plane-roi stands at right angles to the slices.")
 @click.option("--tumour-side", help='A point in mm on the tumour side of the plane: "z,y,x".')
 @click.option("--axes", help="Axes of the file where it does not say: TYX, ZYX, CZYX ...")
 @click.option("--channel", type=int, help="Channel of a multi-channel image, from 0.")
@@ -121,6 +129,8 @@ def score(
     view: str,
     plane_file: Path | None,
     plane_points: str | None,
+    plane_roi: Path | None,
+    perpendicular: bool,
     tumour_side: str | None,
     axes: str | None,
     channel: int | None,
@@ -137,7 +147,11 @@ def score(
 
     Several inputs get a subfolder each. Without --profile the numbers are uncalibrated, and say so.
     """
-    plane = _plane(plane_file, plane_points, tumour_side)
+    if sum(way is not None for way in (plane_file, plane_points, plane_roi)) > 1:
+        raise click.UsageError("--plane, --plane-points and --plane-roi are ways to say one thing: give one of them")
+    if perpendicular and plane_roi is None:
+        raise click.UsageError("--perpendicular belongs to --plane-roi")
+    plane = _plane(plane_file, plane_points, tumour_side if plane_roi is None else None)
     chosen = None if profile_folder is None else CameraProfile.load(profile_folder)
     names = _folder_names(inputs)
     check_writable(folder)
@@ -155,14 +169,17 @@ def score(
         )
         for path in inputs
     ]
+    planes = [
+        plane if plane_roi is None else _drawn_plane(plane_roi, stack, tumour_side, perpendicular) for stack in stacks
+    ]
     code = 0
-    for path, name, stack in zip(inputs, names, stacks, strict=True):
+    for path, name, stack, of_stack in zip(inputs, names, stacks, planes, strict=True):
         used = chosen or CameraProfile.identity(stack.frame_shape, bit_depth=stack.bit_depth)
         result = score_stack(
             stack,
             profile=used,
             view=view,
-            plane=plane,
+            plane=of_stack,
             prevalence=_prevalence(prevalence),
             threads=threads,
             progress=True,
@@ -192,24 +209,24 @@ def _prevalence(text: str | None) -> float | str | None:
 
 
 def _plane(file: Path | None, points: str | None, tumour_side: str | None) -> Plane | None:
-    if file is not None and points is not None:
-        raise click.UsageError("--plane and --plane-points are two ways to say one thing: give one of them")
     if points is not None:
         if tumour_side is None:
             raise click.UsageError("--plane-points needs --tumour-side, a point in mm on the side of the tumour")
         fitted = fit_plane([_point(text, "--plane-points") for text in points.split(";") if text.strip()])
         return fitted.facing(_point(tumour_side, "--tumour-side"))
     if tumour_side is not None:
-        raise click.UsageError("--tumour-side belongs to --plane-points")
-    if file is None:
-        return None
-    try:
-        content = json.loads(file.read_text())
-        return Plane(point_mm=content["point_mm"], normal=content["normal"])
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror}; expected a JSON file with point_mm and normal") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f'{file}: {error}; expected {{"point_mm": [z, y, x], "normal": [z, y, x]}}') from error
+        raise click.UsageError("--tumour-side belongs to --plane-points or --plane-roi")
+    return None if file is None else Plane.load(file)
+
+
+def _drawn_plane(roi: Path, stack: Stack, tumour_side: str | None, perpendicular: bool) -> Plane:
+    spacing = [step for step in stack.spacing_mm if step is not None]
+    if len(spacing) < 3:
+        raise UnitError(
+            f"{roi} is in pixels, and its spacing is {stack.spacing_mm} mm; pass --slice-spacing and --pixel-size"
+        )
+    plane = plane_from_roi(roi, spacing_mm=spacing, perpendicular=perpendicular)
+    return plane if tumour_side is None else plane.facing(_point(tumour_side, "--tumour-side"))
 
 
 def _point(text: str, option: str) -> tuple[float, float, float]:

@@ -211,12 +211,12 @@ def _joined(
 ) -> Distance:
     """Add the plane's uncertainty and warnings to what the surface says."""
     found = list(warnings)
-    u, v = plane.axes @ (near.foot_mm - plane.point_mm)
-    if abs(u) > plane.half_extent_mm[0] or abs(v) > plane.half_extent_mm[1]:
+    foot = near.foot_mm[None]
+    if plane.outside_patch(foot)[0]:
         found.append("extrapolated")
     if plane.rms_mm > _FLAT_RMS_MM:
         found.append("plane_not_flat")
-    of_plane = float(np.array([1.0, u**2, v**2]) @ np.diag(plane.covariance))
+    of_plane = float(plane.variance_mm2(foot)[0])
     if math.isnan(of_plane):
         found.append("plane_unverified")
         of_plane = 0.0

@@ -32,7 +32,7 @@ from pyicg.results import (
 )
 from pyicg.scorer import Scorer, margin_of_sign
 from pyicg.sensitivity import SensitivityTable, sensitivity_table
-from pyicg.specimen import key_slice, link_slices, section_answer
+from pyicg.specimen import key_slice, link_slices, on_the_tumours_side, section_answer
 
 if TYPE_CHECKING:
     from pyicg.frame import Stack
@@ -60,7 +60,7 @@ class StackScore:
     margin : MarginStatus or None
         Section view: from the distance. Bed view: from the sign of most frames.
     plane : Plane or None
-        The resection plane given.
+        The resection plane given, turned to the side of most of the tumour where it had none.
     spacing_mm : tuple
         (z, y, x); None where unknown.
     summary : mapping
@@ -214,6 +214,7 @@ def score_stack(
         frames.append(score if view == "section" else replace(score, margin=margin_of_sign(model, score)))
 
     if view == "section":
+        plane = on_the_tumours_side(plane, frames, spacing)
         lesions = link_slices(frames, plane, spacing)
         distance, status = section_answer(lesions, plane, frames, spacing)
         if not profile.calibrated:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from pyicg import margin
 from pyicg.distance import cut_open, distance_of_tracks, together
 from pyicg.errors import UnitError
@@ -14,13 +16,23 @@ from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
 from pyicg.slices import Slice
 from pyicg.tumour_track import link_lesions
 
-__all__ = ["key_slice", "link_slices", "section_answer"]
+__all__ = ["key_slice", "link_slices", "on_the_tumours_side", "section_answer"]
 
 _WORST_FIRST = ("R1", "indeterminate", "R0")
 # What makes a length on the picture doubtful. A missing camera profile alone does not.
 _LIMITS = frozenset({"out_of_range", "background_not_resolved"})
 
 Spacing = tuple[float | None, float | None, float | None]
+
+
+def on_the_tumours_side(plane: Plane | None, frames: Sequence[FrameScore], spacing: Spacing) -> Plane | None:
+    """Turn a plane that has no side yet: one side for all lesions, that of most of their area."""
+    lesions = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]
+    if plane is None or plane.oriented or not lesions:
+        return plane
+    centres = [(index, *lesion.centroid) for index, lesion in lesions]
+    middle = np.average(centres, axis=0, weights=[lesion.area_px for _, lesion in lesions]) * _known(spacing)
+    return plane.facing(middle.tolist())
 
 
 def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing) -> tuple[SpecimenLesion, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from roifile import ROI_TYPE, ImagejRoi, roiwrite
 
 import pyicg
 from pyicg.cli import main
@@ -86,6 +87,63 @@ def test_score_section(specimen: Path, tmp_path: Path, way: str) -> None:
     found = json.loads((tmp_path / "summary.json").read_text())
     assert found["distance"]["min_mm"] == pytest.approx(1.5, abs=0.15)
     assert found["margin"]["label"] == "R0"
+
+
+SIZES = ["--pixel-size", "0.1", "--slice-spacing", "1", "--bit-depth", "12"]
+
+
+def cut_line(folder: Path, y_mm: float, *slices: int) -> Path:
+    """A line of ImageJ in each slice, at y in mm, saved by the ROI Manager; slice 0 stands for all of them."""
+    ends = {"x1": 10.0, "y1": y_mm / 0.1, "x2": 190.0, "y2": y_mm / 0.1}
+    rois = [ImagejRoi(roitype=ROI_TYPE.LINE, **ends, position=n, name=f"cut {n}") for n in slices]
+    roiwrite(folder / "cut.zip", rois)
+    return folder / "cut.zip"
+
+
+@pytest.mark.parametrize("side", [True, False])
+def test_score_section_with_lines_of_imagej(specimen: Path, tmp_path: Path, side: bool) -> None:
+    y = json.loads((specimen / "plane.json").read_text())["point_mm"][1]
+    profile: list[str | Path] = ["--profile", specimen / "camera.icgprofile", "--view", "section", *SIZES]
+    how: list[str | Path] = ["--plane-roi", cut_line(tmp_path, y, 1, 3)]
+    how += ["--tumour-side", f"1,{y - 3},20"] if side else []
+    assert run("score", specimen / "slices.tif", *profile, *how, "-o", tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert found["distance"]["min_mm"] == pytest.approx(1.5, abs=0.15)
+    assert found["margin"]["label"] == "R0"
+
+
+def test_a_line_of_every_slice_needs_perpendicular(
+    specimen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    y = json.loads((specimen / "plane.json").read_text())["point_mm"][1]
+    call = ["score", specimen / "slices.tif", "--view", "section", "--plane-roi", cut_line(tmp_path, y, 0)]
+    assert run(*call, *SIZES, "-o", tmp_path / "out") == 3
+    assert "perpendicular" in capsys.readouterr().err
+    assert run(*call, "--pixel-size", "0.1", "--perpendicular", "-o", tmp_path / "out") == 3
+    assert "pass --slice-spacing and --pixel-size" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run(*call, *SIZES, "--perpendicular", "-o", tmp_path / "out") == 0
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert found["distance"]["min_mm"] == pytest.approx(1.5, abs=0.15)
+
+
+def test_a_fitted_plane_keeps_its_error_in_its_file(specimen: Path, tmp_path: Path) -> None:
+    y = json.loads((specimen / "plane.json").read_text())["point_mm"][1]
+    points = [(0, y, 0), (0, y + 0.4, 20), (2, y + 0.4, 0), (2, y, 20), (1, y + 0.2, 10)]
+    fitted = pyicg.fit_plane(points).facing((1, y - 3, 10))
+    exact = pyicg.Plane(point_mm=fitted.point_mm, normal=fitted.normal)
+    sigma = {}
+    for name, plane in {"fitted": fitted, "exact": exact}.items():
+        how: list[str | Path] = ["--plane", plane.save(tmp_path / f"{name}.json"), "--view", "section", *SIZES]
+        run("score", specimen / "slices.tif", *how, "-o", tmp_path / name)
+        found = json.loads((tmp_path / name / "summary.json").read_text())["distance"]
+        sigma[name] = found["sigma_mm"]
+        foot = found["foot_mm"]
+    assert sigma["fitted"] ** 2 - sigma["exact"] ** 2 == pytest.approx(fitted.variance_mm2([foot])[0], rel=1e-3)
+    assert sigma["fitted"] > 2 * sigma["exact"]
+    (tmp_path / "cut.json").write_text((tmp_path / "fitted.json").read_text()[:200])
+    how = ["--plane", tmp_path / "cut.json", "--view", "section", *SIZES]
+    assert run("score", specimen / "slices.tif", *how, "-o", tmp_path / "none") == 3
 
 
 def test_without_a_profile_it_says_uncalibrated(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,6 +301,9 @@ def test_every_input_is_opened_before_the_first_is_scored(bed: Path, tmp_path: P
         ["score", "x.tif", "--view", "ceiling", "-o", "out"],
         ["score", "x.tif", "--view", "section", "--plane-points", "0,0,0;1,1,1;2,0,0", "-o", "out"],
         ["score", "x.tif", "--view", "section", "--plane-points", "a,b", "--tumour-side", "0,0,0", "-o", "out"],
+        ["score", "x.tif", "--view", "section", "--plane", "p.json", "--plane-roi", "cut.roi", "-o", "out"],
+        ["score", "x.tif", "--view", "section", "--plane", "p.json", "--perpendicular", "-o", "out"],
+        ["score", "x.tif", "--view", "section", "--tumour-side", "0,0,0", "-o", "out"],
         ["no-such-command"],
     ],
 )

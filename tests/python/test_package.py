@@ -47,6 +47,11 @@ CONTRACT = {
     "segment_rim": "cal background pixel_size_mm sbr_cut psf_sigma_px min_area_px smooth_px",
     "fit_plane": "points_mm",
     "Plane": "point_mm normal",
+    "Plane.save": "self path",
+    "Plane.load": "path",
+    "plane_from_lines": "lines_px spacing_mm perpendicular",
+    "plane_from_roi": "path spacing_mm slices perpendicular",
+    "plane_from_mask": "surface_mask spacing_mm perpendicular",
     "distance_to_plane": "surface plane spacing_mm",
     "distance_to_surface": "mask surface_mask spacing_mm",
     "distance_transform": "mask spacing threads",
@@ -87,7 +92,10 @@ FIELDS = {
         "area_mm2 centroid sbr pattern confidence"
     ),
     "Distance": "min_mm sigma_mm ci_mm p05_mm foot_mm warnings",
-    "Plane": "point_mm normal rms_mm covariance",
+    "Plane": (
+        "point_mm normal rms_mm covariance n_points n_outliers freedom patch variance_mm2 outside_patch facing to_dict "
+        "from_dict"
+    ),
     "MarginStatus": "p_r1 ci label sign reasons provenance",
     "StackScore": "frames lesions distance margin summary to_dict to_records write",
     "Stack": "shape dtype axes spacing_mm exposure_ms bit_depth transfer source",
@@ -147,6 +155,9 @@ def test_contract_fields(name: str) -> None:
         ("region_statistics", 1),
         ("sbr_curve", 1),
         ("segment_rim", 1),
+        ("plane_from_lines", 1),
+        ("plane_from_roi", 1),
+        ("plane_from_mask", 1),
         ("distance_to_plane", 2),
         ("distance_to_surface", 2),
         ("distance_transform", 1),

@@ -1,13 +1,14 @@
-"""ImageJ's .roi files and .zip sets of them, as outlines in the coordinates of this package."""
+"""ImageJ's .roi files and .zip sets of them, as outlines or lines in the coordinates of this package."""
 
 from __future__ import annotations
 
 import math
 import struct
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,7 +22,9 @@ _MAX_BYTES = 1 << 26  # a single ROI beyond 64 MiB is damage or a bomb: the form
 _HEADER2_BYTES = 52
 _ELLIPSE_VERTICES = 72  # as ImageJ draws its rotated ellipses
 _CORNER_VERTICES = 33  # per rounded corner: within 0.0003 of its radius
-_TO_CENTRES = 0.5  # ImageJ counts from the corner of the first pixel, pyicg from its centre
+_TO_CENTRES = 0.5  # ImageJ counts areas from the corner of the first pixel, lines from its centre as pyicg does
+
+_Drawn = TypeVar("_Drawn")
 
 
 class Oval(NamedTuple):
@@ -40,16 +43,34 @@ class Outline:
     form: Oval | tuple[FloatArray, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One ROI as (N, 2) vertices (y, x) in px; freehand: the mouse set them, one beside the other."""
+
+    frame: int | None
+    vertices: FloatArray
+    freehand: bool
+
+
 def read_outlines(path: str) -> list[Outline]:
-    """Read every ROI of a .roi file or of the .roi entries of a .zip; nothing is unpacked to disk."""
+    """Read every ROI of a .roi file or of the .roi entries of a .zip as an area; nothing is unpacked to disk."""
+    return _read(path, lambda roi, name, where: Outline(name, _frame(roi, where), _form(roi, where)))
+
+
+def read_lines(path: str) -> list[Line]:
+    """Read every ROI of such a file as the line it was drawn along: lines, and the edges of polygons and outlines."""
+    return _read(path, lambda roi, _, where: _line(roi, where))
+
+
+def _read(path: str, drawn: Callable[[ImagejRoi, str, str], _Drawn]) -> list[_Drawn]:
     try:
         with Path(path).open("rb") as file:
             start = file.read(4)
             if start == b"Iout":
-                return [_outline(start + file.read(_MAX_BYTES), path, None, Path(path).stem)]
+                return [drawn(*_parsed(start + file.read(_MAX_BYTES), path, None, Path(path).stem))]
             if start.startswith(b"PK"):
                 with zipfile.ZipFile(file) as archive:
-                    return _outlines(archive, path)
+                    return [drawn(*parsed) for parsed in _entries(archive, path)]
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except OSError as error:
@@ -64,7 +85,7 @@ def read_outlines(path: str) -> list[Outline]:
     )
 
 
-def _outlines(archive: zipfile.ZipFile, path: str) -> list[Outline]:
+def _entries(archive: zipfile.ZipFile, path: str) -> list[tuple[ImagejRoi, str, str]]:
     # resource forks that macOS packs beside every file end in .roi too
     entries = [e for e in archive.infolist() if e.filename.endswith(".roi") and not e.filename.startswith("__MACOSX/")]
     if not entries:
@@ -79,11 +100,12 @@ def _outlines(archive: zipfile.ZipFile, path: str) -> list[Outline]:
         except Exception as error:  # zipfile and its decoders raise many kinds of error on damaged or locked entries
             raise InputError(f"{where}: cannot be unpacked ({error}). Save the set in ImageJ again") from error
         name = entry.filename.removesuffix(".roi")  # as the ROI Manager shows it
-        found.append(_outline(data, where, name, name))
+        found.append(_parsed(data, where, name, name))
     return found
 
 
-def _outline(data: bytes, where: str, name: str | None, stem: str) -> Outline:
+def _parsed(data: bytes, where: str, name: str | None, stem: str) -> tuple[ImagejRoi, str, str]:
+    """Return a ROI, its name, and the words that tell in an error which one it is."""
     from roifile import ImagejRoi
 
     try:
@@ -94,7 +116,27 @@ def _outline(data: bytes, where: str, name: str | None, stem: str) -> Outline:
     except Exception as error:  # roifile raises many kinds of error on damaged files
         raise InputError(f"{where}: not a complete ImageJ ROI ({error}). Save it in ImageJ again") from error
     label = name or roi.name or stem
-    return Outline(label, _frame(roi, f"{where} (ROI {label!r})"), _form(roi, f"{where} (ROI {label!r})"))
+    return roi, label, f"{where} (ROI {label!r})"
+
+
+def _line(roi: ImagejRoi, where: str) -> Line:
+    from roifile import ROI_SUBTYPE, ROI_TYPE
+
+    lines = (ROI_TYPE.LINE, ROI_TYPE.POLYLINE, ROI_TYPE.FREELINE)
+    freehand = (ROI_TYPE.FREELINE, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+    known = roi.roitype in (*lines, *freehand, ROI_TYPE.POLYGON)
+    if not known or roi.composite or roi.subtype not in (ROI_SUBTYPE.UNDEFINED, ROI_SUBTYPE.ARROW):
+        what = roi.roitype if roi.subtype == ROI_SUBTYPE.UNDEFINED else roi.subtype
+        raise InputError(
+            f"{where}: a {what.name.lower()} ROI is no line. Expected a straight, segmented or freehand line, polygon "
+            "or outline: take this one out of the set"
+        )
+    vertices = np.asarray(roi.coordinates(), dtype=np.float64)[:, ::-1]
+    if len(vertices) < 2:
+        raise InputError(f"{where}: has {len(vertices)} vertices; expected two or more. Draw it again")
+    if roi.roitype not in lines:
+        vertices = vertices - _TO_CENTRES
+    return Line(_frame(roi, where), vertices, roi.roitype in freehand)
 
 
 def _frame(roi: ImagejRoi, where: str) -> int | None:

@@ -1,0 +1,628 @@
+"""Planes against eigenvectors, closed forms and simulation: points, lines, ImageJ ROIs, masks of edges."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from roifile import ROI_TYPE, ImagejRoi, roiwrite
+from scipy.spatial import Delaunay
+
+import pyicg
+from pyicg import InputError, Plane, UnitError
+
+from .scripts import load
+
+Floats = npt.NDArray[np.float64]
+NORMAL = np.array([0.2, 0.9, 0.3]) / np.linalg.norm([0.2, 0.9, 0.3])
+SPACING = (3.0, 0.1, 0.2)
+
+
+def tilted_points(rng: np.random.Generator, n: int, sigma: float) -> Floats:
+    _, _, axes = np.linalg.svd(NORMAL[None])
+    uv = np.random.default_rng(0).uniform((-12, -6), (12, 6), (n, 2))  # the same places every time
+    return np.array([3.0, 20.0, 15.0]) + uv @ axes[1:] + rng.normal(0, sigma, (n, 1)) * NORMAL
+
+
+def with_outliers(rng: np.random.Generator, n: int, wrong: int, sigma: float = 0.1) -> Floats:
+    points = tilted_points(rng, n, sigma)
+    points[:wrong] += rng.uniform(1.5, 6, (wrong, 1)) * NORMAL  # on one side, as blood or a drape
+    return points
+
+
+def angle_deg(plane: Plane, normal: npt.ArrayLike) -> float:
+    return math.degrees(math.acos(min(1.0, abs(float(np.dot(plane.normal, normal))))))
+
+
+def off(plane: Plane, point: npt.ArrayLike) -> float:
+    return abs(float(np.dot(np.subtract(point, plane.point_mm), plane.normal)))
+
+
+# ---- a plane that is given
+
+
+def test_plane_sides() -> None:
+    plane = Plane(point_mm=(0, 10, 0), normal=(0, -3, 0))
+    assert plane.normal == (0, -1, 0)
+    assert plane.facing((0, 4, 0)).normal == (0, 1, 0)
+    assert plane.facing((0, 14, 0)).normal == (0, -1, 0)
+    assert plane.flipped().normal == (0, 1, 0)
+    with pytest.raises(InputError, match="lies in the plane"):
+        plane.facing((3, 10, 5))
+    for normal in ((0, 0, 0), (0, 1), (0, math.nan, 1)):
+        with pytest.raises(InputError, match="normal"):
+            Plane(point_mm=(0, 0, 0), normal=normal)  # type: ignore[arg-type]
+
+
+def test_a_given_plane_has_no_error_and_no_end() -> None:
+    plane = Plane(point_mm=(0, 10, 0), normal=(0, 1, 0))
+    far = [(0, 0, 0), (1e6, 3, -1e6)]
+    assert (plane.n_points, plane.n_outliers, plane.freedom) == (0, 0, math.inf)
+    assert plane.variance_mm2(far).tolist() == [0.0, 0.0]
+    assert plane.outside_patch(far).tolist() == [False, False]
+    for wrong in ((0, 0, 0), [(0, 0)]):
+        with pytest.raises(InputError, match=r"\(N, 3\)"):
+            plane.variance_mm2(wrong)
+
+
+# ---- fit: exact cases
+
+
+def total_least_squares(points: Floats) -> tuple[Floats, Floats, Floats]:
+    """Centre, eigenvalues and eigenvectors of the scatter matrix, smallest first."""
+    centred = points - points.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    return points.mean(axis=0), values, vectors
+
+
+def test_fit_is_the_smallest_eigenvector() -> None:
+    points = tilted_points(np.random.default_rng(3), 40, 0.2)
+    plane = pyicg.fit_plane(points.tolist())
+    centre, values, vectors = total_least_squares(points)
+    np.testing.assert_allclose(plane.point_mm, centre, rtol=1e-12)
+    assert abs(np.dot(plane.normal, vectors[:, 0])) == pytest.approx(1.0, abs=1e-12)
+    assert plane.rms_mm == pytest.approx(math.sqrt(values[0] / 40), rel=1e-9)
+    variance = values[0] / 37
+    expected = [variance / 40, variance / values[2], variance / values[1]]
+    np.testing.assert_allclose(plane.covariance, np.diag(expected), rtol=1e-9)
+    along = np.abs((points - centre) @ plane.axes.T).max(axis=0)
+    np.testing.assert_allclose(plane.half_extent_mm, along, rtol=1e-12)
+    assert (plane.oriented, plane.n_points, plane.n_outliers, plane.freedom) == (False, 40, 0, 37)
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 8, 12])
+def test_small_sets_without_outliers_are_plain_least_squares(n: int) -> None:
+    for seed in range(20):
+        points = tilted_points(np.random.default_rng(seed), n, 0.0)
+        points += np.random.default_rng(seed + 100).uniform(-0.05, 0.05, (n, 1)) * NORMAL
+        plane = pyicg.fit_plane(points)
+        centre, _, vectors = total_least_squares(points)
+        assert plane.n_outliers == 0
+        np.testing.assert_allclose(plane.point_mm, centre, atol=1e-9)
+        np.testing.assert_allclose(np.abs(plane.normal), np.abs(vectors[:, 0]), atol=1e-9)
+
+
+def test_three_points_are_exact_and_say_nothing_of_their_error() -> None:
+    points = np.array([(0, 1, 2), (7, 3, -1), (2, 9, 4.0)])
+    plane = pyicg.fit_plane(points)
+    assert max(off(plane, point) for point in points) < 1e-12
+    assert np.isnan(plane.covariance).all()
+    assert np.isnan(plane.variance_mm2(points)).all()
+    assert plane.freedom == 0
+    assert plane.outside_patch([points.mean(axis=0), 2 * points[0] - points[1]]).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([(0, 0, 0), (1, 1, 1)], "three points"),
+        ([(0, 0), (1, 1), (2, 0)], r"\(N, 3\)"),
+        ([(0, 0, 0), (1, 1, 1), (2, 2, 2), (5, 5, 5)], "one line"),
+        ([(1, 1, 1)] * 5, "one line"),
+        ([(0, 0, 0), (1, 0, 0), (0, math.nan, 1)], "finite"),
+        ([(6, 0, 0), (6, 0.1, 9), (6, 0, 20), (6, 0.1, 30)], r"one slice \(z = 6 mm\).*perpendicular"),
+        ([(0, 0, x) for x in range(90000)] + [(3, 4, 5)], "nearly all of the 90001 points lie on one line"),
+    ],
+)
+def test_no_plane_through_these(points: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        pyicg.fit_plane(points)
+
+
+def test_a_cloud_is_no_plane() -> None:
+    cloud = np.random.default_rng(0).uniform(-5, 5, (200, 3))
+    with pytest.raises(InputError, match="are no plane: they scatter by"):
+        pyicg.fit_plane(cloud)
+
+
+@pytest.mark.parametrize("n", [20, 100, 1000])
+def test_most_points_being_outliers_is_no_plane(n: int) -> None:
+    rng = np.random.default_rng(1)
+    points = tilted_points(rng, n, 0.02)
+    wrong = round(0.6 * n)
+    points[:wrong] += rng.uniform(0.5, 8, (wrong, 1)) * NORMAL
+    with pytest.raises(InputError, match=rf"only \d+ of {n} points agree|are no plane"):
+        pyicg.fit_plane(points)
+
+
+# ---- fit: outliers
+
+
+@pytest.mark.parametrize(("n", "wrong"), [(8, 1), (12, 2), (20, 4), (25, 7), (200, 60), (3000, 1000)])
+def test_outliers_on_one_side_are_left_out(n: int, wrong: int) -> None:
+    rng = np.random.default_rng(7)
+    points = with_outliers(rng, n, wrong, sigma=0.02)
+    plane = pyicg.fit_plane(points)
+    assert plane.n_points == n
+    assert wrong <= plane.n_outliers <= wrong + 0.005 * n  # 0.3 % of good points are beyond three standard deviations
+    assert off(plane, (3, 20, 15)) < 5 * 0.02 / math.sqrt(n - wrong)
+    assert plane.rms_mm == pytest.approx(0.02, rel=2 / math.sqrt(n - wrong))
+    assert plane.freedom == n - plane.n_outliers - 3
+    with_all = total_least_squares(points)
+    assert off(Plane(point_mm=tuple(with_all[0]), normal=tuple(with_all[2][:, 0])), (3, 20, 15)) > 0.1
+
+
+def test_huber_weights_are_at_their_fixed_point() -> None:
+    points = with_outliers(np.random.default_rng(2), 60, 12)
+    plane = pyicg.fit_plane(points)
+    distances = (points - plane.point_mm) @ plane.normal
+    nearest = np.argsort(np.abs(distances))[: 60 - plane.n_outliers]
+    r, p = distances[nearest], points[nearest]
+    n = len(r)
+    bound = 1.345 * 1.482602218505602 * np.median(np.abs(r)) * math.sqrt(n / (n - 3))
+    psi = np.clip(r, -bound, bound)
+    in_plane = (p - plane.point_mm) @ plane.axes.T
+    np.testing.assert_allclose([psi.sum(), *(psi @ in_plane)], 0, atol=0.02 * bound)  # up to the turn of the normal
+    assert abs(psi.sum()) < 1e-9
+    slope = np.mean(np.abs(r) <= bound)
+    variance = (1 + 3 / n * (1 - slope) / slope) ** 2 * (psi @ psi) / (n - 3) / slope**2
+    expected = variance / n / np.array([1, *np.mean(in_plane**2, axis=0)])
+    np.testing.assert_allclose(np.diag(plane.covariance), expected, rtol=1e-9)
+
+
+def test_rounded_points_are_no_outliers() -> None:
+    flat = [(float(z), 12.0, float(x)) for z in (0, 3, 6) for x in (0, 10, 20)]
+    plane = pyicg.fit_plane([*flat, (9.0, 12.02, 20.0), (9.0, 12.0, 0.0)])
+    assert plane.n_outliers == 0
+    assert pyicg.fit_plane([*flat, (9.0, 13.0, 20.0), (9.0, 12.0, 0.0)]).n_outliers == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([(5, 0), (9, 1), (30, 0), (30, 8)]))
+def test_the_plane_moves_with_its_points(seed: int, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(seed)
+    points = with_outliers(rng, *size, sigma=0.05)
+    plane = pyicg.fit_plane(points)
+
+    mixed = pyicg.fit_plane(rng.permutation(points))
+    assert (mixed.point_mm, mixed.normal) == (plane.point_mm, plane.normal)  # to the last bit
+    assert mixed.covariance.tobytes() == pyicg.fit_plane(points).covariance.tobytes() == plane.covariance.tobytes()
+
+    # A sample depends on the order of the coordinates; all points together do not, once the choice has settled.
+    if size[0] > 23:
+        return
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))  # flips too
+    shift, factor = rng.normal(0, 50, 3), 10.0 ** rng.uniform(-2, 2)
+    moved = pyicg.fit_plane(factor * (points @ turn.T) + shift)
+    assert moved.n_outliers == plane.n_outliers
+    np.testing.assert_allclose(moved.point_mm, factor * (turn @ plane.point_mm) + shift, rtol=1e-9, atol=1e-9)
+    assert abs(np.dot(moved.normal, turn @ plane.normal)) == pytest.approx(1, abs=1e-12)
+    assert moved.rms_mm == pytest.approx(factor * plane.rms_mm, rel=1e-7)
+    feet = points[:4] + rng.normal(0, 5, (4, 3))
+    there = factor * (feet @ turn.T) + shift
+    np.testing.assert_allclose(moved.variance_mm2(there), factor**2 * plane.variance_mm2(feet), rtol=1e-6)
+    assert moved.outside_patch(there).tolist() == plane.outside_patch(feet).tolist()
+
+
+# ---- variance and patch
+
+
+def test_predicted_variance_is_the_simulated_one() -> None:
+    rng = np.random.default_rng(5)
+    truth = tilted_points(rng, 25, 0.0)
+    exact = pyicg.fit_plane(truth)
+    foot = np.array(exact.point_mm) + 9.0 * exact.axes[0] - 5.0 * exact.axes[1]
+    distances, predicted = [], []
+    for _ in range(2000):
+        plane = pyicg.fit_plane(tilted_points(rng, 25, 0.3))
+        plane = plane if np.dot(plane.normal, exact.normal) > 0 else plane.flipped()
+        distances.append(np.dot(foot - plane.point_mm, plane.normal))
+        predicted.append(plane.variance_mm2(foot[None])[0])
+    assert np.mean(predicted) / np.var(distances) == pytest.approx(1.0, abs=0.10)
+    assert abs(np.mean(distances)) < 4 * np.std(distances) / math.sqrt(2000)
+
+
+def test_variance_follows_the_formula_of_regression() -> None:
+    rng = np.random.default_rng(4)
+    z, x = rng.uniform(-5, 5, 30), rng.uniform(-10, 10, 30)
+    y = 0.01 * rng.normal(size=30)
+    plane = pyicg.fit_plane(np.column_stack([z, y, x]))
+    design = np.column_stack([np.ones(30), z, x])
+    _, (sse,), *_ = np.linalg.lstsq(design, y)
+    at = np.array([(0.0, 0.0), (4.0, -9.0), (20.0, 3.0)])
+    terms = np.column_stack([np.ones(3), at])
+    expected = sse / 27 * np.einsum("ni,ij,nj->n", terms, np.linalg.inv(design.T @ design), terms)
+    feet = np.column_stack([at[:, 0], np.zeros(3), at[:, 1]])
+    np.testing.assert_allclose(plane.variance_mm2(feet), expected, rtol=1e-4)  # flat, so orthogonal is vertical
+
+
+def test_outside_is_what_a_triangulation_does_not_hold() -> None:
+    rng = np.random.default_rng(6)
+    points = tilted_points(rng, 30, 0.1)
+    points[:, 2] += 40
+    plane = pyicg.fit_plane(points)
+    feet = points[rng.integers(30, size=400)] + rng.normal(0, 6, (400, 3))
+    along = plane.axes.T
+    expected = Delaunay((points - plane.point_mm) @ along).find_simplex((feet - plane.point_mm) @ along) < 0
+    np.testing.assert_array_equal(plane.outside_patch(feet), expected)
+    assert 100 < expected.sum() < 350
+    assert not plane.outside_patch(points).any()
+    np.testing.assert_array_equal(plane.facing((0, 0, 0)).outside_patch(feet), expected)
+
+
+def test_outliers_do_not_widen_the_patch() -> None:
+    points = tilted_points(np.random.default_rng(1), 40, 0.02)
+    stray = np.array([3.0, 20.0, 15.0]) + 60 * np.linalg.svd(NORMAL[None])[2][1] + 4 * NORMAL
+    plane = pyicg.fit_plane(np.vstack([points, stray]))
+    assert plane.n_outliers in (1, 2)  # the stray, and a point that happens to lie far off
+    assert plane.outside_patch([stray]).tolist() == [True]
+
+
+# ---- files
+
+
+@pytest.mark.parametrize("n", [3, 4, 30])
+def test_a_fit_survives_its_file(tmp_path: Path, n: int) -> None:
+    plane = pyicg.fit_plane(tilted_points(np.random.default_rng(n), n, 0.1)).facing((0, 0, 0))
+    path = plane.save(tmp_path / "new" / "plane.json")
+    again = Plane.load(str(path))
+    assert again.to_dict() == plane.to_dict()
+    np.testing.assert_array_equal(again.covariance, plane.covariance)
+    np.testing.assert_array_equal(again.patch, plane.patch)
+    assert (again.point_mm, again.normal, again.freedom) == (plane.point_mm, plane.normal, plane.freedom)
+    assert [p.name for p in path.parent.iterdir()] == ["plane.json"]
+    json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN in it
+
+
+def test_a_given_plane_survives_and_may_be_written_by_hand(tmp_path: Path) -> None:
+    plane = Plane(point_mm=(0, 10, 0), normal=(0, 1, 2))
+    again = Plane.load(plane.save(tmp_path / "plane.json"))
+    assert again.to_dict() == plane.to_dict()
+    assert (again.half_extent_mm, again.freedom, again.patch.shape) == ((math.inf, math.inf), math.inf, (0, 3))
+    by_hand = Plane.from_dict({"point_mm": [0, 10, 0], "normal": [0, 1, 2], "comment": "cut 3"})
+    assert by_hand.to_dict() == plane.to_dict()
+
+
+def damaged(change: dict[str, Any]) -> dict[str, Any]:
+    plane = pyicg.fit_plane(tilted_points(np.random.default_rng(0), 12, 0.1))
+    content = plane.to_dict() | change
+    return {name: value for name, value in content.items() if value != "gone"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"schema_version": 2}, "schema_version is 2; this pyicg reads 1"),
+        ({"schema_version": "gone"}, "schema_version is None"),
+        ({"normal": "gone"}, "expected .*point_mm"),
+        ({"patch": "gone"}, "patch: missing or unknown"),
+        ({"colour": "blue"}, "colour: missing or unknown"),
+        ({"normal": [1, 0, 0]}, "axes: cannot be those of a plane"),
+        ({"normal": [0, 0]}, "normal must be three finite numbers"),
+        ({"normal": 5}, "normal"),
+        ({"covariance": [[1, 0, 0], [0, 1, 0]]}, "reshape"),
+        ({"covariance": [[1, 2, 0], [0, 1, 0], [0, 0, 1]]}, "covariance: cannot"),
+        ({"covariance": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]}, "covariance: cannot"),
+        ({"rms_mm": -1}, "rms_mm: cannot"),
+        ({"rms_mm": None}, "write|Write"),
+        ({"n_points": 2.5}, "n_points"),
+        ({"n_outliers": 99}, "n_outliers"),
+        ({"freedom": "many"}, "many"),
+        ({"half_extent_mm": [1]}, "reshape"),
+        ({"oriented": "yes"}, "oriented: cannot"),
+        ({"patch": [[1, None, 2]]}, "patch: cannot"),
+    ],
+)
+def test_damaged_planes_are_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    path = tmp_path / "plane.json"
+    path.write_text(json.dumps(damaged(change)))
+    with pytest.raises(InputError, match=rf"plane\.json: .*({told})"):
+        Plane.load(path)
+
+
+def test_files_that_hold_no_plane(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.json: No such file.*expected a JSON file"):
+        Plane.load(tmp_path / "gone.json")
+    path = tmp_path / "x.json"
+    for content in ("", "{", "[1, 2]", "7", "\udcff"):
+        path.write_text(content, errors="surrogateescape")
+        with pytest.raises(InputError, match=r"x\.json: "):
+            Plane.load(path)
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(InputError, match="cannot write"):
+        Plane(point_mm=(0, 0, 0), normal=(0, 1, 0)).save(tmp_path / "file" / "plane.json")
+
+
+# ---- lines
+
+
+def edge_px(z: float, x: npt.ArrayLike) -> Floats:
+    """Pixels (y, x) of the plane y_mm = 12 + 0.1 z_mm - 0.05 x_mm."""
+    columns = np.asarray(x, dtype=np.float64)
+    return np.column_stack([(12 + 0.1 * SPACING[0] * z - 0.05 * SPACING[2] * columns) / SPACING[1], columns])
+
+
+TRUE_NORMAL = np.array([-0.1, 1, 0.05]) / np.linalg.norm([-0.1, 1, 0.05])
+
+
+def test_two_points_per_slice() -> None:
+    lines = {0: edge_px(0, [5, 95]), 4: edge_px(4, [20, 80])}
+    plane = pyicg.plane_from_lines(lines, spacing_mm=SPACING)
+    assert angle_deg(plane, TRUE_NORMAL) < 1e-6
+    assert off(plane, (0, 12, 0)) < 1e-9
+    assert (plane.n_points, plane.freedom, plane.oriented) == (4, 1, False)
+    same = pyicg.plane_from_lines([(4, edge_px(4, [80, 20]).tolist()), (0, edge_px(0, [5, 95]))], spacing_mm=SPACING)
+    assert same.to_dict() == plane.to_dict()
+
+
+def test_lines_of_many_points_leave_a_wrong_one_out() -> None:
+    lines = [(z, edge_px(z, np.arange(0, 100, 10))) for z in range(4)]
+    lines[1][1][3, 0] += 25
+    plane = pyicg.plane_from_lines(lines, spacing_mm=SPACING)
+    assert angle_deg(plane, TRUE_NORMAL) < 1e-5
+    assert (plane.n_points, plane.n_outliers) == (40, 1)
+
+
+def test_one_slice_needs_the_users_word() -> None:
+    lines = [(2, edge_px(0, [0, 40, 100]) + np.array([(0.3, 0), (-0.6, 0), (0.3, 0)]))]
+    with pytest.raises(InputError, match=r"one slice, where it defines a line.*perpendicular=True"):
+        pyicg.plane_from_lines(lines, spacing_mm=SPACING)
+    plane = pyicg.plane_from_lines(lines, spacing_mm=SPACING, perpendicular=True)
+    assert plane.normal[0] == 0
+    assert angle_deg(plane, (0, 1, 0.05)) < 0.3
+    assert plane.point_mm[0] == 6
+    # a line of three points: one is left over, and the tilt along the slices is taken as known
+    assert plane.freedom == 1
+    assert plane.covariance[2, 2] == 0
+    at = np.array([(6.0, 12, 10), (600.0, 12, 10)])
+    assert plane.variance_mm2(at)[0] == plane.variance_mm2(at)[1] > 0
+    assert plane.outside_patch([(900, 12, 10), (6, 12, 20.5), (6, 12, -0.5)]).tolist() == [False, True, True]
+    assert not plane.outside_patch(np.insert(lines[0][1], 0, 2, axis=1) * SPACING).any()
+    two = pyicg.plane_from_lines([(2, edge_px(0, [0, 100]))], spacing_mm=SPACING, perpendicular=True)
+    assert np.isnan(two.covariance[0, 0])
+    assert np.isnan(two.variance_mm2(at)).all()
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], "no lines"),
+        ([(0, [(1, 2)]), (1, [(1, 2)])], r"slice 0 has points of shape \(1, 2\)"),
+        ([(0, [(1, 2, 3), (1, 2, 4)])], r"expected \(K, 2\)"),
+        ([(0, "ab")], "expected"),
+        ([7], "expected"),
+        ([(-1, [(1, 2), (1, 4)])], "slice index -1"),
+        ([(0.5, [(1, 2), (1, 4)])], r"slice index 0\.5"),
+        ([(0, [(1, 2), (1, math.nan)]), (1, [(1, 2), (1, 4)])], "finite"),
+    ],
+)
+def test_lines_that_cannot_be_used(lines: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        pyicg.plane_from_lines(lines, spacing_mm=SPACING)
+
+
+@pytest.mark.parametrize("spacing", [(1, 0.1), (0, 0.1, 0.1), (1, 0.1, math.inf)])
+def test_spacing_must_be_lengths(spacing: Any) -> None:
+    with pytest.raises(UnitError, match="positive lengths"):
+        pyicg.plane_from_lines({0: [(1, 2), (1, 4)], 1: [(1, 2), (1, 4)]}, spacing_mm=spacing)
+
+
+# ---- ImageJ ROIs
+
+
+def drawn(kind: ROI_TYPE, yx: Floats, position: int, name: str) -> ImagejRoi:
+    if kind == ROI_TYPE.LINE:
+        (y1, x1), (y2, x2) = yx.tolist()
+        return ImagejRoi(roitype=kind, y1=y1, x1=x1, y2=y2, x2=x2, position=position, name=name)
+    roi = ImagejRoi.frompoints(yx[:, ::-1].astype(np.float32), name=name)
+    roi.roitype, roi.position = kind, position
+    return roi
+
+
+AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+
+
+@pytest.mark.parametrize("kind", [ROI_TYPE.LINE, ROI_TYPE.POLYLINE, ROI_TYPE.FREELINE, *AREAS])
+def test_rois_of_every_kind_of_line(tmp_path: Path, kind: ROI_TYPE) -> None:
+    columns = [5, 95] if kind == ROI_TYPE.LINE else np.arange(5, 95, 5)
+    shift = 0.5 if kind in AREAS else 0.0  # ImageJ: areas from the pixel's corner, lines from its centre
+    rois = [drawn(kind, edge_px(z, columns) + shift, z + 1, f"cut {z}") for z in (0, 2, 5)]
+    roiwrite(tmp_path / "set.zip", rois)
+    plane = pyicg.plane_from_roi(tmp_path / "set.zip", spacing_mm=SPACING)
+    assert angle_deg(plane, TRUE_NORMAL) < 1e-3
+    assert off(plane, (0, 12, 0)) < 1e-5
+    assert plane.n_points == 3 * len(columns)
+    assert plane.n_outliers == 0
+
+
+def test_rois_without_a_slice(tmp_path: Path) -> None:
+    rois = [drawn(ROI_TYPE.LINE, edge_px(z, [5, 95]), 0, f"cut {z}") for z in (0, 5)]
+    path = tmp_path / "set.zip"
+    roiwrite(path, rois)
+    with pytest.raises(InputError, match=r"belongs to every slice.*set\.zip.*slices=.*perpendicular=True"):
+        pyicg.plane_from_roi(path, spacing_mm=SPACING)
+    plane = pyicg.plane_from_roi(str(path), spacing_mm=SPACING, slices=(0, 5))
+    assert angle_deg(plane, TRUE_NORMAL) < 1e-3
+    with pytest.raises(InputError, match=r"slices has 1 indices, but .* holds 2 ROIs"):
+        pyicg.plane_from_roi(path, spacing_mm=SPACING, slices=[0])
+    rois[0].tofile(tmp_path / "one.roi")
+    alone = pyicg.plane_from_roi(tmp_path / "one.roi", spacing_mm=SPACING, perpendicular=True)
+    assert angle_deg(alone, (0, 1, 0.05)) < 1e-3
+    drawn(ROI_TYPE.LINE, edge_px(1, [5, 95]), 2, "b").tofile(tmp_path / "numbered.roi")
+    with pytest.raises(InputError, match=r"lies in one slice.*draw the line on another slice"):
+        pyicg.plane_from_roi(tmp_path / "numbered.roi", spacing_mm=SPACING)
+
+
+@pytest.mark.parametrize("kind", [ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.POINT, ROI_TYPE.ANGLE])
+def test_rois_that_are_no_line_are_named(tmp_path: Path, kind: ROI_TYPE) -> None:
+    roi = ImagejRoi(roitype=kind, left=2, top=2, right=9, bottom=9, name="mark 7")
+    roi.tofile(tmp_path / "x.roi")
+    with pytest.raises(InputError, match=rf"'mark 7'\): a {kind.name.lower()} ROI is no line.*take this one out"):
+        pyicg.plane_from_roi(tmp_path / "x.roi", spacing_mm=SPACING)
+    with pytest.raises(InputError, match="no such file"):
+        pyicg.plane_from_roi(tmp_path / "gone.roi", spacing_mm=SPACING)
+
+
+def test_freehand_lines_hold_fewer_points_than_vertices(tmp_path: Path) -> None:
+    wave = 2 * np.sin(np.arange(5, 95) / 6)
+    for kind in (ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE):
+        rois = []
+        for z in range(4):
+            yx = edge_px(z, np.arange(5, 95))
+            yx[:, 0] += np.roll(wave, 17 * z)
+            rois.append(drawn(kind, yx, z + 1, f"{z}"))
+        roiwrite(tmp_path / f"{kind.name}.zip", rois)
+    free = pyicg.plane_from_roi(tmp_path / "FREELINE.zip", spacing_mm=SPACING)
+    clicked = pyicg.plane_from_roi(tmp_path / "POLYLINE.zip", spacing_mm=SPACING)
+    assert clicked.freedom == 357
+    assert 1 <= free.freedom < 60
+    assert free.covariance[0, 0] > 5 * clicked.covariance[0, 0]
+
+
+# ---- masks
+
+
+def strip(thickness: int, slices: int = 4, shape: tuple[int, int] = (150, 100)) -> npt.NDArray[np.bool_]:
+    mask = np.zeros((slices, *shape), bool)
+    for z in range(slices):
+        for y, x in edge_px(z, np.arange(10, 90)):
+            start = round(y - (thickness - 1) / 2)
+            mask[z, start : start + thickness, int(x)] = True
+    return mask
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3, 6, 9])
+def test_the_thickness_of_a_strip_does_not_shift_the_plane(thickness: int) -> None:
+    plane = pyicg.plane_from_mask(strip(thickness), spacing_mm=SPACING)
+    assert plane.n_points == 4 * 80
+    assert angle_deg(plane, TRUE_NORMAL) < 0.05
+    assert off(plane, (4.5, 12.45 - 0.5, 10)) < 0.005  # a twentieth of a pixel
+    assert plane.rms_mm == pytest.approx(0.1 / math.sqrt(12), rel=0.1)
+
+
+def test_masks_may_run_along_the_other_axis() -> None:
+    mask = strip(3)
+    plane = pyicg.plane_from_mask(mask, spacing_mm=SPACING)
+    z, y, x = SPACING
+    turned = pyicg.plane_from_mask(mask.transpose(0, 2, 1), spacing_mm=(z, x, y))
+    np.testing.assert_allclose(np.abs(turned.normal), np.abs(plane.normal)[[0, 2, 1]], rtol=1e-9)
+    np.testing.assert_allclose(turned.point_mm, np.array(plane.point_mm)[[0, 2, 1]], rtol=1e-9)
+
+
+def test_rows_of_pixels_are_no_outliers_of_each_other() -> None:
+    mask = np.zeros((3, 30, 100), bool)
+    mask[:, 12, :65] = mask[:, 13, 65:] = True  # an edge that leans by less than a pixel
+    plane = pyicg.plane_from_mask(mask, spacing_mm=(1, 0.3, 0.3))
+    assert plane.n_outliers == 0
+    assert plane.point_mm[1] == pytest.approx(0.3 * 12.35, abs=1e-9)
+    assert 0.02 < math.sqrt(plane.covariance[0, 0]) < 0.2
+    lines = {z: [(12, 0), (12, 20), (12, 40), (13, 60)] for z in (0, 1)}
+    assert pyicg.plane_from_lines(lines, spacing_mm=(1, 0.3, 0.3)).n_outliers == 0
+
+
+def test_smears_and_gaps_in_a_strip() -> None:
+    clean = strip(3)
+    mask = clean.copy()
+    mask[:, 135:150, 40:48] = True  # a smear beside the edge
+    mask[:, :, 60:70] = False
+    plane = pyicg.plane_from_mask(mask, spacing_mm=SPACING)
+    assert plane.n_points == 4 * 70
+    assert plane.n_outliers == 4 * 8
+    assert angle_deg(plane, TRUE_NORMAL) < 0.05
+
+
+def test_a_mask_of_one_slice() -> None:
+    mask = strip(3, slices=1)
+    with pytest.raises(InputError, match="perpendicular=True"):
+        pyicg.plane_from_mask(mask, spacing_mm=SPACING)
+    with pytest.raises(InputError, match="perpendicular=True"):
+        pyicg.plane_from_mask(mask[0], spacing_mm=SPACING[1:])
+    plane = pyicg.plane_from_mask(mask[0], spacing_mm=SPACING[1:], perpendicular=True)
+    assert angle_deg(plane, (0, 1, 0.05)) < 0.05
+    assert plane.normal[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("mask", "spacing", "error", "told"),
+    [
+        (np.zeros((3, 9, 9), bool), SPACING, InputError, "empty"),
+        (np.ones((3, 9, 9), np.uint8), SPACING, InputError, "bool array .*uint8"),
+        (np.ones(9, bool), SPACING, InputError, "1 axes"),
+        (np.ones((3, 9, 9), bool), SPACING, InputError, r"a region 0\.9 mm thick and 1\.8 mm long"),
+        (np.ones((3, 1, 9), bool), SPACING[1:], UnitError, r"one value per axis \(3\), found 2"),
+        (np.ones((3, 1, 9), bool), (1, 0, 1), UnitError, "positive lengths"),
+    ],
+)
+def test_masks_that_cannot_be_used(mask: Any, spacing: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        pyicg.plane_from_mask(mask, spacing_mm=spacing)
+
+
+def test_an_outline_that_goes_round_is_no_edge() -> None:
+    y, x = np.indices((80, 80))
+    ring = np.abs(np.hypot(y - 40, x - 40) - 30) < 1.5
+    with pytest.raises(InputError, match="more than once"):
+        pyicg.plane_from_mask(np.stack([ring] * 3), spacing_mm=(1, 0.1, 0.1))
+
+
+# ---- the tumour's side
+
+
+def test_all_lesions_of_a_stack_take_one_side() -> None:
+    section = pyicg.phantom.section_stack(margins_mm=(0.4, 6.0), n_slices=5)
+    near, far = section.truth.lesions
+    y = far.centre_mm[1] + far.core_radius_mm + 0.35  # beside one tumour and through the other, further from its centre
+    assert near.centre_mm[1] - y < y - far.centre_mm[1]
+    plane = Plane(point_mm=(0, y, 0), normal=(0, -1, 0), oriented=False)
+    found = pyicg.score_stack(section.stack, profile=section.profile, view="section", plane=plane)
+    assert found.plane is not None
+    assert (found.plane.normal, found.plane.oriented) == ((0, 1, 0), True)
+    distances = sorted(lesion.distance.min_mm for lesion in found.lesions if lesion.distance)
+    # on its own side the tumour that the plane cuts would come out at -1.75 mm
+    assert distances == pytest.approx([y - near.centre_mm[1] - near.core_radius_mm, 0.35], abs=0.15)
+
+
+# ---- a slice of bench/validation/plane.py; the whole is in docs/distance_evidence.md
+
+
+@pytest.fixture(scope="module")
+def validation() -> ModuleType:
+    return load("plane")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
+def test_stated_variance_and_interval_of_points(validation: ModuleType, share: float) -> None:
+    row = validation.points(60, share, runs=300)
+    assert row.refused == 0
+    assert row.mean_ratio == pytest.approx(1, abs=0.2)
+    assert 0.91 <= row.coverage <= 0.98
+    assert abs(row.bias_sd) < 0.25
+    assert row.outliers_found == pytest.approx(60 * share, abs=0.5)
+
+
+@pytest.mark.parametrize(("slices", "wave", "lowest"), [(3, 5, 0.90), (8, 15, 0.92)])
+def test_stated_variance_and_interval_of_wavy_edges(
+    validation: ModuleType, slices: int, wave: float, lowest: float
+) -> None:
+    row = validation.edges(slices, wave, runs=100)
+    assert row.refused == 0
+    assert 0.8 < row.ratio < 1.8
+    assert row.coverage >= lowest
