@@ -231,13 +231,13 @@ def test_predicted_variance_is_the_simulated_one() -> None:
     exact = pyicg.fit_plane(truth)
     foot = np.array(exact.point_mm) + 9.0 * exact.axes[0] - 5.0 * exact.axes[1]
     distances, predicted = [], []
-    for _ in range(2000):
+    for _ in range(800):
         plane = pyicg.fit_plane(tilted_points(rng, 25, 0.3))
         plane = plane if np.dot(plane.normal, exact.normal) > 0 else plane.flipped()
         distances.append(np.dot(foot - plane.point_mm, plane.normal))
         predicted.append(plane.variance_mm2(foot[None])[0])
-    assert np.mean(predicted) / np.var(distances) == pytest.approx(1.0, abs=0.10)
-    assert abs(np.mean(distances)) < 4 * np.std(distances) / math.sqrt(2000)
+    assert np.mean(predicted) / np.var(distances) == pytest.approx(1.0, abs=0.13)
+    assert abs(np.mean(distances)) < 4 * np.std(distances) / math.sqrt(800)
 
 
 def test_variance_follows_the_formula_of_regression() -> None:
@@ -610,7 +610,7 @@ def validation() -> ModuleType:
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
 def test_stated_variance_and_interval_of_points(validation: ModuleType, share: float) -> None:
-    row = validation.points(60, share, runs=300)
+    row = validation.points(60, share, runs=200)
     assert row.refused == 0
     assert row.mean_ratio == pytest.approx(1, abs=0.2)
     assert 0.91 <= row.coverage <= 0.98
@@ -622,7 +622,7 @@ def test_stated_variance_and_interval_of_points(validation: ModuleType, share: f
 def test_stated_variance_and_interval_of_wavy_edges(
     validation: ModuleType, slices: int, wave: float, lowest: float
 ) -> None:
-    row = validation.edges(slices, wave, runs=100)
+    row = validation.edges(slices, wave, runs=60)
     assert row.refused == 0
     assert 0.8 < row.ratio < 1.8
     assert row.coverage >= lowest
