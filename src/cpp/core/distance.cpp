@@ -12,8 +12,7 @@ namespace pyicg {
 
 void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size_t, 3> shape,
                         std::array<double, 3> spacing, std::span<float> out, unsigned threads) {
-  const auto [depth, height, width] = shape;
-  const std::size_t size = depth * height * width;
+  const std::size_t size = shape[0] * shape[1] * shape[2];
   if (mask.size() != size || out.size() != size)
     throw Error(ErrorKind::input, "mask and output must have the shape told");
   for (const double s : spacing) {
@@ -26,12 +25,13 @@ void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size
                 "no pixel of the mask is False, so there is nothing to measure the distance to; pass the mask whose "
                 "True pixels are to be measured");
   }
-  std::vector<double> squared(size);
-  std::transform(mask.begin(), mask.end(), squared.begin(),
-                 [](std::uint8_t m) { return m != 0 ? detail::unreached : 0.0; });
-  detail::squared_distances(squared, shape, spacing, threads);
-  std::transform(squared.begin(), squared.end(), out.begin(),
-                 [](double s) { return static_cast<float>(std::sqrt(s)); });
+  if (shape[0] == 1) {  // one plane: counting along its rows is what costs least
+    std::swap(shape[0], shape[1]);
+    std::swap(spacing[0], spacing[1]);
+  }
+  const detail::DistanceField field(shape, spacing, threads);
+  field.count(mask, out);
+  field.distances(mask, out);
 }
 
 void plane_distances(std::span<const Point> surface, const Point& point, const Point& normal, std::span<double> out) {

@@ -1,0 +1,211 @@
+// Compiled once for each instruction set, so everything here has internal linkage but the table at the end, and no
+// template or inline function of a library is called: the linker keeps one copy of such a function for the whole
+// program, and it might keep the copy that an older processor cannot run.
+#include "distance_lines.hpp"
+
+namespace pyicg::kernels {
+
+extern const DistanceKernels PYICG_DISTANCE_KERNELS;
+
+namespace {
+
+#ifdef __AVX2__
+constexpr std::size_t lane_bytes = 32;
+#else
+constexpr std::size_t lane_bytes = 16;
+#endif
+
+// As many numbers as one register holds (vector extension of GCC and Clang).
+template <class T>
+struct Register;
+template <>
+struct Register<std::int32_t> {
+  using Values [[gnu::vector_size(lane_bytes)]] = std::int32_t;
+  using Index = std::int32_t;
+  using Indices [[gnu::vector_size(lane_bytes)]] = std::int32_t;
+};
+template <>
+struct Register<double> {
+  using Values [[gnu::vector_size(lane_bytes)]] = double;
+  using Index = std::int64_t;
+  using Indices [[gnu::vector_size(lane_bytes)]] = std::int64_t;
+};
+template <class T>
+constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(lane_bytes / sizeof(T));
+
+template <class T>
+typename Register<T>::Values load(const T* from) {
+  typename Register<T>::Values values;
+  __builtin_memcpy(&values, from, lane_bytes);
+  return values;
+}
+
+template <class V>
+V smaller(const V& a, const V& b) {
+  return a < b ? a : b;
+}
+
+// ---- counting down and up the columns
+
+constexpr std::size_t skip = 32;  // mask bytes that are looked at together: most of a mask of thin rims is zero
+
+bool all_zero(const std::uint8_t* mask) {
+  std::uint64_t words[skip / 8];
+  __builtin_memcpy(words, mask, skip);
+  return (words[0] | words[1] | words[2] | words[3]) == 0;
+}
+
+void count_down_one(const std::uint8_t* mask, float* since, float* counts) {
+  const float next = *since + 1;
+  *since = *mask != 0 ? next : 0;
+  *counts = *since;
+}
+
+void count_up_one(const std::uint8_t* mask, float* since, float* counts) {
+  const float next = *since + 1;
+  const float nearer = next < *counts ? next : *counts;
+  *since = *mask != 0 ? nearer : 0;
+  *counts = *since;
+}
+
+template <void (*count_one)(const std::uint8_t*, float*, float*)>
+void count_row(const std::uint8_t* mask, std::size_t n, float* since, float* counts) {
+  std::size_t x = 0;
+  for (; x + skip <= n; x += skip) {
+    if (all_zero(mask + x)) {
+      for (std::size_t i = 0; i < skip; ++i) since[x + i] = 0;
+    } else {
+#pragma GCC ivdep
+      for (std::size_t i = 0; i < skip; ++i) count_one(mask + x + i, since + x + i, counts + x + i);
+    }
+  }
+  for (; x < n; ++x) count_one(mask + x, since + x, counts + x);
+}
+
+void count_down(const std::uint8_t* mask, std::size_t rows, std::size_t stride, std::size_t n, float* since,
+                float* counts) {
+  for (std::size_t y = 0; y < rows; ++y) count_row<count_down_one>(mask + y * stride, n, since, counts + y * stride);
+}
+
+void count_up(const std::uint8_t* mask, std::size_t rows, std::size_t stride, std::size_t n, float* since,
+              float* counts) {
+  for (std::size_t y = rows; y-- > 0;) count_row<count_up_one>(mask + y * stride, n, since, counts + y * stride);
+}
+
+// ---- the lower envelope of parabolas
+
+template <class T>
+void square(const float* counts, std::size_t n, T weight, T* squared) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool seen = counts[i] < no_zero_yet;
+    const T count = static_cast<T>(seen ? counts[i] : 0.0F);
+    const T value = weight * (count * count);
+    squared[i] = seen ? value : far_away<T>;
+  }
+}
+
+// The first site in [first, last] whose parabola is lowest at x.
+template <class T>
+std::int32_t lowest(const T* height, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x, const T* parabola) {
+  using Index = typename Register<T>::Index;
+  const T* const at_x = parabola - x;  // a parabola is even
+  std::ptrdiff_t q = first;
+  T best = height[q] + at_x[q];
+  std::ptrdiff_t site = q;
+  if (last - first >= 2 * lanes<T>) {
+    typename Register<T>::Indices places;
+    for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
+    typename Register<T>::Values least = load(height + q) + load(at_x + q);
+    typename Register<T>::Indices sites = places;
+    for (q += lanes<T>; q + lanes<T> <= last + 1; q += lanes<T>) {
+      places += static_cast<Index>(lanes<T>);
+      const typename Register<T>::Values values = load(height + q) + load(at_x + q);
+      const auto lower = values < least;
+      least = lower ? values : least;
+      sites = lower ? places : sites;
+    }
+    for (std::ptrdiff_t k = 0; k < lanes<T>; ++k) {
+      if (least[k] < best || (least[k] == best && sites[k] < site)) {
+        best = least[k];
+        site = sites[k];
+      }
+    }
+  }
+  for (; q <= last; ++q) {
+    const T value = height[q] + at_x[q];
+    if (value < best) {
+      best = value;
+      site = q;
+    }
+  }
+  return static_cast<std::int32_t>(site);
+}
+
+// One block of pixels from x on, whose nearest sites are all in [first, last].
+template <class T>
+void sweep(const T* height, std::ptrdiff_t first, std::ptrdiff_t last, const T* parabola, T* out) {
+  constexpr std::ptrdiff_t count = static_cast<std::ptrdiff_t>(distance_block) / lanes<T>;
+  typename Register<T>::Values least[count];
+  for (std::ptrdiff_t k = 0; k < count; ++k) least[k] = load(parabola - first + k * lanes<T>) + height[first];
+  for (std::ptrdiff_t q = first + 1; q <= last; ++q) {
+    for (std::ptrdiff_t k = 0; k < count; ++k) {
+      least[k] = smaller(least[k], load(parabola - q + k * lanes<T>) + height[q]);
+    }
+  }
+  __builtin_memcpy(out, least, sizeof(least));
+}
+
+// The nearest site moves only to the right as the pixel does (all parabolas have one shape: Felzenszwalb and
+// Huttenlocher, Theory of Computing 8 (2012) 415), so those of two pixels enclose those of every pixel between:
+// the first pixels of the blocks are searched by halving, and then each block between the two that it has found. The
+// work does not depend on how far away the zeros are.
+template <class T>
+void envelope(const T* height, std::size_t n, const T* parabola, std::int32_t* nearest, T* out) {
+  constexpr auto block = static_cast<std::ptrdiff_t>(distance_block);
+  const auto last = static_cast<std::ptrdiff_t>(n);
+  const std::ptrdiff_t blocks = (last + block - 1) / block;
+  nearest[0] = -1;
+  nearest[blocks] = static_cast<std::int32_t>(last);
+  std::ptrdiff_t step = 1;
+  while (2 * step < blocks) step *= 2;
+  for (; step > 0; step /= 2) {
+    for (std::ptrdiff_t b = step; b < blocks; b += 2 * step) {
+      const std::ptrdiff_t right = b + step < blocks ? b + step : blocks;
+      nearest[b] = lowest(height, nearest[b - step], nearest[right], b * block, parabola);
+    }
+  }
+  for (std::ptrdiff_t b = 0; b < blocks; ++b) {
+    sweep(height, nearest[b], nearest[b + 1], parabola + b * block, out + b * block);
+  }
+}
+
+// ---- square roots
+
+template <class T>
+void double_root(const T* squared, std::size_t n, double unit, float* out) {
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = static_cast<float>(unit * __builtin_sqrt(static_cast<double>(squared[i])));
+  }
+}
+
+// float holds the integers up to 2^24, and IEEE 754 rounds the root of what it holds correctly: no double is needed.
+void whole_root(const std::int32_t* squared, std::size_t n, double unit, float* out) {
+  std::int32_t all = 0;
+  for (std::size_t i = 0; i < n; ++i) all |= squared[i];
+  if (unit != 1 || all >= std::int32_t{1} << 24) {
+    double_root(squared, n, unit, out);
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) out[i] = __builtin_sqrtf(static_cast<float>(squared[i]));
+}
+
+}  // namespace
+
+const DistanceKernels PYICG_DISTANCE_KERNELS{
+    count_down,
+    count_up,
+    {square<std::int32_t>, envelope<std::int32_t>, whole_root},
+    {square<double>, envelope<double>, double_root<double>},
+};
+
+}  // namespace pyicg::kernels
