@@ -34,6 +34,11 @@ template <class T>
 constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(lane_bytes / sizeof(T));
 
 template <class T>
+constexpr T largest = __builtin_huge_val();
+template <>
+constexpr std::int32_t largest<std::int32_t> = 0x7fffffff;
+
+template <class T>
 typename Register<T>::Values load(const T* from) {
   typename Register<T>::Values values;
   __builtin_memcpy(&values, from, lane_bytes);
@@ -50,9 +55,19 @@ V smaller(const V& a, const V& b) {
 constexpr std::size_t skip = 32;  // mask bytes that are looked at together: most of a mask of thin rims is zero
 
 bool all_zero(const std::uint8_t* mask) {
-  std::uint64_t words[skip / 8];
-  __builtin_memcpy(words, mask, skip);
-  return (words[0] | words[1] | words[2] | words[3]) == 0;
+  std::uint64_t any = 0;
+  for (std::size_t i = 0; i < skip; i += sizeof(any)) {
+    std::uint64_t eight = 0;
+    __builtin_memcpy(&eight, mask + i, sizeof(eight));
+    any |= eight;
+  }
+  return any == 0;
+}
+
+// Register by register: the call that compilers make of a loop costs more than the stores.
+void clear(float* values) {
+  constexpr Register<std::int32_t>::Values zeros{};
+  for (std::size_t i = 0; i < skip; i += lane_bytes / sizeof(float)) __builtin_memcpy(values + i, &zeros, lane_bytes);
 }
 
 void count_down_one(const std::uint8_t* mask, float* since, float* counts) {
@@ -73,7 +88,7 @@ void count_row(const std::uint8_t* mask, std::size_t n, float* since, float* cou
   std::size_t x = 0;
   for (; x + skip <= n; x += skip) {
     if (all_zero(mask + x)) {
-      for (std::size_t i = 0; i < skip; ++i) since[x + i] = 0;
+      clear(since + x);
     } else {
 #pragma GCC ivdep
       for (std::size_t i = 0; i < skip; ++i) count_one(mask + x + i, since + x + i, counts + x + i);
@@ -104,41 +119,48 @@ void square(const float* counts, std::size_t n, T weight, T* squared) {
   }
 }
 
-// The first site in [first, last] whose parabola is lowest at x.
+// The smallest of a register's numbers, in all its lanes.
+template <class V>
+V smallest(V values) {
+  constexpr std::size_t count = lane_bytes / sizeof(values[0]);
+  if constexpr (count == 8) {
+    values = smaller(values, __builtin_shufflevector(values, values, 4, 5, 6, 7, 0, 1, 2, 3));
+    values = smaller(values, __builtin_shufflevector(values, values, 2, 3, 0, 1, 6, 7, 4, 5));
+    return smaller(values, __builtin_shufflevector(values, values, 1, 0, 3, 2, 5, 4, 7, 6));
+  } else if constexpr (count == 4) {
+    values = smaller(values, __builtin_shufflevector(values, values, 2, 3, 0, 1));
+    return smaller(values, __builtin_shufflevector(values, values, 1, 0, 3, 2));
+  } else {
+    return smaller(values, __builtin_shufflevector(values, values, 1, 0));
+  }
+}
+
+// The first site in [first, last] whose parabola is lowest at x. No branch depends on the values: they are not
+// predictable.
 template <class T>
 std::int32_t lowest(const T* height, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x, const T* parabola) {
+  using Values = typename Register<T>::Values;
+  using Indices = typename Register<T>::Indices;
   using Index = typename Register<T>::Index;
   const T* const at_x = parabola - x;  // a parabola is even
+  Indices places;
+  for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
+  Values least = Values{} + largest<T>;
+  Indices sites = Indices{} + static_cast<Index>(first);
   std::ptrdiff_t q = first;
-  T best = height[q] + at_x[q];
-  std::ptrdiff_t site = q;
-  if (last - first >= 2 * lanes<T>) {
-    typename Register<T>::Indices places;
-    for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
-    typename Register<T>::Values least = load(height + q) + load(at_x + q);
-    typename Register<T>::Indices sites = places;
-    for (q += lanes<T>; q + lanes<T> <= last + 1; q += lanes<T>) {
-      places += static_cast<Index>(lanes<T>);
-      const typename Register<T>::Values values = load(height + q) + load(at_x + q);
-      const auto lower = values < least;
-      least = lower ? values : least;
-      sites = lower ? places : sites;
-    }
-    for (std::ptrdiff_t k = 0; k < lanes<T>; ++k) {
-      if (least[k] < best || (least[k] == best && sites[k] < site)) {
-        best = least[k];
-        site = sites[k];
-      }
-    }
+  for (; q + lanes<T> <= last; q += lanes<T>) {
+    const Values values = load(height + q) + load(at_x + q);
+    const auto lower = values < least;
+    least = lower ? values : least;
+    sites = lower ? places : sites;
+    places += static_cast<Index>(lanes<T>);
   }
-  for (; q <= last; ++q) {
-    const T value = height[q] + at_x[q];
-    if (value < best) {
-      best = value;
-      site = q;
-    }
-  }
-  return static_cast<std::int32_t>(site);
+  const Values values = load(height + q) + load(at_x + q);
+  const auto lower = (values < least) & (places <= static_cast<Index>(last));
+  least = lower ? values : least;
+  sites = lower ? places : sites;
+  const Indices none = Indices{} + static_cast<Index>(last);
+  return static_cast<std::int32_t>(smallest(least == smallest(least) ? sites : none)[0]);
 }
 
 // One block of pixels from x on, whose nearest sites are all in [first, last].

@@ -27,8 +27,8 @@ struct LineKernels {
   void (*square)(const float* counts, std::size_t n, T weight, T* squared);
 
   // out[i] = min over q in [-1, n] of height[q] + parabola[i - q], for i in [0, n). `parabola` points to the middle
-  // of a table of weight * d^2 that reaches n + distance_block to either side. `out` has room for whole blocks, and
-  // `nearest` for one number a block and one more.
+  // of a table of weight * d^2 that reaches n + distance_block to either side. `height` may be read, and `out` be
+  // written, up to a block further; `nearest` has room for one number a block and one more.
   void (*envelope)(const T* height, std::size_t n, const T* parabola, std::int32_t* nearest, T* out);
 
   // out[i] = unit * sqrt(squared[i]), rounded once to float.

@@ -16,7 +16,7 @@ using kernels::distance_block;
 using kernels::far_away;
 using kernels::no_zero_yet;
 
-constexpr std::size_t tile_bytes = std::size_t{1} << 18;  // of counts: what a second-level cache holds
+constexpr std::size_t tile_bytes = std::size_t{1} << 22;  // of counts: what a second-level cache holds
 
 // weight * d^2 for d = -reach .. reach. A kernel rounds lines up to whole blocks, and what it reads beyond a line must
 // not overflow when it is added to `far_away`.
@@ -44,7 +44,7 @@ class Line {
       : kernels_(&line_kernels),
         length_(length),
         parabola_(parabola_table<T>(length, weight)),
-        height_(length + 2),
+        height_(length + 2 + distance_block),
         nearest_(length / distance_block + 2) {}
 
   // Heights of the pixels; at(-1) and at(length) are the zeros, or the borders, around them.
@@ -121,7 +121,7 @@ class PlaneTransform {
         along_rows_(line_kernels, width_, weight[2]),
         along_columns_(line_kernels, height_, weight[1]),
         squares_(height_ * pitch_),
-        columns_(height_ > 1 ? distance_block * column_pitch() : 0),
+        columns_(height_ > 1 ? distance_block * column_pitch() + distance_block : 0),
         nearest_(height_ + distance_block),
         tile_(height_ > 1 ? height_ * distance_block : 0),
         sink_(sink) {}
