@@ -201,24 +201,79 @@ void envelope(const T* height, std::size_t n, const T* parabola, std::int32_t* n
   }
 }
 
+// ---- turning squares of numbers
+
+// As many numbers as every processor's smallest vector holds, so that one way of turning does for all.
+template <class T>
+struct Small;
+template <>
+struct Small<std::int32_t> {
+  using Values [[gnu::vector_size(16)]] = std::int32_t;
+};
+template <>
+struct Small<double> {
+  using Values [[gnu::vector_size(16)]] = double;
+};
+
+void turn_corner(const std::int32_t* from, std::size_t from_stride, std::int32_t* to, std::size_t to_stride) {
+  Small<std::int32_t>::Values row[4];
+  for (std::size_t k = 0; k < 4; ++k) __builtin_memcpy(&row[k], from + k * from_stride, sizeof(row[k]));
+  const auto low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+  const auto low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+  const auto high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+  const auto high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+  const Small<std::int32_t>::Values column[4] = {
+      __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+      __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (std::size_t k = 0; k < 4; ++k) __builtin_memcpy(to + k * to_stride, &column[k], sizeof(column[k]));
+}
+
+void turn_corner(const double* from, std::size_t from_stride, double* to, std::size_t to_stride) {
+  Small<double>::Values row[2];
+  for (std::size_t k = 0; k < 2; ++k) __builtin_memcpy(&row[k], from + k * from_stride, sizeof(row[k]));
+  const Small<double>::Values column[2] = {__builtin_shufflevector(row[0], row[1], 0, 2),
+                                           __builtin_shufflevector(row[0], row[1], 1, 3)};
+  for (std::size_t k = 0; k < 2; ++k) __builtin_memcpy(to + k * to_stride, &column[k], sizeof(column[k]));
+}
+
+template <class T>
+void turn(const T* from, std::size_t from_stride, T* to, std::size_t to_stride) {
+  constexpr std::size_t corner = 16 / sizeof(T);
+  for (std::size_t y = 0; y < distance_block; y += corner) {
+    for (std::size_t x = 0; x < distance_block; x += corner) {
+      turn_corner(from + y * from_stride + x, from_stride, to + x * to_stride + y, to_stride);
+    }
+  }
+}
+
 // ---- square roots
 
 template <class T>
-void double_root(const T* squared, std::size_t n, double unit, float* out) {
-  for (std::size_t i = 0; i < n; ++i) {
-    out[i] = static_cast<float>(unit * __builtin_sqrt(static_cast<double>(squared[i])));
+void double_root(const T* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, double unit, float* out,
+                 std::size_t out_stride) {
+  for (std::size_t y = 0; y < rows; ++y) {
+    const T* const from = squared + y * squared_stride;
+    float* const to = out + y * out_stride;
+    for (std::size_t x = 0; x < n; ++x) to[x] = static_cast<float>(unit * __builtin_sqrt(static_cast<double>(from[x])));
   }
 }
 
 // float holds the integers up to 2^24, and IEEE 754 rounds the root of what it holds correctly: no double is needed.
-void whole_root(const std::int32_t* squared, std::size_t n, double unit, float* out) {
+void whole_root(const std::int32_t* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, double unit,
+                float* out, std::size_t out_stride) {
   std::int32_t all = 0;
-  for (std::size_t i = 0; i < n; ++i) all |= squared[i];
+  for (std::size_t y = 0; y < rows; ++y) {
+    for (std::size_t x = 0; x < n; ++x) all |= squared[y * squared_stride + x];
+  }
   if (unit != 1 || all >= std::int32_t{1} << 24) {
-    double_root(squared, n, unit, out);
+    double_root(squared, squared_stride, rows, n, unit, out, out_stride);
     return;
   }
-  for (std::size_t i = 0; i < n; ++i) out[i] = __builtin_sqrtf(static_cast<float>(squared[i]));
+  for (std::size_t y = 0; y < rows; ++y) {
+    const std::int32_t* const from = squared + y * squared_stride;
+    float* const to = out + y * out_stride;
+    for (std::size_t x = 0; x < n; ++x) to[x] = __builtin_sqrtf(static_cast<float>(from[x]));
+  }
 }
 
 }  // namespace
@@ -226,8 +281,8 @@ void whole_root(const std::int32_t* squared, std::size_t n, double unit, float* 
 const DistanceKernels PYICG_DISTANCE_KERNELS{
     count_down,
     count_up,
-    {square<std::int32_t>, envelope<std::int32_t>, whole_root},
-    {square<double>, envelope<double>, double_root<double>},
+    {square<std::int32_t>, envelope<std::int32_t>, turn<std::int32_t>, whole_root},
+    {square<double>, envelope<double>, turn<double>, double_root<double>},
 };
 
 }  // namespace pyicg::kernels

@@ -31,8 +31,12 @@ struct LineKernels {
   // written, up to a block further; `nearest` has room for one number a block and one more.
   void (*envelope)(const T* height, std::size_t n, const T* parabola, std::int32_t* nearest, T* out);
 
-  // out[i] = unit * sqrt(squared[i]), rounded once to float.
-  void (*root)(const T* squared, std::size_t n, double unit, float* out);
+  // Turns a square of distance_block by distance_block numbers; rows of `from` become columns of `to`.
+  void (*turn)(const T* from, std::size_t from_stride, T* to, std::size_t to_stride);
+
+  // out = unit * sqrt(squared), rounded once to float, for `rows` rows of n numbers.
+  void (*root)(const T* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, double unit, float* out,
+               std::size_t out_stride);
 };
 
 struct DistanceKernels {

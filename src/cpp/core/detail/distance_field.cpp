@@ -44,24 +44,21 @@ class Line {
       : kernels_(&line_kernels),
         length_(length),
         parabola_(parabola_table<T>(length, weight)),
-        height_(length + 2 + distance_block),
         nearest_(length / distance_block + 2) {}
 
-  // Heights of the pixels; at(-1) and at(length) are the zeros, or the borders, around them.
-  T* heights() { return height_.data() + 1; }
-
-  // For the run [first, last) of a line that has `height`: the squared distances.
+  // Squared distances of the run [first, last). The pixels before and after it, which may lie outside the line, become
+  // what they are: zeros or borders.
   void run(T* height, std::size_t first, std::size_t last, T* out) {
     height[static_cast<std::ptrdiff_t>(first) - 1] = first > 0 ? T{0} : far_away<T>;
     height[last] = last < length_ ? T{0} : far_away<T>;
-    kernels_->envelope(height + first, last - first, parabola_.data() + parabola_.size() / 2, nearest_.data(), out);
+    kernels_->envelope(height + first, last - first, parabola_.data() + parabola_.size() / 2, nearest_.data(),
+                       out + first);
   }
 
  private:
   const kernels::LineKernels<T>* kernels_;
   std::size_t length_;
   std::vector<T> parabola_;
-  std::vector<T> height_;
   std::vector<std::int32_t> nearest_;
 };
 
@@ -88,23 +85,30 @@ struct DistanceSink {
   float* out;
 
   void zeros(std::size_t place, std::size_t n) const { std::fill_n(out + place, n, 0.0F); }
-  void squares(std::size_t place, std::size_t n, const std::int32_t* squared) const {
-    kernels->whole.root(squared, n, unit, out + place);
+  void rows(const std::int32_t* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, std::size_t place,
+            std::size_t stride) const {
+    kernels->whole.root(squared, squared_stride, rows, n, unit, out + place, stride);
   }
-  void squares(std::size_t place, std::size_t n, const double* squared) const {
-    kernels->real.root(squared, n, 1, out + place);
+  void rows(const double* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, std::size_t place,
+            std::size_t stride) const {
+    kernels->real.root(squared, squared_stride, rows, n, 1, out + place, stride);
   }
 };
 
 struct SquareSink {
-  double unit_squared;
+  double unit_squared;  // 1 for squares in double
   double* out;
 
   void zeros(std::size_t place, std::size_t n) const { std::fill_n(out + place, n, 0.0); }
-  void squares(std::size_t place, std::size_t n, const std::int32_t* squared) const {
-    std::transform(squared, squared + n, out + place, [this](std::int32_t s) { return unit_squared * s; });
+  template <class T>
+  void rows(const T* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, std::size_t place,
+            std::size_t stride) const {
+    for (std::size_t y = 0; y < rows; ++y) {
+      for (std::size_t x = 0; x < n; ++x) {
+        out[place + y * stride + x] = unit_squared * static_cast<double>(squared[y * squared_stride + x]);
+      }
+    }
   }
-  void squares(std::size_t place, std::size_t n, const double* squared) const { std::copy_n(squared, n, out + place); }
 };
 
 // Distances within the planes of a volume, from the counts across them.
@@ -117,100 +121,89 @@ class PlaneTransform {
         height_(shape[1]),
         width_(shape[2]),
         pitch_(width_ + distance_block),
+        column_pitch_(height_ + 2 * distance_block),
         count_weight_(static_cast<T>(weight[0])),
         along_rows_(line_kernels, width_, weight[2]),
         along_columns_(line_kernels, height_, weight[1]),
-        squares_(height_ * pitch_),
-        columns_(height_ > 1 ? distance_block * column_pitch() + distance_block : 0),
-        nearest_(height_ + distance_block),
-        tile_(height_ > 1 ? height_ * distance_block : 0),
+        heights_(1 + pitch_),
+        squares_((height_ > 1 ? height_ + distance_block : 1) * pitch_),
+        columns_(height_ > 1 ? 1 + distance_block * column_pitch_ : 0),
+        nearest_(height_ > 1 ? distance_block * column_pitch_ : 0),
+        tile_(distance_block * distance_block),
         sink_(sink) {}
 
   // mask and counts are the plane's own, `place` its offset in the slab.
   void transform(const std::uint8_t* mask, const float* counts, std::size_t place) {
-    if (height_ == 1) {
-      row(
-          mask, counts, squares_.data(), [&](std::size_t x, std::size_t n) { sink_.zeros(place + x, n); },
-          [&](std::size_t x, std::size_t n) { sink_.squares(place + x, n, squares_.data() + x); });
-      return;
-    }
-    for (std::size_t y = 0; y < height_; ++y) {
-      T* const squares = squares_.data() + y * pitch_;
-      row(
-          mask + y * width_, counts + y * width_, squares,
-          [&](std::size_t x, std::size_t n) { std::fill_n(squares + x, n, T{0}); }, [](std::size_t, std::size_t) {});
-    }
+    for (std::size_t y = 0; y < height_; ++y) row(mask + y * width_, counts + y * width_, y, place + y * width_);
+    if (height_ == 1) return;
     for (std::size_t x = 0; x < width_; x += distance_block) {
-      strip(mask, x, std::min(distance_block, width_ - x), place);
+      strip(mask + x, x, std::min(distance_block, width_ - x), place + x);
     }
   }
 
  private:
-  [[nodiscard]] std::size_t column_pitch() const { return height_ + 2; }
-
-  // Squared distances within one row into `squares`, which has room for one block more. Tells of the zeros and the
-  // runs between them.
-  template <class Zeros, class Run>
-  void row(const std::uint8_t* mask, const float* counts, T* squares, const Zeros& zeros, const Run& run) {
+  // Squared distances within row y; they are the result already when there is one row only. Zeros are a result always.
+  void row(const std::uint8_t* mask, const float* counts, std::size_t y, std::size_t place) {
+    T* const squares = height_ == 1 ? squares_.data() : squares_.data() + y * pitch_;
+    T* const heights = heights_.data() + 1;
     std::size_t end = 0;
     while (end < width_) {
       const std::size_t first = run_start(mask, end, width_);
-      zeros(end, first - end);
+      std::fill(squares + end, squares + first, T{0});
+      sink_.zeros(place + end, first - end);
       if (first == width_) return;
       end = run_end(mask, first, width_);
-      T* const heights = along_rows_.heights();
       kernels_->square(counts + first, end - first, count_weight_, heights + first);
-      along_rows_.run(heights, first, end, squares + first);
-      run(first, end - first);
+      along_rows_.run(heights, first, end, squares);
+      if (height_ == 1) sink_.rows(squares + first, 0, 1, end - first, place + first, 0);
     }
   }
 
-  // Columns [x, x + n): rows of blocks that hold nothing but zeros part them.
+  // The plane's columns [x, x + n), to which mask and place point. Blocks that hold nothing but zeros part them.
   void strip(const std::uint8_t* mask, std::size_t x, std::size_t n, std::size_t place) {
     const auto empty = [&](std::size_t y) {
       for (std::size_t k = y; k < std::min(y + distance_block, height_); ++k) {
-        const std::uint8_t* const pixels = mask + k * width_ + x;
-        if (std::any_of(pixels, pixels + n, [](std::uint8_t m) { return m != 0; })) return false;
+        if (run_start(mask + k * width_, 0, n) < n) return false;
       }
       return true;
     };
     for (std::size_t first = 0; first < height_;) {
-      const bool is_empty = empty(first);
-      std::size_t last = first;
-      do {
-        last = std::min(last + distance_block, height_);
-      } while (last < height_ && empty(last) == is_empty);
-      if (is_empty) {
-        for (std::size_t y = first; y < last; ++y) sink_.zeros(place + y * width_ + x, n);
-      } else {
-        columns(x, n, first, last, place);
+      if (empty(first)) {
+        first += distance_block;
+        continue;
       }
+      std::size_t last = first;
+      do last += distance_block;
+      while (last < height_ && !empty(last));
+      last = std::min(last, height_);
+      columns(x, n, first, last, place);
       first = last;
     }
   }
 
-  // The part of these columns from row `first` up to `last`, beyond which there are zeros or borders.
+  // The part of a strip from row `first` up to `last`, beyond which there are zeros or borders.
   void columns(std::size_t x, std::size_t n, std::size_t first, std::size_t last, std::size_t place) {
-    for (std::size_t y = first; y < last; ++y) {
-      const T* const squares = squares_.data() + y * pitch_ + x;
-      for (std::size_t k = 0; k < n; ++k) columns_[k * column_pitch() + 1 + y] = squares[k];
+    T* const heights = columns_.data() + 1;
+    for (std::size_t y = first; y < last; y += distance_block) {
+      kernels_->turn(squares_.data() + y * pitch_ + x, pitch_, heights + y, column_pitch_);
     }
-    for (std::size_t k = 0; k < n; ++k) {
-      T* const column = columns_.data() + k * column_pitch() + 1;
-      for (std::size_t y = first; y < last; ++y) {
-        if (column[y] == 0) {
-          tile_[y * distance_block + k] = 0;
-          continue;
-        }
-        std::size_t end = y + 1;
-        while (end < last && column[end] != 0) ++end;
-        along_columns_.run(column, y, end, nearest_.data());
-        for (std::size_t i = y; i < end; ++i) tile_[i * distance_block + k] = nearest_[i - y];
-        y = end - 1;
-      }
+    for (std::size_t k = 0; k < n; ++k) column(heights + k * column_pitch_, first, last, k);
+    for (std::size_t y = first; y < last; y += distance_block) {
+      kernels_->turn(nearest_.data() + y, column_pitch_, tile_.data(), distance_block);
+      sink_.rows(tile_.data(), distance_block, std::min(distance_block, last - y), n, place + y * width_, width_);
     }
-    for (std::size_t y = first; y < last; ++y) {
-      sink_.squares(place + y * width_ + x, n, tile_.data() + y * distance_block);
+  }
+
+  void column(T* heights, std::size_t first, std::size_t last, std::size_t k) {
+    T* const nearest = nearest_.data() + k * column_pitch_;
+    for (std::size_t y = first; y < last;) {
+      const std::size_t start = y;
+      while (y < last && heights[y] == 0) ++y;
+      std::fill(nearest + start, nearest + y, T{0});
+      if (y == last) return;
+      const std::size_t run = y;
+      while (y < last && heights[y] != 0) ++y;
+      along_columns_.run(heights, run, y, nearest);
     }
   }
 
@@ -218,13 +211,15 @@ class PlaneTransform {
   std::size_t height_;
   std::size_t width_;
   std::size_t pitch_;
+  std::size_t column_pitch_;
   T count_weight_;
   Line<T> along_rows_;
   Line<T> along_columns_;
+  std::vector<T> heights_;  // of one row
   std::vector<T> squares_;  // of the distances within the rows
   std::vector<T> columns_;  // a strip of them, column by column
-  std::vector<T> nearest_;  // of one run of a column
-  std::vector<T> tile_;     // the strip's results, row by row
+  std::vector<T> nearest_;  // and its results
+  std::vector<T> tile_;     // a block of these, row by row
   Sink sink_;
 };
 
@@ -326,7 +321,7 @@ void DistanceField::distances(std::span<const std::uint8_t> mask, std::span<floa
 
 void DistanceField::squared(std::span<const std::uint8_t> mask, std::span<const float> counts,
                             std::span<double> out) const {
-  planes(mask, counts.data(), SquareSink{common_.unit * common_.unit, out.data()});
+  planes(mask, counts.data(), SquareSink{common_.unit > 0 ? common_.unit * common_.unit : 1, out.data()});
 }
 
 }  // namespace pyicg::detail
