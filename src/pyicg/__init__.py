@@ -10,7 +10,7 @@ from pyicg.calibrate import calibrate
 from pyicg.characterize import CameraReport, characterize
 from pyicg.contrast import contrast
 from pyicg.distance import distance_to_plane, distance_to_surface
-from pyicg.distance_map import distance_transform
+from pyicg.distance_map import distance_transform, distance_transform_slabs
 from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgError, UnitError
 from pyicg.frame import Stack
 from pyicg.io import read_stack
@@ -87,6 +87,7 @@ __all__ = [
     "distance_to_plane",
     "distance_to_surface",
     "distance_transform",
+    "distance_transform_slabs",
     "estimate_background",
     "evaluate",
     "fit_plane",

@@ -251,6 +251,24 @@ CommonUnit common_unit(const Shape& shape, const std::array<double, 3>& spacing)
   return {};
 }
 
+void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
+                const kernels::DistanceKernels& line_kernels) {
+  const std::size_t plane = since.size();
+  parallel_ranges(plane, threads, [&](std::size_t first, std::size_t last) {
+    line_kernels.count_down(mask.data() + first, mask.size() / plane, plane, last - first, since.data() + first,
+                            counts.data() + first);
+  });
+}
+
+void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
+              const kernels::DistanceKernels& line_kernels) {
+  const std::size_t plane = since.size();
+  parallel_ranges(plane, threads, [&](std::size_t first, std::size_t last) {
+    line_kernels.count_up(mask.data() + first, mask.size() / plane, plane, last - first, since.data() + first,
+                          counts.data() + first);
+  });
+}
+
 DistanceField::DistanceField(const Shape& shape, const std::array<double, 3>& spacing, unsigned threads,
                              const kernels::DistanceKernels& line_kernels)
     : shape_(shape),
@@ -258,24 +276,6 @@ DistanceField::DistanceField(const Shape& shape, const std::array<double, 3>& sp
       threads_(threads),
       kernels_(&line_kernels),
       common_(common_unit(shape, spacing)) {}
-
-void DistanceField::count_down(std::span<const std::uint8_t> mask, std::span<float> since,
-                               std::span<float> counts) const {
-  const std::size_t plane = since.size();
-  parallel_ranges(plane, threads_, [&](std::size_t first, std::size_t last) {
-    kernels_->count_down(mask.data() + first, mask.size() / plane, plane, last - first, since.data() + first,
-                         counts.data() + first);
-  });
-}
-
-void DistanceField::count_up(std::span<const std::uint8_t> mask, std::span<float> since,
-                             std::span<float> counts) const {
-  const std::size_t plane = since.size();
-  parallel_ranges(plane, threads_, [&](std::size_t first, std::size_t last) {
-    kernels_->count_up(mask.data() + first, mask.size() / plane, plane, last - first, since.data() + first,
-                       counts.data() + first);
-  });
-}
 
 void DistanceField::count(std::span<const std::uint8_t> mask, std::span<float> counts) const {
   const std::size_t plane = shape_[1] * shape_[2];

@@ -26,21 +26,23 @@ struct CommonUnit {
 };
 CommonUnit common_unit(const Shape& shape, const std::array<double, 3>& spacing);
 
-// The transform of one volume. Its parts are called in the order written, for the whole volume or slab by slab; the
-// bits depend neither on the slabs, nor on `threads`, nor on the kernels.
+// counts[i] = planes to the last zero before it. `mask` holds whole planes, each as large as `since`, which is carried
+// from slab to slab, first to last, and starts as no_zero_yet. Where the mask is zero nothing is written.
+void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
+                const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
+
+// counts[i] = planes to the nearest zero; slabs from the last to the first.
+void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
+              const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
+
+// The transform of one volume, whose shape it is told whole even if the masks are slabs of it. The bits depend neither
+// on the slabs, nor on `threads`, nor on the kernels.
 class DistanceField {
  public:
   DistanceField(const Shape& shape, const std::array<double, 3>& spacing, unsigned threads,
                 const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
 
-  // counts[i] = planes to the last zero before; `since` is carried from slab to slab, first to last, and starts as
-  // no_zero_yet. Where the mask is zero nothing is written.
-  void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts) const;
-
-  // counts[i] = planes to the nearest zero; slabs from the last to the first.
-  void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts) const;
-
-  // Both, for a mask that is at hand as a whole.
+  // count_down and count_up of the whole mask.
   void count(std::span<const std::uint8_t> mask, std::span<float> counts) const;
 
   // Distances from the counts, in their place.
