@@ -239,8 +239,8 @@ CommonUnit common_unit(const Shape& shape, const std::array<double, 3>& spacing)
     for (std::size_t k = 0; k < 3; ++k) {
       if (shape[k] == 1) continue;
       const double multiple = std::round(spacing[k] / found.unit);
-      whole = whole && std::fabs(multiple * found.unit - spacing[k]) <=
-                           4 * std::numeric_limits<double>::epsilon() * spacing[k];
+      whole = whole &&
+              std::fabs(multiple * found.unit - spacing[k]) <= 4 * std::numeric_limits<double>::epsilon() * spacing[k];
       const double extent = multiple * static_cast<double>(shape[k] - 1);
       largest += extent * extent;
       if (largest >= far_away<std::int32_t>) return {};
