@@ -17,8 +17,8 @@ __all__ = ["distance_transform", "distance_transform_slabs"]
 
 _SLAB_PX = 2**22
 _NOTHING_FALSE = (
-    "no pixel of the mask is False, so there is nothing to measure the distance to; pass the mask whose True pixels are "
-    "to be measured"
+    "no pixel of the mask is False, so there is nothing to measure the distance to; pass the mask whose True pixels "
+    "are to be measured"
 )
 
 
