@@ -135,27 +135,52 @@ V smallest(V values) {
   }
 }
 
+// The sites of a line: every pixel ...
+template <class T>
+struct EveryPixel {
+  const T* height;
+  const T* parabola;
+
+  // The parabolas of a register of sites from q on, at x; they are even.
+  [[nodiscard]] auto squares(std::ptrdiff_t q, std::ptrdiff_t x) const { return load(parabola - x + q); }
+  // Where the table of the parabola of site q is, with x = 0 in the middle.
+  [[nodiscard]] const T* table(std::ptrdiff_t q) const { return parabola - q; }
+};
+
+// ... or those that have been picked, at places of their own.
+template <class T>
+struct Picked {
+  const T* height;
+  const T* parabola;
+  const T* place;
+
+  [[nodiscard]] auto squares(std::ptrdiff_t q, std::ptrdiff_t x) const {
+    const auto d = load(place + q) - static_cast<T>(x);
+    return parabola[1] * (d * d);
+  }
+  [[nodiscard]] const T* table(std::ptrdiff_t q) const { return parabola - static_cast<std::ptrdiff_t>(place[q]); }
+};
+
 // The first site in [first, last] whose parabola is lowest at x. No branch depends on the values: they are not
 // predictable.
-template <class T>
-std::int32_t lowest(const T* height, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x, const T* parabola) {
+template <class T, template <class> class Sites>
+std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x) {
   using Values = typename Register<T>::Values;
   using Indices = typename Register<T>::Indices;
   using Index = typename Register<T>::Index;
-  const T* const at_x = parabola - x;  // a parabola is even
   Indices places;
   for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
   Values least = Values{} + largest<T>;
   Indices sites = Indices{} + static_cast<Index>(first);
   std::ptrdiff_t q = first;
   for (; q + lanes<T> <= last; q += lanes<T>) {
-    const Values values = load(height + q) + load(at_x + q);
+    const Values values = load(line.height + q) + line.squares(q, x);
     const auto lower = values < least;
     least = lower ? values : least;
     sites = lower ? places : sites;
     places += static_cast<Index>(lanes<T>);
   }
-  const Values values = load(height + q) + load(at_x + q);
+  const Values values = load(line.height + q) + line.squares(q, x);
   const auto lower = (values < least) & (places <= static_cast<Index>(last));
   least = lower ? values : least;
   sites = lower ? places : sites;
@@ -164,40 +189,70 @@ std::int32_t lowest(const T* height, std::ptrdiff_t first, std::ptrdiff_t last, 
 }
 
 // One block of pixels from x on, whose nearest sites are all in [first, last].
-template <class T>
-void sweep(const T* height, std::ptrdiff_t first, std::ptrdiff_t last, const T* parabola, T* out) {
+template <class T, template <class> class Sites>
+void sweep(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x, T* out) {
   constexpr std::ptrdiff_t count = static_cast<std::ptrdiff_t>(distance_block) / lanes<T>;
   typename Register<T>::Values least[count];
-  for (std::ptrdiff_t k = 0; k < count; ++k) least[k] = load(parabola - first + k * lanes<T>) + height[first];
+  for (std::ptrdiff_t k = 0; k < count; ++k) least[k] = load(line.table(first) + x + k * lanes<T>) + line.height[first];
   for (std::ptrdiff_t q = first + 1; q <= last; ++q) {
-    for (std::ptrdiff_t k = 0; k < count; ++k) {
-      least[k] = smaller(least[k], load(parabola - q + k * lanes<T>) + height[q]);
-    }
+    const T* const table = line.table(q) + x;
+    for (std::ptrdiff_t k = 0; k < count; ++k)
+      least[k] = smaller(least[k], load(table + k * lanes<T>) + line.height[q]);
   }
-  __builtin_memcpy(out, least, sizeof(least));
+  __builtin_memcpy(out + x, least, sizeof(least));
 }
 
 // The nearest site moves only to the right as the pixel does (all parabolas have one shape: Felzenszwalb and
 // Huttenlocher, Theory of Computing 8 (2012) 415), so those of two pixels enclose those of every pixel between:
 // the first pixels of the blocks are searched by halving, and then each block between the two that it has found. The
 // work does not depend on how far away the zeros are.
-template <class T>
-void envelope(const T* height, std::size_t n, const T* parabola, std::int32_t* nearest, T* out) {
+template <class T, template <class> class Sites>
+void envelope_of(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t n,
+                 std::int32_t* nearest, T* out) {
   constexpr auto block = static_cast<std::ptrdiff_t>(distance_block);
-  const auto last = static_cast<std::ptrdiff_t>(n);
-  const std::ptrdiff_t blocks = (last + block - 1) / block;
-  nearest[0] = -1;
+  const std::ptrdiff_t blocks = (n + block - 1) / block;
+  nearest[0] = static_cast<std::int32_t>(first);
   nearest[blocks] = static_cast<std::int32_t>(last);
   std::ptrdiff_t step = 1;
   while (2 * step < blocks) step *= 2;
   for (; step > 0; step /= 2) {
     for (std::ptrdiff_t b = step; b < blocks; b += 2 * step) {
       const std::ptrdiff_t right = b + step < blocks ? b + step : blocks;
-      nearest[b] = lowest(height, nearest[b - step], nearest[right], b * block, parabola);
+      nearest[b] = lowest(line, nearest[b - step], nearest[right], b * block);
     }
   }
-  for (std::ptrdiff_t b = 0; b < blocks; ++b) {
-    sweep(height, nearest[b], nearest[b + 1], parabola + b * block, out + b * block);
+  for (std::ptrdiff_t b = 0; b < blocks; ++b) sweep(line, nearest[b], nearest[b + 1], b * block, out);
+}
+
+// Picks the sites in [-1, n] that a zero has been seen from; returns how many.
+template <class T>
+std::ptrdiff_t pick(const T* height, std::ptrdiff_t n, T* place, T* picked) {
+  std::ptrdiff_t count = 0;
+  for (std::ptrdiff_t q = -1; q <= n; q += lanes<T>) {
+    const bool whole = q + lanes<T> <= n + 1;
+    if (whole && smallest(load(height + q))[0] >= far_away<T>) continue;
+    const std::ptrdiff_t end = whole ? q + lanes<T> : n + 1;
+    for (std::ptrdiff_t k = q; k < end; ++k) {
+      place[count] = static_cast<T>(k);
+      picked[count] = height[k];
+      count += height[k] < far_away<T> ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+template <class T>
+void envelope(const T* height, std::size_t n, const T* parabola, const EnvelopeScratch<T>& scratch, T* out) {
+  const auto last = static_cast<std::ptrdiff_t>(n);
+  std::ptrdiff_t seen = 0;
+  for (std::ptrdiff_t q = -1; q <= last; ++q) seen += height[q] < far_away<T> ? 1 : 0;
+  if (seen == 0) {
+    for (std::size_t x = 0; x < n; ++x) out[x] = far_away<T>;
+  } else if (2 * seen < last) {
+    const std::ptrdiff_t picked = pick(height, last, scratch.place, scratch.height);
+    envelope_of(Picked<T>{scratch.height, parabola, scratch.place}, 0, picked - 1, last, scratch.nearest, out);
+  } else {
+    envelope_of(EveryPixel<T>{height, parabola}, -1, last, last, scratch.nearest, out);
   }
 }
 

@@ -20,6 +20,13 @@ inline constexpr T far_away = std::numeric_limits<T>::infinity();
 template <>
 inline constexpr std::int32_t far_away<std::int32_t> = std::int32_t{1} << 30;
 
+template <class T>
+struct EnvelopeScratch {
+  std::int32_t* nearest;  // room for one number a block and one more
+  T* place;               // room for the line and two blocks
+  T* height;              // the same
+};
+
 // What one line needs, for squared distances in T: std::int32_t (exact multiples of one unit) or double.
 template <class T>
 struct LineKernels {
@@ -28,8 +35,8 @@ struct LineKernels {
 
   // out[i] = min over q in [-1, n] of height[q] + parabola[i - q], for i in [0, n). `parabola` points to the middle
   // of a table of weight * d^2 that reaches n + distance_block to either side. `height` may be read, and `out` be
-  // written, up to a block further; `nearest` has room for one number a block and one more.
-  void (*envelope)(const T* height, std::size_t n, const T* parabola, std::int32_t* nearest, T* out);
+  // written, up to a block further.
+  void (*envelope)(const T* height, std::size_t n, const T* parabola, const EnvelopeScratch<T>& scratch, T* out);
 
   // Turns a square of distance_block by distance_block numbers; rows of `from` become columns of `to`.
   void (*turn)(const T* from, std::size_t from_stride, T* to, std::size_t to_stride);

@@ -44,15 +44,17 @@ class Line {
       : kernels_(&line_kernels),
         length_(length),
         parabola_(parabola_table<T>(length, weight)),
-        nearest_(length / distance_block + 2) {}
+        nearest_(length / distance_block + 2),
+        place_(length + 2 * distance_block),
+        picked_(length + 2 * distance_block) {}
 
   // Squared distances of the run [first, last). The pixels before and after it, which may lie outside the line, become
   // what they are: zeros or borders.
   void run(T* height, std::size_t first, std::size_t last, T* out) {
     height[static_cast<std::ptrdiff_t>(first) - 1] = first > 0 ? T{0} : far_away<T>;
     height[last] = last < length_ ? T{0} : far_away<T>;
-    kernels_->envelope(height + first, last - first, parabola_.data() + parabola_.size() / 2, nearest_.data(),
-                       out + first);
+    kernels_->envelope(height + first, last - first, parabola_.data() + parabola_.size() / 2,
+                       {nearest_.data(), place_.data(), picked_.data()}, out + first);
   }
 
  private:
@@ -60,6 +62,8 @@ class Line {
   std::size_t length_;
   std::vector<T> parabola_;
   std::vector<std::int32_t> nearest_;
+  std::vector<T> place_;
+  std::vector<T> picked_;
 };
 
 // The first pixel at or after x that is not zero.
