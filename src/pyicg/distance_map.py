@@ -101,9 +101,9 @@ def distance_transform_slabs(
     -----
     The same bits as `distance_transform`, whatever the slabs. The first reading counts the planes since the last False
     pixel, the second, from the end, those to the next one, and then finishes each plane by itself. The counts wait in
-    `out`, so neither a temporary file nor a second volume is needed. Memory: at most 14 bytes per pixel of a slab, and
-    60 per pixel of a plane and thread. When it fails or is interrupted `out` holds counts and distances, and nothing is
-    left behind elsewhere.
+    `out`, so neither a temporary file nor a second volume is needed, on disk or in memory. Memory: 14 bytes for each
+    pixel of a slab, and about 12 for each pixel of a plane and thread. When it fails or is interrupted, `out` holds
+    counts and distances mixed, and nothing is left behind elsewhere.
 
     Examples
     --------
