@@ -1,6 +1,7 @@
 // Compiled once for each instruction set, so everything here has internal linkage but the table at the end, and no
 // template or inline function of a library is called: the linker keeps one copy of such a function for the whole
-// program, and it might keep the copy that an older processor cannot run.
+// program, and it might keep the copy that an older processor cannot run. That is why arrays are plain ones here.
+// NOLINTBEGIN(modernize-avoid-c-arrays)
 #include "distance_lines.hpp"
 
 namespace pyicg::kernels {
@@ -39,7 +40,7 @@ template <>
 constexpr std::int32_t largest<std::int32_t> = 0x7fffffff;
 
 template <class T>
-typename Register<T>::Values load(const T* from) {
+Register<T>::Values load(const T* from) {
   typename Register<T>::Values values;
   __builtin_memcpy(&values, from, lane_bytes);
   return values;
@@ -165,9 +166,9 @@ struct Picked {
 // predictable.
 template <class T, template <class> class Sites>
 std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x) {
-  using Values = typename Register<T>::Values;
-  using Indices = typename Register<T>::Indices;
-  using Index = typename Register<T>::Index;
+  using Values = Register<T>::Values;
+  using Indices = Register<T>::Indices;
+  using Index = Register<T>::Index;
   Indices places;
   for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
   Values least = Values{} + largest<T>;
@@ -341,3 +342,4 @@ const DistanceKernels PYICG_DISTANCE_KERNELS{
 };
 
 }  // namespace pyicg::kernels
+// NOLINTEND(modernize-avoid-c-arrays)
