@@ -169,7 +169,7 @@ std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t l
   using Values = Register<T>::Values;
   using Indices = Register<T>::Indices;
   using Index = Register<T>::Index;
-  Indices places;
+  Indices places{};
   for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
   Values least = Values{} + largest<T>;
   Indices sites = Indices{} + static_cast<Index>(first);

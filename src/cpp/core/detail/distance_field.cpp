@@ -16,7 +16,9 @@ using kernels::distance_block;
 using kernels::far_away;
 using kernels::no_zero_yet;
 
-constexpr std::size_t tile_bytes = std::size_t{1} << 22;  // of counts: what a second-level cache holds
+// Counts that are kept in a cache between the way down and the way up. Narrower tiles cost more: the processor fetches
+// ahead along rows only.
+constexpr std::size_t tile_bytes = std::size_t{1} << 21;
 
 // weight * d^2 for d = -reach .. reach. A kernel rounds lines up to whole blocks, and what it reads beyond a line must
 // not overflow when it is added to `far_away`.
