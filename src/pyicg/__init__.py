@@ -11,7 +11,7 @@ from pyicg.characterize import CameraReport, characterize
 from pyicg.contrast import contrast
 from pyicg.curved_surface import distance_to_surface
 from pyicg.distance import distance_to_plane
-from pyicg.distance_map import distance_transform
+from pyicg.distance_map import distance_transform, distance_transform_slabs
 from pyicg.distance_results import DistanceBudget, DistanceMap
 from pyicg.errors import CalibrationRangeError, InputError, ProfileError, PyicgError, UnitError
 from pyicg.frame import Stack
@@ -94,6 +94,7 @@ __all__ = [
     "distance_to_plane",
     "distance_to_surface",
     "distance_transform",
+    "distance_transform_slabs",
     "estimate_background",
     "evaluate",
     "fit_plane",

@@ -162,6 +162,18 @@ def segment_rim(
 def distance_transform(
     mask: npt.NDArray[np.uint8], *, spacing: tuple[float, float, float], threads: int
 ) -> npt.NDArray[np.float32]: ...
+def count_slab(
+    mask: npt.NDArray[np.uint8], since: npt.NDArray[np.float32], out: npt.NDArray[np.float32], *, threads: int
+) -> None: ...
+def finish_slab(
+    mask: npt.NDArray[np.uint8],
+    since: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32],
+    *,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    threads: int,
+) -> None: ...
 def plane_distances(
     points: npt.NDArray[np.float64], point: tuple[float, float, float], normal: tuple[float, float, float]
 ) -> npt.NDArray[np.float64]: ...

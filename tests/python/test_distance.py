@@ -1,116 +1,23 @@
-"""Distance transform, planes and millimetres against scipy, brute force, closed forms and simulation."""
+"""Planes and millimetres against scipy, brute force, closed forms and simulation."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import distance_transform_edt
 
 import pyicg
 from pyicg import Distance, InputError, Plane, RimSegmentation, UnitError
 from pyicg.phantom import RimShape, rim_scene
 from pyicg.results import RejectedRegion
 
-from .oracles import Z95, annulus, brute_distance, calibrated
+from .oracles import Z95, annulus, calibrated
 
-SIZES = st.sampled_from([1, 2, 3, 7, 11, 13, 17])
 UP = Plane(point_mm=(0, 10, 0), normal=(0, 1, 0))
-
-
-@st.composite
-def volumes(draw: st.DrawFn) -> tuple[npt.NDArray[np.bool_], tuple[float, ...]]:
-    shape = tuple(draw(st.lists(SIZES, min_size=1, max_size=3)))
-    spacing = tuple(draw(st.lists(st.floats(0.02, 1.0), min_size=len(shape), max_size=len(shape))))
-    share = draw(st.sampled_from([0.02, 0.3, 0.8, 0.98]))
-    mask = np.random.default_rng(draw(st.integers(0, 2**32))).random(shape) < share
-    mask.flat[draw(st.integers(0, mask.size - 1))] = False
-    return mask, spacing
-
-
-@settings(max_examples=150, deadline=None)
-@given(volumes())
-def test_transform_is_scipys(volume: tuple[npt.NDArray[np.bool_], tuple[float, ...]]) -> None:
-    mask, spacing = volume
-    found = pyicg.distance_transform(mask, spacing=spacing)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, distance_transform_edt(mask, sampling=spacing), rtol=1.2e-7, atol=0)
-    for threads in (2, 5):
-        again = pyicg.distance_transform(mask, spacing=spacing, threads=threads)
-        np.testing.assert_array_equal(again.view(np.uint32), found.view(np.uint32))
-
-
-@settings(max_examples=60, deadline=None)
-@given(volumes())
-def test_transform_is_brute_force(volume: tuple[npt.NDArray[np.bool_], tuple[float, ...]]) -> None:
-    mask, spacing = volume
-    found = pyicg.distance_transform(mask.astype(np.uint8) * 200, spacing=spacing)
-    np.testing.assert_allclose(found, brute_distance(mask, spacing), rtol=1e-6, atol=0)
-
-
-def test_transform_with_unit_spacing_is_correctly_rounded() -> None:
-    mask = np.random.default_rng(0).random((61, 127)) < 0.97
-    expected = distance_transform_edt(mask).astype(np.float32)
-    np.testing.assert_array_equal(pyicg.distance_transform(mask, threads=3), expected)
-
-
-def test_transform_of_a_large_anisotropic_volume() -> None:
-    mask = np.ones((23, 101, 97), bool)
-    mask[5, 50, 3] = mask[20, 2, 90] = False
-    found = pyicg.distance_transform(mask, spacing=(5.0, 0.1, 0.1), threads=2)
-    np.testing.assert_allclose(found, distance_transform_edt(mask, sampling=(5.0, 0.1, 0.1)), rtol=1.2e-7)
-
-
-@settings(max_examples=30, deadline=None)
-@given(volumes(), st.integers(0, 2))
-def test_transform_follows_flips_turns_and_scale(
-    volume: tuple[npt.NDArray[np.bool_], tuple[float, ...]], axis: int
-) -> None:
-    mask, spacing = volume
-    plain = pyicg.distance_transform(mask, spacing=spacing)
-    axis = axis % mask.ndim
-    np.testing.assert_array_equal(pyicg.distance_transform(np.flip(mask, axis), spacing=spacing), np.flip(plain, axis))
-    turned = pyicg.distance_transform(mask.T, spacing=spacing[::-1])
-    np.testing.assert_allclose(turned, plain.T, rtol=3e-7)
-    doubled = pyicg.distance_transform(mask, spacing=tuple(4 * s for s in spacing))
-    np.testing.assert_array_equal(doubled, 4 * plain)
-
-
-def test_transform_takes_any_stride_and_writes_nothing() -> None:
-    big = np.random.default_rng(1).random((40, 60)) < 0.9
-    for view in (big[::2, ::-3], big.T, big[::-1]):
-        view.flags.writeable = False
-        before = view.copy()
-        np.testing.assert_array_equal(pyicg.distance_transform(view), pyicg.distance_transform(before))
-        np.testing.assert_array_equal(view, before)
-
-
-@pytest.mark.parametrize(
-    ("mask", "options", "error", "message"),
-    [
-        (np.ones((4, 4), bool), {}, InputError, "no pixel of the mask is False"),
-        (np.ones((4, 4), bool), {"threads": 2}, ValueError, "no pixel of the mask is False"),
-        (np.zeros((4, 4)), {}, InputError, "bool or uint8"),
-        (np.zeros((4, 4), np.int32), {}, InputError, "bool or uint8"),
-        (np.zeros((2, 2, 2, 2), bool), {}, InputError, "one to three dimensions"),
-        (np.zeros((), bool), {}, InputError, "one to three dimensions"),
-        (np.zeros((0, 4), bool), {}, InputError, "at least one pixel"),
-        (np.zeros((4, 4), bool), {"threads": 0}, InputError, "threads"),
-        (np.zeros((4, 4), bool), {"spacing": 0.0}, UnitError, "positive"),
-        (np.zeros((4, 4), bool), {"spacing": (1.0, -1.0)}, UnitError, "positive"),
-        (np.zeros((4, 4), bool), {"spacing": (1.0, math.nan)}, UnitError, "positive"),
-        (np.zeros((4, 4), bool), {"spacing": (1.0, 1.0, 1.0)}, UnitError, "one per axis"),
-    ],
-)
-def test_transform_refuses(mask: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        pyicg.distance_transform(mask, **options)
 
 
 def test_signed_distance_of_points() -> None:

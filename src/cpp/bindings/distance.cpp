@@ -11,7 +11,14 @@ namespace {
 
 // Contiguous by contract with distance.py, which checks what users pass.
 using Volume = py::array_t<std::uint8_t, py::array::c_style>;
+using Floats = py::array_t<float, py::array::c_style>;
 using Points = py::array_t<double, py::array::c_style>;
+
+std::span<const std::uint8_t> bytes(const Volume& array) {
+  return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+std::span<float> floats(Floats& array) { return {array.mutable_data(), static_cast<std::size_t>(array.size())}; }
 
 }  // namespace
 
@@ -22,9 +29,9 @@ void bind_distance(py::module_& m) {
       [](const Volume& mask, std::array<double, 3> spacing, unsigned threads) {
         if (mask.ndim() != 3) throw Error(ErrorKind::input, "mask must be 3-D here, " + describe(mask));
         const auto size = [&](int axis) { return static_cast<std::size_t>(mask.shape(axis)); };
-        py::array_t<float> out({mask.shape(0), mask.shape(1), mask.shape(2)});
-        const std::span<const std::uint8_t> in(mask.data(), static_cast<std::size_t>(mask.size()));
-        const std::span<float> result(out.mutable_data(), static_cast<std::size_t>(out.size()));
+        Floats out({mask.shape(0), mask.shape(1), mask.shape(2)});
+        const std::span<const std::uint8_t> in = bytes(mask);
+        const std::span<float> result = floats(out);
         const std::array<std::size_t, 3> shape{size(0), size(1), size(2)};
         {
           const py::gil_scoped_release release;
@@ -33,6 +40,30 @@ void bind_distance(py::module_& m) {
         return out;
       },
       arg("mask").noconvert(), py::kw_only(), arg("spacing"), arg("threads"));
+
+  m.def(
+      "count_slab",
+      [](const Volume& mask, Floats& since, Floats& out, unsigned threads) {
+        const std::span<const std::uint8_t> in = bytes(mask);
+        const std::span<float> plane = floats(since);
+        const std::span<float> result = floats(out);
+        const py::gil_scoped_release release;
+        count_slab(in, plane, result, threads);
+      },
+      arg("mask").noconvert(), arg("since").noconvert(), arg("out").noconvert(), py::kw_only(), arg("threads"));
+
+  m.def(
+      "finish_slab",
+      [](const Volume& mask, Floats& since, Floats& out, std::array<std::size_t, 3> shape,
+         std::array<double, 3> spacing, unsigned threads) {
+        const std::span<const std::uint8_t> in = bytes(mask);
+        const std::span<float> plane = floats(since);
+        const std::span<float> result = floats(out);
+        const py::gil_scoped_release release;
+        finish_slab(in, shape, spacing, plane, result, threads);
+      },
+      arg("mask").noconvert(), arg("since").noconvert(), arg("out").noconvert(), py::kw_only(), arg("shape"),
+      arg("spacing"), arg("threads"));
 
   m.def(
       "plane_distances",

@@ -172,13 +172,15 @@ Background mean_background(const CalibratedView& frame, Buffers& ws) {
 void select_at_distance(const BackgroundOptions& o, double from, double to, Buffers& ws) {
   const std::size_t height = o.signal.height;
   const std::size_t width = o.signal.width;
+  ws.outside.resize(height * width);
+  ws.row_distance.resize(height * width);
   ws.squared_distance.resize(height * width);
   for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      ws.squared_distance[y * width + x] = holds(o.signal, y, x) ? 0.0 : detail::unreached;
-    }
+    for (std::size_t x = 0; x < width; ++x) ws.outside[y * width + x] = holds(o.signal, y, x) ? 0 : 1;
   }
-  detail::squared_distances(ws.squared_distance, {1, height, width}, {1, 1, 1}, 1);
+  const detail::DistanceField field({height, 1, width}, {1, 1, 1}, 1);
+  field.count(ws.outside, ws.row_distance);
+  field.squared(ws.outside, ws.row_distance, ws.squared_distance);
   for (std::size_t i = 0; i < ws.selected.size(); ++i) {
     const double d2 = ws.squared_distance[i];
     ws.selected[i] = d2 > from * from && d2 <= to * to ? detail::usable : detail::not_used;

@@ -20,6 +20,8 @@ struct BackgroundWorkspace::Buffers {
   std::vector<std::uint8_t> selected;  // detail::PixelUse of every pixel
   std::vector<float> values;
   std::vector<float> deviations;
+  std::vector<std::uint8_t> outside;  // of the lesion
+  std::vector<float> row_distance;
   std::vector<double> squared_distance;
   detail::Tiles tiles;
   detail::Blocks blocks;
