@@ -249,7 +249,7 @@ void envelope(const T* height, std::size_t n, const T* parabola, const EnvelopeS
   for (std::ptrdiff_t q = -1; q <= last; ++q) seen += height[q] < far_away<T> ? 1 : 0;
   if (seen == 0) {
     for (std::size_t x = 0; x < n; ++x) out[x] = far_away<T>;
-  } else if (2 * seen < last) {
+  } else if (seen < last / 2) {
     const std::ptrdiff_t picked = pick(height, last, scratch.place, scratch.height);
     envelope_of(Picked<T>{scratch.height, parabola, scratch.place}, 0, picked - 1, last, scratch.nearest, out);
   } else {
