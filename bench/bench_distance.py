@@ -108,5 +108,5 @@ def test_simpleitk_maurer(benchmark: Any, measured: Measured) -> None:
     image.SetSpacing(spacing[::-1])
     options = {"insideIsPositive": False, "squaredDistance": False, "useImageSpacing": True}
     found = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, **options))
-    np.testing.assert_allclose(found[mask], expected[mask], rtol=1e-5)
+    np.testing.assert_allclose(found[mask], expected[mask], rtol=1e-4)
     benchmark.pedantic(sitk.SignedMaurerDistanceMap, (image,), options, rounds=2)

@@ -245,11 +245,11 @@ std::ptrdiff_t pick(const T* height, std::ptrdiff_t n, T* place, T* picked) {
 template <class T>
 void envelope(const T* height, std::size_t n, const T* parabola, const EnvelopeScratch<T>& scratch, T* out) {
   const auto last = static_cast<std::ptrdiff_t>(n);
-  std::ptrdiff_t seen = 0;
+  std::int32_t seen = 0;
   for (std::ptrdiff_t q = -1; q <= last; ++q) seen += height[q] < far_away<T> ? 1 : 0;
   if (seen == 0) {
     for (std::size_t x = 0; x < n; ++x) out[x] = far_away<T>;
-  } else if (2 * seen < last) {
+  } else if (seen < last / 2) {
     const std::ptrdiff_t picked = pick(height, last, scratch.place, scratch.height);
     envelope_of(Picked<T>{scratch.height, parabola, scratch.place}, 0, picked - 1, last, scratch.nearest, out);
   } else {

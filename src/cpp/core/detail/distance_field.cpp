@@ -232,7 +232,7 @@ class PlaneTransform {
 }  // namespace
 
 CommonUnit common_unit(const Shape& shape, const std::array<double, 3>& spacing) {
-  constexpr int finest = 32;  // parts of the smallest pixel size: 0.3 and 0.7 have a third in common
+  constexpr int finest = 32;  // parts of the smallest pixel size: a third of 0.3 is a seventh of 0.7
   double smallest = std::numeric_limits<double>::infinity();
   for (std::size_t k = 0; k < 3; ++k) {
     if (shape[k] > 1) smallest = std::min(smallest, spacing[k]);
