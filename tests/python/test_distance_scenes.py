@@ -78,5 +78,28 @@ def test_a_case_is_measured_and_kept() -> None:
     row, packed = script.look(("grid", 2), 1, True)
     again = script.look_again(packed)
     assert again.exact.min_mm == row.exact.min_mm
-    assert abs(row.error) < 0.5
+    assert abs(row.error) < 0.03
     assert all(one.rms_px < 0.3 for one in row.sections)
+
+
+@pytest.mark.parametrize("number", [4, 5, 7, 8])  # slices of 1 and 2 mm, ellipsoids and lobed bodies
+def test_a_slice_of_the_accuracy(number: int) -> None:
+    row, _ = load("distance").look(("grid", number), 1, False)
+    assert abs(row.error) < 0.04
+    assert row.covered
+    assert abs(row.error) <= abs(row.others[0] - row.case.true_mm) + 0.01  # pixels of the true core
+
+
+@pytest.mark.parametrize(("number", "label"), [(4, "R1"), (5, "R1"), (6, "R0"), (7, "R0")])  # 0.4, 0.9, 1.1, 3 mm
+def test_a_slice_of_the_whole_path(number: int, label: str) -> None:
+    row, _ = load("distance").look(("specimen", number), 1, False)
+    assert abs(row.error) < 0.05
+    assert row.label in (label, "indeterminate") if number in (5, 6) else row.label == label
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_slice_of_thick_slices(number: int) -> None:
+    row, _ = load("distance").look(("thick", number), 1, False)
+    assert "slice_too_thick" in row.reasons
+    assert row.label in (("R0",) if number == 0 else (row.right, "indeterminate"))  # at 20 mm
+    assert not row.straddles or row.label == "indeterminate"
