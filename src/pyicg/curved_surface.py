@@ -14,7 +14,7 @@ from pyicg.distance_results import Distance, DistanceBudget, DistanceMap, t95
 from pyicg.errors import InputError, UnitError
 from pyicg.plane import triple
 from pyicg.results import BoolArray, FloatArray
-from pyicg.spacing import spacing_zyx
+from pyicg.spacing import THICK_SLICE_MM, spacing_zyx
 
 __all__ = ["distance_to_surface"]
 
@@ -25,7 +25,7 @@ _LINE_PX = 2  # a surface no thicker than this is a drawn line, whose middle cou
 # the steps of an edge to average out, narrow enough for a quadric. And in the coarsest spacing at least:
 _WINDOW_FINE = (7.0, 7.0, 4.0)
 _WINDOW_COARSE = 1.8
-_ROUNDS = 4  # of turning the fit's axis into the normal
+_ROUNDS = 6  # of turning the fit's axis into the normal and moving to the least gap
 _ALIKE = 4.0  # assumption: faces of which one counts; steps of a mask's edge repeat along it
 
 
@@ -80,14 +80,17 @@ def distance_to_surface(mask: BoolArray, surface_mask: BoolArray, *, spacing_mm:
     to_surface = distance_transform(~surface, spacing=steps.tolist())
     shell = tumour & (distance_transform(np.pad(tumour, 1))[1:-1, 1:-1, 1:-1] < 1.5)
     where, centres = np.argwhere(shell), to_surface[shell].astype(np.float64)
-    nearest = where[int(np.argmin(centres))]
+    # A facet along an axis holds many pixels as near as each other: the one in their middle.
+    ties = where[centres <= centres.min() + 0.25 * steps[np.array(tumour.shape) > 1].min()]
+    nearest = ties[int(np.argmin(np.sum(((ties - ties.mean(axis=0)) * steps) ** 2, axis=1)))]
     targets = np.argwhere(surface)
     target = targets[int(np.argmin(np.sum(((targets - nearest) * steps) ** 2, axis=1)))]
     at_border = any(
         size > 1 and place in (0, size - 1) for size, place in zip(tumour.shape, nearest.tolist(), strict=True)
     )
-    warnings = ("clipped_by_border",) if at_border else ()
-    if np.array_equal(nearest, target):
+    thick = max(steps[np.array(tumour.shape) > 1], default=0.0) > THICK_SLICE_MM
+    warnings = (*(("clipped_by_border",) if at_border else ()), *(("slice_too_thick",) if thick else ()))
+    if centres.min() == 0:
         value, sigma, foot = 0.0, float(steps.min()) / math.sqrt(12), nearest * steps
     else:
         value, sigma, foot = _refined(tumour, surface, nearest, target, steps)
@@ -129,13 +132,12 @@ def _refined(
     """Return distance, sigma and foot in mm from quadrics around the closest pair of pixels."""
     used = np.array(tumour.shape) > 1
     window = max(_WINDOW_FINE[used.sum() - 1] * steps[used].min(), _WINDOW_COARSE * steps[used].max())
+    line = _is_line(surface, target)
     start, end = nearest * steps, target * steps
-    mine = _faces(tumour, nearest, window, steps)
-    theirs = (
-        _cells(surface, target, window, steps) if _is_line(surface, target) else _faces(surface, target, window, steps)
-    )
     normal = (end - start) / np.linalg.norm(end - start)
     for _ in range(_ROUNDS):
+        mine = _faces(tumour, _pixel(start, steps), window, steps)
+        theirs = (_cells if line else _faces)(surface, _pixel(end, steps), window, steps)
         frame = _frame(normal, used)
         near, far = (
             _Quadric.fit(faces, origin, frame, window, steps, inwards=inwards)
@@ -143,13 +145,19 @@ def _refined(
         )
         shift = frame[1:] @ (end - start)
         at = _least_gap(near, far, shift, window)
-        gap = frame[0] @ (end - start) + far.height(at - shift) - near.height(at)
+        gap = float(frame[0] @ (end - start) + far.height(at - shift) - near.height(at))
         slope = 0.5 * (near.slope(at) + far.slope(at - shift))
         lean = math.sqrt(1 + float(slope @ slope))
         normal = (frame[0] - slope @ frame[1:]) / lean
-    foot = start + near.height(at) * frame[0] + at @ frame[1:]
-    sigma = math.sqrt(near.variance(at) + far.variance(at - shift)) / lean
-    return max(float(gap) / lean, 0.0), sigma, foot
+        sigma = math.sqrt(near.variance(at) + far.variance(at - shift)) / lean
+        # The next round looks at where this one found the least gap.
+        start = start + near.height(at) * frame[0] + at @ frame[1:]
+        end = start + gap * frame[0]
+    return max(gap / lean, 0.0), sigma, start
+
+
+def _pixel(place: FloatArray, steps: FloatArray) -> Index:
+    return np.asarray(np.round(place / steps), dtype=np.intp)
 
 
 def _frame(normal: FloatArray, used: BoolArray) -> FloatArray:
@@ -277,10 +285,14 @@ def _terms(across: FloatArray, order: int) -> FloatArray:
 
 
 def _least_gap(near: _Quadric, far: _Quadric, shift: FloatArray, window: float) -> FloatArray:
-    """Return where across the normal the gap between both quadrics is least; 0 where it has no least place nearby."""
+    """Return where across the normal the gap between both quadrics is least, within the middle of the window."""
     n = len(shift)
     bend = far.bend(n) - near.bend(n)
-    if n == 0 or np.linalg.eigvalsh(bend).min() <= 1e-6 / window:
+    slope = near.slope(np.zeros(n)) - far.slope(-shift)
+    if n == 0 or not slope.any():
         return np.zeros(n)
-    at = np.linalg.solve(bend, near.slope(np.zeros(n)) - far.slope(-shift))
-    return np.asarray(at, dtype=np.float64) if np.linalg.norm(at) <= 0.5 * window else np.zeros(n)
+    # Where the gap does not close in on a least place, or too slowly, one step down its slope.
+    steep = np.linalg.eigvalsh(bend).min() > 1e-6 / window
+    at = np.linalg.solve(bend, slope) if steep else slope * window
+    length = float(np.linalg.norm(at))
+    return np.asarray(at * min(1.0, 0.4 * window / length), dtype=np.float64)

@@ -16,7 +16,7 @@ from pyicg.nearest import Nearest, nearest_point, nearest_vertex
 from pyicg.plane import Plane, triple
 from pyicg.results import FloatArray, Lesion, RimSegmentation
 from pyicg.slices import Slice, rim_cut_open
-from pyicg.spacing import spacing_zyx
+from pyicg.spacing import THICK_SLICE_MM, spacing_zyx
 from pyicg.tumour_mesh import TumourMesh
 from pyicg.tumour_surface import surface_of_chain
 from pyicg.tumour_track import TumourTrack, link_lesions
@@ -25,9 +25,6 @@ __all__ = ["distance_to_plane"]
 
 _DECISION_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
 _FLAT_RMS_MM = 0.5  # assumption: a plane whose points scatter more than this is no plane for a 1 mm decision
-# Voxel centres of a sphere err by 0.30 mm (RMSE, simulated) at 2 mm slices and by 1.2 mm at 5 mm; beyond 2 mm, our
-# choice between the two, slices are called too thick for a 1 mm decision, however well they are interpolated.
-_THICK_SLICE_MM = 2.0
 _LEVEL_DOUBT = 0.1  # assumption: a plain grey-level contour lies within +-10 % of the step, evenly
 _MODEL_DOUBT = 0.05  # the same for a fitted boundary: what its model of a blurred step leaves out
 _THIN_RIM = 3.0  # a rim thinner than this many widths of its edge has no plateau to measure a half level from
@@ -144,7 +141,7 @@ def _distance_of_mesh(mesh: TumourMesh, plane: Plane, *, sigma: Sequence[float])
         level=near.level_mm,
         spacing=_of_spacing(near.distance_mm, plane, _relative(mesh.spacing_mm, sigma)),
     )
-    thick = ("slice_too_thick",) if max(mesh.spacing_mm) > _THICK_SLICE_MM else ()
+    thick = ("slice_too_thick",) if max(mesh.spacing_mm) > THICK_SLICE_MM else ()
     seen = DistanceMap(mesh.points_mm, distances, areas, mesh.triangles)
     return _joined(near, seen, plane, budget, (*mesh.warnings, *thick))
 
@@ -199,7 +196,7 @@ def _distance_of_track(
         gap=best.gap_mm,
     )
     warnings = list(dict.fromkeys(reason for _, member in track.members for reason in member.reasons))
-    if spacing[0] > _THICK_SLICE_MM or len({index for index, _ in track.members}) == 1:
+    if spacing[0] > THICK_SLICE_MM or len({index for index, _ in track.members}) == 1:
         warnings.append("slice_too_thick")
     warnings += ["slice_missing"] if track.missing else []
     warnings += ["lesion_splits"] if track.split_at else []

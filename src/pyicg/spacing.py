@@ -7,7 +7,11 @@ from collections.abc import Sequence
 
 from pyicg.errors import UnitError
 
-__all__ = ["spacing_zyx"]
+__all__ = ["THICK_SLICE_MM", "spacing_zyx"]
+
+# Voxel centres of a sphere err by 0.30 mm (RMSE, simulated) at 2 mm slices and by 1.2 mm at 5 mm; beyond 2 mm, our
+# choice between the two, slices are called too thick for a 1 mm decision, however well they are interpolated.
+THICK_SLICE_MM = 2.0
 
 
 def spacing_zyx(values: Sequence[float | None]) -> tuple[float, float, float]:
