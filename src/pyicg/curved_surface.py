@@ -153,7 +153,9 @@ def _refined(
         # The next round looks at where this one found the least gap.
         start = start + near.height(at) * frame[0] + at @ frame[1:]
         end = start + gap * frame[0]
-    return max(gap / lean, 0.0), sigma, start
+    between = float(np.linalg.norm((target - nearest) * steps))
+    most = math.inf if line else between  # inside of both, centres are always too far apart
+    return min(max(gap / lean, 0.0), most), sigma, start
 
 
 def _pixel(place: FloatArray, steps: FloatArray) -> Index:

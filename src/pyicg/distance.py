@@ -87,6 +87,8 @@ def distance_to_plane(
     >>> round(dist.min_mm, 3), dist.foot_mm
     (0.4, (0.0, 9.6, 3.0))
     """
+    if not isinstance(plane, Plane):
+        raise InputError(f"plane is {plane!r}, expected a pyicg.Plane, given or from pyicg.fit_plane")
     if isinstance(surface, np.ndarray | TumourMesh) and spacing_mm is not None:
         raise UnitError("points are in millimetres already: leave spacing_mm out, or pass segmentations")
     if isinstance(surface, TumourMesh):
@@ -97,13 +99,18 @@ def distance_to_plane(
         if not np.isfinite(surface).all():
             raise InputError("points must be finite, found NaN or infinity")
         return _distance_of_points(np.ascontiguousarray(surface), plane)
+    if not isinstance(surface, Sequence) or isinstance(surface, str):
+        raise InputError(
+            f"surface is a {type(surface).__name__}, expected an (N, 3) array of points in mm, a sequence of "
+            "RimSegmentation, one per slice, or a TumourMesh"
+        )
     if spacing_mm is None:
         raise UnitError("segmentations are in pixels: pass spacing_mm=(z, y, x); without it there are no millimetres")
     if not all(item is None or isinstance(item, RimSegmentation) for item in surface):
         raise InputError("surface must be an (N, 3) array of points in mm or a sequence of RimSegmentation")
     relative = _relative(spacing_mm, spacing_sigma_mm)
     slices = [Slice(index, rim.lesions, rim.rejected) for index, rim in enumerate(surface) if rim is not None]
-    tracks = link_lesions({item.index: item.lesions for item in slices})
+    tracks = link_lesions({item.index: item.lesions for item in slices}, len(surface))
     found = distance_of_tracks(tracks, plane, spacing_mm=spacing_mm, relative=relative, n_slices=len(surface))
     if tracks and cut_open(slices, plane, spacing_mm=spacing_mm):
         found = replace(found, warnings=(*found.warnings, "no_enclosed_core"))
@@ -111,9 +118,12 @@ def distance_to_plane(
 
 
 def _relative(spacing_mm: Sequence[float], sigma_mm: Sequence[float]) -> FloatArray:
-    sigma = np.asarray(sigma_mm, dtype=np.float64)
+    try:
+        sigma = np.asarray(sigma_mm, dtype=np.float64)
+    except (TypeError, ValueError):
+        sigma = np.full(3, math.nan)
     if sigma.shape != (3,) or not (np.isfinite(sigma) & (sigma >= 0)).all():
-        raise UnitError(f"spacing_sigma_mm must be three lengths in mm (z, y, x), 0 or more, found {tuple(sigma_mm)}")
+        raise UnitError(f"spacing_sigma_mm must be three lengths in mm (z, y, x), 0 or more, found {sigma_mm}")
     return sigma / spacing_zyx(spacing_mm)
 
 
@@ -158,12 +168,13 @@ def distance_of_tracks(
     spacing = spacing_zyx(spacing_mm)
     if not tracks:
         return Distance.undefined("no_lesion")
-    if not plane.oriented:
-        centres = [(index, *lesion.centroid) for track in tracks for index, lesion in track.members]
-        plane = plane.facing(np.mean(centres, axis=0) * spacing)
+    plane = facing_most(plane, [member for track in tracks for member in track.members], spacing)
     none = np.zeros(3)
     found = [_distance_of_track(track, plane, spacing, none if relative is None else relative) for track in tracks]
     nearest = min(found, key=lambda distance: distance.min_mm)
+    lowest = min(found, key=lambda distance: distance.ci_mm[0])
+    if lowest is not nearest:
+        nearest = _reaching_down(nearest, lowest)
     seen = together([distance.map for distance in found if distance.map is not None])
     warnings = list(nearest.warnings)
     if not 0 <= nearest.foot_mm[0] <= (n_slices - 1) * spacing[0] and "extrapolated" not in warnings:
@@ -171,24 +182,56 @@ def distance_of_tracks(
     return replace(nearest, map=seen, p05_mm=seen.quantile(0.05), warnings=tuple(warnings))
 
 
+def facing_most(plane: Plane, members: Sequence[tuple[int, Lesion]], spacing: tuple[float, float, float]) -> Plane:
+    """Turn a plane that has no side yet to that of most of the lesions' area."""
+    if plane.oriented:
+        return plane
+    centres = [(index, *lesion.centroid) for index, lesion in members]
+    middle = np.average(centres, axis=0, weights=[lesion.area_px for _, lesion in members]) * spacing
+    return plane.facing(middle.tolist())
+
+
+def _reaching_down(nearest: Distance, other: Distance) -> Distance:
+    """Widen the interval of the nearest tumour by that of one further off, which may come nearer still."""
+    reach = max(nearest.min_mm - other.ci_mm[0], nearest.ci_mm[1] - nearest.min_mm)
+    sigma = reach / t95(nearest.freedom)
+    rest = math.sqrt(max(sigma**2 - nearest.sigma_mm**2, 0.0))
+    budget = nearest.budget and replace(nearest.budget, gap=math.hypot(nearest.budget.gap, rest))
+    warnings = tuple(dict.fromkeys((*nearest.warnings, *other.warnings)))
+    interval = (nearest.min_mm - reach, nearest.min_mm + reach)
+    return replace(nearest, sigma_mm=sigma, ci_mm=interval, budget=budget, warnings=warnings)
+
+
 def _distance_of_track(
     track: TumourTrack, plane: Plane, spacing: tuple[float, float, float], relative: FloatArray
 ) -> Distance:
     nearest, maps = [], []
+    first, last = track.members[0][0], track.members[-1][0]
     for chain in track.chains:
-        surface = surface_of_chain(chain, spacing, sigma_px=[_vertex_sigma_px(lesion) for _, lesion in chain])
+        room = (track.room[0] if chain[0][0] == first else 1, track.room[1] if chain[-1][0] == last else 1)
+        surface = surface_of_chain(
+            chain,
+            spacing,
+            sigma_px=[lesion.inner_sigma for _, lesion in chain],
+            level_px=[_level_sigma_px(lesion) for _, lesion in chain],
+            room=room,
+        )
         points = surface.points().reshape(-1, 3)
         distances = plane_distances(points, plane)
         triangles = surface.triangles()
         maps.append(DistanceMap(points, distances, _vertex_areas(points, triangles), triangles))
-        level = np.array([_level_sigma_px(lesion) for _, lesion in chain]) * math.sqrt(spacing[1] * spacing[2])
-        nearest.append(nearest_point(surface, distances, plane, level))
+        nearest.append(nearest_point(surface, distances, plane))
     best = min(nearest, key=lambda near: near.distance_mm)
-    maps += [_plain_contours(track, plane, spacing)] if _has_odd(track) else []
+    lowest = min(near.distance_mm - 2 * near.sigma_mm for near in nearest)
+    if lowest < best.distance_mm - 2 * best.sigma_mm:  # another part may come nearer still
+        best = replace(best, gap_mm=max(best.gap_mm, 0.5 * (best.distance_mm - lowest)))
+    if _has_odd(track):
+        plain = _plain_contours(track, plane, spacing)
+        maps.append(plain)
+        at = int(np.argmin(plain.distance_mm))
+        if plain.distance_mm[at] < best.distance_mm:
+            best = replace(best, distance_mm=float(plain.distance_mm[at]), foot_mm=plain.points_mm[at], bias_mm=0.0)
     seen = together(maps)
-    if seen.distance_mm.min() < best.distance_mm - best.boundary_mm:
-        at = int(np.argmin(seen.distance_mm))
-        best = Nearest(float(seen.distance_mm[at]), seen.points_mm[at], best.boundary_mm, level_mm=best.level_mm)
     budget = DistanceBudget(
         boundary=best.boundary_mm,
         level=best.level_mm,
@@ -270,31 +313,25 @@ def _plain_contours(track: TumourTrack, plane: Plane, spacing: tuple[float, floa
     return DistanceMap(points, plane_distances(points, plane), np.zeros(len(points)), none)
 
 
-def _vertex_sigma_px(lesion: Lesion) -> FloatArray:
-    """Join noise, and a rim too thin or missing to hold the edge."""
-    edge = _edge_px(lesion)
-    thickness = np.nan_to_num(lesion.thickness_profile, nan=0.0)
-    thin = edge * np.clip(1 - thickness / (_THIN_RIM * edge), 0, None) if edge > 0 else np.zeros(len(thickness))
-    return np.hypot(lesion.inner_sigma, thin)
-
-
 def _edge_px(lesion: Lesion) -> float:
     """Return the blur of the edge; where none was fitted the widest that leaves the rim a plateau."""
     return lesion.thickness.value / _THIN_RIM if math.isnan(lesion.edge_sigma_px) else lesion.edge_sigma_px
 
 
-def _level_sigma_px(lesion: Lesion) -> float:
-    """Return how far doubt about its level moves a contour as a whole: share of the step over the edge's slope."""
+def _level_sigma_px(lesion: Lesion) -> FloatArray:
+    """Return how far a contour may lie off as a whole: doubt about its level, and a rim too thin or missing."""
+    edge = _edge_px(lesion)
     doubt = _LEVEL_DOUBT if "not_star_shaped" in lesion.reasons else _MODEL_DOUBT
-    return doubt * math.sqrt(2 * math.pi) * _edge_px(lesion) / math.sqrt(3)
+    level = doubt * math.sqrt(2 * math.pi) * edge / math.sqrt(3)
+    thickness = np.nan_to_num(lesion.thickness_profile, nan=0.0)
+    thin = edge * np.clip(1 - thickness / (_THIN_RIM * edge), 0, None) if edge > 0 else np.zeros(len(thickness))
+    return np.hypot(level, thin)
 
 
 def cut_open(slices: Sequence[Slice], plane: Plane, *, spacing_mm: Sequence[float]) -> bool:
     """Tell whether a rim that may be open comes within 1 mm of the plane; see `pyicg.slices.rim_cut_open`."""
     spacing = spacing_zyx(spacing_mm)
-    if not plane.oriented:
-        centres = [(item.index, *lesion.centroid) for item in slices for lesion in item.lesions]
-        plane = plane.facing(np.mean(centres, axis=0) * spacing)
+    plane = facing_most(plane, [(item.index, lesion) for item in slices for lesion in item.lesions], spacing)
     near = _DECISION_MM
     return rim_cut_open(slices, lambda corners: plane_distances(corners, plane), spacing, threshold_mm=near)
 

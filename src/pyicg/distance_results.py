@@ -29,7 +29,7 @@ class DistanceBudget:
     boundary : float
         Noise of the tumour's contours, as far as it moves the minimum.
     level : float
-        Doubt about the grey level at which a plain grey-level contour lies; 0 for fitted boundaries.
+        By how much each contour as a whole may lie too far out or in: doubt about its level.
     plane : float
         The fitted plane at the foot; 0 for a plane that was given.
     spacing : float

@@ -189,9 +189,10 @@ def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0")
     -------
     MarginStatus
         R1 when the interval lies below the threshold, R0 when it lies at or above it, else indeterminate with
-        ``straddles_threshold``. The warnings of `dist` are carried over; of them only ``no_enclosed_core``, a rim that
-        the plane may cut open and that was not measured, changes the label: it forbids R0. An undefined
-        distance gives NaN with its warnings; one that does not say why, or has no uncertainty, ``no_distance``.
+        ``straddles_threshold``. The warnings of `dist` are carried over; two of them forbid R0: ``no_enclosed_core``, a
+        rim that the plane may cut open and that was not measured, and ``clipped_by_border``, a tumour of which a part
+        lies outside the picture. An undefined distance gives NaN with its warnings; one that does not say why, or has
+        no uncertainty, ``no_distance``.
 
     Raises
     ------
@@ -232,4 +233,6 @@ def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0")
         # A rim that the plane may cut open was not measured: what was measured says nothing of P(R1).
         return MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", None, dist.warnings, provenance)
     reasons = dist.warnings if label != "indeterminate" else (*dist.warnings, "straddles_threshold")
+    if label == "R0" and "clipped_by_border" in dist.warnings:
+        label = "indeterminate"
     return MarginStatus(p_r1, (low, high), label, None, reasons, provenance)

@@ -16,6 +16,10 @@ THICK_SLICE_MM = 2.0
 
 def spacing_zyx(values: Sequence[float | None]) -> tuple[float, float, float]:
     """Return three positive lengths in mm, (z, y, x)."""
-    if len(values) != 3 or not all(v is not None and v > 0 and math.isfinite(v) for v in values):
-        raise UnitError(f"spacing must be three positive lengths in millimetres (z, y, x), found {tuple(values)}")
-    return (float(values[0] or 0), float(values[1] or 0), float(values[2] or 0))
+    try:
+        z, y, x = (math.nan if value is None else float(value) for value in values)
+    except (TypeError, ValueError):
+        z = y = x = math.nan
+    if not all(0 < value < math.inf for value in (z, y, x)):
+        raise UnitError(f"spacing must be three positive lengths in millimetres (z, y, x), found {values}")
+    return z, y, x

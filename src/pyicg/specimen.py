@@ -6,10 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from pyicg import margin
-from pyicg.distance import cut_open, distance_of_tracks, together
+from pyicg.distance import cut_open, distance_of_tracks, facing_most, together
 from pyicg.errors import UnitError
 from pyicg.plane import Plane
 from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
@@ -28,16 +26,12 @@ Spacing = tuple[float | None, float | None, float | None]
 def on_the_tumours_side(plane: Plane | None, frames: Sequence[FrameScore], spacing: Spacing) -> Plane | None:
     """Turn a plane that has no side yet: one side for all lesions, that of most of their area."""
     lesions = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]
-    if plane is None or plane.oriented or not lesions:
-        return plane
-    centres = [(index, *lesion.centroid) for index, lesion in lesions]
-    middle = np.average(centres, axis=0, weights=[lesion.area_px for _, lesion in lesions]) * _known(spacing)
-    return plane.facing(middle.tolist())
+    return plane if plane is None or plane.oriented or not lesions else facing_most(plane, lesions, _known(spacing))
 
 
 def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing) -> tuple[SpecimenLesion, ...]:
     """Join the lesions of neighbouring slices, and measure each tumour's distance where there is a plane."""
-    tracks = link_lesions({frame.index: frame.lesions for frame in frames})
+    tracks = link_lesions({frame.index: frame.lesions for frame in frames}, len(frames))
     lesions = []
     for label, track in enumerate(tracks, start=1):
         distance = status = None

@@ -14,7 +14,7 @@ from pyicg.results import FloatArray, Lesion
 
 __all__ = ["ANGLES", "TumourSurface", "surface_of_chain"]
 
-_RAYS = 180
+_RAYS = 360
 ANGLES = np.arange(_RAYS) * 2 * math.pi / _RAYS
 _STEPS_PER_RADIUS = 20  # between slices: the sag between two levels is then under 0.0004 of the radius
 _CAP_LEVELS = 12
@@ -41,6 +41,8 @@ class TumourSurface:
         r^2 of each slice and ray.
     variances : ndarray (K, N)
         Of `squares`.
+    off : ndarray (K, N)
+        By how much the contour as a whole may be off, of `squares`.
     correlation : ndarray (K,)
         Length along the contour over which errors are alike.
     weights : ndarray (L, K)
@@ -57,6 +59,7 @@ class TumourSurface:
     centres: FloatArray
     squares: FloatArray
     variances: FloatArray
+    off: FloatArray
     correlation: FloatArray
     weights: FloatArray
     reach: FloatArray
@@ -94,6 +97,8 @@ def surface_of_chain(
     spacing_mm: tuple[float, float, float],
     *,
     sigma_px: Sequence[FloatArray],
+    level_px: Sequence[FloatArray],
+    room: tuple[int, int] = (1, 1),
 ) -> TumourSurface:
     """Build the surface of a tumour given as (slice index, lesion), one lesion a slice, in order of slices.
 
@@ -101,17 +106,21 @@ def surface_of_chain(
     both, weighted by how near their third slice is. That is exact for every ellipsoid, however it lies. Beyond the last
     slice the tumour closes where the parabola of the mean r^2 ends, but not far beyond the slice that no longer shows
     it. With two slices the parabola is that of a sphere; with one the tumour ends half way to its neighbours.
-    `sigma_px` is the standard uncertainty of each lesion's vertices.
+    `sigma_px` is the noise of each lesion's vertices, `level_px` how far they may lie off together; `room` how many
+    slices away the next one is that was looked at, before the first and behind the last.
     """
     step_z, step_y, step_x = spacing_mm
     z = np.array([index * step_z for index, _ in members], dtype=np.float64)
     centres = np.array([lesion.centroid for _, lesion in members]) * (step_y, step_x)
-    polar = [_polar(lesion, sigma, spacing_mm[1:]) for (_, lesion), sigma in zip(members, sigma_px, strict=True)]
-    radii, sigmas = np.array([r for r, _ in polar]), np.array([s for _, s in polar])
+    polar = [
+        _polar(lesion, sigma, level, spacing_mm[1:])
+        for (_, lesion), sigma, level in zip(members, sigma_px, level_px, strict=True)
+    ]
+    radii, sigmas, off = (np.array(part) for part in zip(*polar, strict=True))
     knots = _Knots(z, radii**2)
     correlation = np.array([lesion.correlation_px * math.sqrt(step_y * step_x) for _, lesion in members])
     levels = knots.levels()
-    low, high = knots.flipped().cap(step_z), knots.cap(step_z)
+    low, high = knots.flipped().cap(room[0] * step_z, step_z), knots.cap(room[1] * step_z, step_z)
     first, last = np.eye(len(z))[[0, -1]]
     between = knots.weights(levels)
     below, above = _onwards(centres, z, -low.away), _onwards(centres[::-1], z[::-1], high.away)
@@ -121,16 +130,19 @@ def surface_of_chain(
         centres=np.concatenate([below[::-1], between @ centres, above]),
         squares=knots.squares,
         variances=(2 * radii * sigmas) ** 2,
+        off=2 * radii * off,
         correlation=correlation,
         weights=np.concatenate([low.share[::-1, None] * first, between, high.share[:, None] * last]),
         reach=np.concatenate([low.reach[::-1, ::-1], between, high.reach]),
         offset=np.concatenate([empty, knots.bulge(levels), over]),
-        doubt=np.concatenate([low.doubt[::-1], knots.doubt(levels), high.doubt]),
+        doubt=np.concatenate([low.doubt[::-1], knots.doubt(levels, step_z), high.doubt]),
     )
 
 
-def _polar(lesion: Lesion, sigma_px: FloatArray, steps: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
-    """Return radius and sigma in mm where each ray from the centroid leaves the inner contour for good."""
+def _polar(
+    lesion: Lesion, sigma_px: FloatArray, level_px: FloatArray, steps: tuple[float, float]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return radius, sigma and level in mm where each ray from the centroid leaves the inner contour for good."""
     ends = (lesion.inner_contour - lesion.centroid) * steps
     starts = np.roll(ends, 1, axis=0)
     along = ends - starts
@@ -141,7 +153,8 @@ def _polar(lesion: Lesion, sigma_px: FloatArray, steps: tuple[float, float]) -> 
         share = (starts[:, 1] * uy - starts[:, 0] * ux) / across
     radius = np.where((share >= 0) & (share < 1) & (radius > 0), radius, 0.0)
     edge = np.argmax(radius, axis=1)
-    return radius[np.arange(_RAYS), edge], sigma_px[edge] * math.sqrt(steps[0] * steps[1])
+    pixel = math.sqrt(steps[0] * steps[1])
+    return radius[np.arange(_RAYS), edge], sigma_px[edge] * pixel, level_px[edge] * pixel
 
 
 def _onwards(centres: FloatArray, z: FloatArray, away: FloatArray) -> FloatArray:
@@ -212,12 +225,12 @@ class _Knots:
         k = np.array([self._interval(level) for level in levels])
         return np.asarray((levels - self.z[k]) * (self.z[np.minimum(k + 1, len(self.z) - 1)] - levels))
 
-    def doubt(self, levels: FloatArray) -> FloatArray:
+    def doubt(self, levels: FloatArray, step_z: float) -> FloatArray:
         """Return the standard uncertainty of r^2 (L, N) between the slices: the next term of Newton's interpolation."""
         count = len(self.z)
         dip = self._dip(levels)[:, None] * np.ones(_RAYS)
         if count == 1:
-            return np.zeros_like(dip)
+            return np.full_like(dip, self._wider(step_z))
         if count == 2:
             return _ROUND_DOUBT * dip
         if count == 3:
@@ -230,7 +243,16 @@ class _Knots:
             out[row] = dip[row] * third * (self.z[k + 1] - self.z[k])
         return out
 
-    def cap(self, step_z: float) -> _Cap:
+    def _wider(self, step_z: float) -> float:
+        """Return by how much r^2 may be larger beside the one slice that shows the tumour.
+
+        A ball whose neighbours miss it has its centre up to (s^2 - r^2) / 2s away from the slice, evenly distributed;
+        for a flatter tumour, or one whose small cores were not found, we assume half a slice at least.
+        """
+        away = max((step_z**2 - float(self.squares.mean())) / (2 * step_z), 0.5 * step_z)
+        return away**2 / math.sqrt(3)
+
+    def cap(self, room_mm: float, step_z: float) -> _Cap:
         count = min(len(self.z), 4)
         z, mean = self.z[::-1][:count], self.squares.mean(axis=1)[::-1][:count]
         level, below = float(mean[0]), -np.diff(z[:2]).sum()
@@ -239,7 +261,7 @@ class _Knots:
         # The parabola level + fall t + bend t^2; it need not come down.
         roots = np.roots([bend, fall, level])
         ends = [float(root.real) for root in roots if abs(root.imag) < 1e-12 and root.real > 0]
-        most = 0.5 * step_z if count == 1 else _MOST_BEYOND * step_z
+        most = 0.5 * room_mm if count == 1 else _MOST_BEYOND * room_mm
         height = min([*ends, most])
         bow = max(fall * height / level, -2.0)
         t = 1 - (1 - np.arange(1, _CAP_LEVELS + 1) / _CAP_LEVELS) ** 2
@@ -247,7 +269,7 @@ class _Knots:
         away = height * t
         slope = level * (2 + bow) / height  # of r^2 where the cap ends
         if count == 1:
-            doubt = slope * t**2 * step_z / math.sqrt(12)
+            doubt = np.hypot(slope * t**2 * room_mm / math.sqrt(12), self._wider(step_z) * share)
         else:
             dip = away * (away + below)
             doubt = dip * (

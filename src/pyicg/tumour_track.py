@@ -24,15 +24,18 @@ class TumourTrack:
     chains : tuple of tuple of (int, Lesion)
         The same, one lesion a slice in each: more than one chain where the tumour splits.
     missing : tuple of int
-        Slices between the first and the last in which it was not found.
+        Slices between the first and the last in which it was not found, and lost ones beside its ends.
     split_at : tuple of int
         Slices that show it in more than one part.
+    room : tuple of int
+        How many slices away the next one is that was looked at, before the first and behind the last.
     """
 
     members: tuple[Member, ...]
     chains: tuple[tuple[Member, ...], ...]
     missing: tuple[int, ...]
     split_at: tuple[int, ...]
+    room: tuple[int, int]
 
 
 def goes_on(centroid: tuple[float, float], others: Sequence[Lesion]) -> bool:
@@ -40,26 +43,36 @@ def goes_on(centroid: tuple[float, float], others: Sequence[Lesion]) -> bool:
     return any(math.dist(other.centroid, centroid) < math.sqrt(other.area_px / math.pi) for other in others)
 
 
-def link_lesions(slices: Mapping[int, Sequence[Lesion]]) -> tuple[TumourTrack, ...]:
+def link_lesions(slices: Mapping[int, Sequence[Lesion]], count: int) -> tuple[TumourTrack, ...]:
     """Join lesions of neighbouring slices of which one covers the other's centre.
 
-    A lesion with no partner in the next slice may have one in the slice behind it: one slice in which it was not found
-    is bridged. Parts that meet in one lesion of a neighbouring slice are one tumour. Chains join the nearest first.
+    Of `count` slices those that are not in the mapping were lost: the next one that was not is the neighbour. A lesion
+    with no partner in its neighbour may have one in the slice behind that: one slice in which it was not found is
+    bridged. Parts that meet in one lesion of a neighbouring slice are one tumour. Chains join the nearest first.
     """
+    order = sorted(slices)
+    after = {index: order[k + 1 :] for k, index in enumerate(order)}
     nodes = [(index, lesion) for index in sorted(slices) for lesion in slices[index]]
     at = {index: [n for n, node in enumerate(nodes) if node[0] == index] for index in slices}
     links = [
-        (a, b) for a, (index, one) in enumerate(nodes) for b in at.get(index + 1, []) if _overlap(one, nodes[b][1])
+        (a, b)
+        for a, (index, one) in enumerate(nodes)
+        for b in _those(at, after[index], 0)
+        if _overlap(one, nodes[b][1])
     ]
     before, behind = {a for a, _ in links}, {b for _, b in links}
     bridges = [
         (a, b)
         for a, (index, one) in enumerate(nodes)
-        for b in at.get(index + 2, [])
+        for b in _those(at, after[index], 1)
         if a not in before and b not in behind and _overlap(one, nodes[b][1])
     ]
     links += bridges
-    return tuple(_track(nodes, group, links) for group in _groups(len(nodes), links))
+    return tuple(_track(nodes, group, links, order, count) for group in _groups(len(nodes), links))
+
+
+def _those(at: Mapping[int, Sequence[int]], after: Sequence[int], steps: int) -> Sequence[int]:
+    return at[after[steps]] if len(after) > steps else ()
 
 
 def _overlap(one: Lesion, other: Lesion) -> bool:
@@ -75,7 +88,13 @@ def _groups(count: int, links: Sequence[tuple[int, int]]) -> list[list[int]]:
     return [[n for n in range(count) if group[n] == g] for g in sorted(set(group))]
 
 
-def _track(nodes: Sequence[Member], group: Sequence[int], links: Sequence[tuple[int, int]]) -> TumourTrack:
+def _track(
+    nodes: Sequence[Member],
+    group: Sequence[int],
+    links: Sequence[tuple[int, int]],
+    order: Sequence[int],
+    count: int,
+) -> TumourTrack:
     pairs = sorted(
         (math.dist(nodes[a][1].centroid, nodes[b][1].centroid), a, b) for a, b in links if a in group and b in group
     )
@@ -91,6 +110,10 @@ def _track(nodes: Sequence[Member], group: Sequence[int], links: Sequence[tuple[
         chains.append(tuple(nodes[n] for n in chain))
     members = tuple(nodes[n] for n in group)
     indices = [index for index, _ in members]
-    missing = tuple(index for index in range(indices[0], indices[-1]) if index not in indices)
+    # With the lost slices beside its ends: nobody saw whether it goes on there.
+    before = max((index for index in order if index < indices[0]), default=-1)
+    behind = min((index for index in order if index > indices[-1]), default=count)
+    missing = tuple(index for index in range(before + 1, behind) if index not in indices)
+    room = (indices[0] - before, behind - indices[-1])
     split = tuple(index for index in sorted(set(indices)) if indices.count(index) > 1)
-    return TumourTrack(members, tuple(chains), missing, split)
+    return TumourTrack(members, tuple(chains), missing, split, room)

@@ -89,6 +89,14 @@ def test_one_slice_ends_half_way() -> None:
     assert dist.warnings == ("slice_too_thick",)
 
 
+@pytest.mark.parametrize(("step", "z", "radius"), [(5.0, 6.9, 3.0), (3.0, 7.3, 2.0), (5.0, 12.2, 3.2)])
+def test_one_slice_does_not_know_the_widest_section(step: float, z: float, radius: float) -> None:
+    plane = Plane(point_mm=(0, 10.5 + radius, 0), normal=(0, 1, 0))
+    dist = to_plane(step, 6, lambda at: ball(at, (z, 10, 10), radius), plane)
+    assert dist.ci_mm[0] < 0.5 < dist.ci_mm[1]
+    assert pyicg.margin.from_distance(dist).label == "indeterminate"
+
+
 def test_two_slices_are_taken_for_a_ball() -> None:
     plane = Plane(point_mm=(0, 20, 0), normal=(0, 1, 0))
     dist = to_plane(3.0, 6, lambda z: ball(z, (7.5, 10, 10), 3.5) if z in (6, 9) else [], plane)
@@ -122,14 +130,11 @@ def test_the_minimum_of_noisy_vertices_knows_its_bias(sigma_px: float) -> None:
         found.append(pyicg.distance_to_plane(rims, plane, spacing_mm=spacing(0.5)))
     errors = np.array([dist.min_mm - 6.0 for dist in found])
     uncorrected = errors + [dist.bias_mm for dist in found]
-    stated = np.mean([dist.budget.boundary for dist in found if dist.budget])
-    if sigma_px < 0.2:
-        assert abs(errors.mean()) < 3 * errors.std() / math.sqrt(40) + 0.002
-    else:  # 0.06 mm of noise: a part of the bias is left, on the safe side and well within the interval
+    covered = np.mean([dist.ci_mm[0] < 6.0 < dist.ci_mm[1] for dist in found])
+    assert covered >= (0.8 if sigma_px == 0.3 else 0.9)
+    if sigma_px == 0.3:  # 0.06 mm of noise
         assert uncorrected.mean() < -0.03
-        assert uncorrected.mean() + 0.01 < errors.mean() < 0
-        assert 0.6 < errors.std() / stated < 1.4
-        assert np.mean([dist.ci_mm[0] < 6.0 < dist.ci_mm[1] for dist in found]) >= 0.9
+    assert abs(errors.mean()) < max(0.5 * abs(uncorrected.mean()), 3 * errors.std() / math.sqrt(40) + 0.002)
 
 
 def test_the_parts_of_the_uncertainty_join() -> None:
@@ -142,7 +147,7 @@ def test_the_parts_of_the_uncertainty_join() -> None:
     assert dist.sigma_mm == pytest.approx(
         math.sqrt(parts.boundary**2 + parts.level**2 + parts.plane**2 + parts.spacing**2 + parts.gap**2)
     )
-    # Half of what 5 % of the step over the slope of a blurred edge would be, evenly distributed.
+    # 5 % of the step over the slope of a blurred edge, evenly distributed.
     edge = rims[5].lesions[0].edge_sigma_px * PIXEL_MM
     assert parts.level == pytest.approx(0.05 * math.sqrt(2 * math.pi / 3) * edge, rel=0.02)
 
@@ -179,7 +184,7 @@ def test_the_surface_follows_shifts_and_scales(y: float, x: float, scale: float)
     def points(dy: float, dx: float, by: float) -> Reals:
         members = chain(dy, dx)
         sigma = [lesion.inner_sigma for _, lesion in members]
-        return surface_of_chain(members, (by, by * PIXEL_MM, by * PIXEL_MM), sigma_px=sigma).points()
+        return surface_of_chain(members, (by, by * PIXEL_MM, by * PIXEL_MM), sigma_px=sigma, level_px=sigma).points()
 
     here = points(0, 0, 1.0)
     np.testing.assert_allclose(points(y, x, 1.0) - (0, y, x), here, atol=1e-9)
