@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyicg import _core
 from pyicg.distance_results import Distance, DistanceBudget, DistanceMap, t95
 from pyicg.errors import InputError, UnitError
-from pyicg.nearest import Nearest, nearest_point, nearest_vertex
+from pyicg.nearest import Nearest, nearest_point, nearest_vertex, visible_noise_px
 from pyicg.plane import Plane, triple
 from pyicg.results import FloatArray, Lesion, RimSegmentation
 from pyicg.slices import Slice, rim_cut_open
@@ -209,13 +209,13 @@ def _distance_of_track(
     first, last = track.members[0][0], track.members[-1][0]
     for chain in track.chains:
         room = (track.room[0] if chain[0][0] == first else 1, track.room[1] if chain[-1][0] == last else 1)
-        surface = surface_of_chain(
-            chain,
-            spacing,
-            sigma_px=[lesion.inner_sigma for _, lesion in chain],
-            level_px=[_level_sigma_px(lesion) for _, lesion in chain],
-            room=room,
-        )
+        noise = [visible_noise_px(lesion) for _, lesion in chain]
+        # What is stated but not seen in the contour moves it as a whole: a blur that was estimated, a gap.
+        level = [
+            np.sqrt(_level_sigma_px(lesion) ** 2 + np.maximum(lesion.inner_sigma**2 - seen**2, 0.0))
+            for (_, lesion), seen in zip(chain, noise, strict=True)
+        ]
+        surface = surface_of_chain(chain, spacing, sigma_px=noise, level_px=level, room=room)
         points = surface.points().reshape(-1, 3)
         distances = plane_distances(points, plane)
         triangles = surface.triangles()

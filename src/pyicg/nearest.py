@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg.plane import Plane
-from pyicg.results import FloatArray
+from pyicg.results import FloatArray, Lesion
 from pyicg.tumour_mesh import TumourMesh
 from pyicg.tumour_surface import ANGLES, TumourSurface
 
-__all__ = ["Nearest", "nearest_point", "nearest_vertex"]
+__all__ = ["Nearest", "nearest_point", "nearest_vertex", "visible_noise_px"]
 
 Indices = npt.NDArray[np.intp]
 
@@ -94,6 +94,24 @@ def nearest_vertex(mesh: TumourMesh, distances: FloatArray) -> Nearest:
     ]
     bias, scatter = _bias(np.concatenate(minima, axis=1), float(distances[at]))
     return Nearest(float(distances[at]) - bias, mesh.points_mm[at], scatter, bias, float(mesh.level_sigma_mm[at]))
+
+
+def visible_noise_px(lesion: Lesion) -> FloatArray:
+    """Return the noise of each vertex (N,), no more than the contour shows: only that pulls its minimum down.
+
+    What is seen are the waves shorter than three correlation lengths; noise whose errors are alike over one has a known
+    share of its power there.
+    """
+    radius = np.hypot(*(lesion.inner_contour - lesion.centroid).T)
+    count = len(radius)
+    power = np.abs(np.fft.rfft(radius)[1:] / count) ** 2 * 2
+    per_turn = 2 * math.pi * float(radius.mean()) / max(lesion.correlation_px, 1e-9)
+    orders = np.arange(1, len(power) + 1)
+    share = np.exp(-((orders / per_turn) ** 2) * math.pi)  # sigma of the smoothing: see `_alike`
+    short = orders > per_turn / 3
+    least = 0.05 * share.sum()  # of less nothing can be said
+    seen = power[short].sum() / share[short].sum() * share.sum() if share[short].sum() > least else 0.0
+    return np.minimum(lesion.inner_sigma, math.sqrt(seen))
 
 
 def _thinned(near: tuple[Indices, ...]) -> tuple[Indices, ...]:

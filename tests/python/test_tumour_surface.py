@@ -147,9 +147,20 @@ def test_the_parts_of_the_uncertainty_join() -> None:
     assert dist.sigma_mm == pytest.approx(
         math.sqrt(parts.boundary**2 + parts.level**2 + parts.plane**2 + parts.spacing**2 + parts.gap**2)
     )
-    # 5 % of the step over the slope of a blurred edge, evenly distributed.
+    # 5 % of the step over the slope of a blurred edge, evenly distributed; and noise that the contour does not show.
     edge = rims[5].lesions[0].edge_sigma_px * PIXEL_MM
-    assert parts.level == pytest.approx(0.05 * math.sqrt(2 * math.pi / 3) * edge, rel=0.02)
+    step = 0.05 * math.sqrt(2 * math.pi / 3) * edge
+    assert parts.level == pytest.approx(math.hypot(step, 0.02 * PIXEL_MM), rel=0.02)
+
+
+@pytest.mark.parametrize("sigma_px", [0.3, 2.0])
+def test_noise_that_the_contour_does_not_show_pulls_nothing_down(sigma_px: float) -> None:
+    # As in a gap, or where an estimated blur moves the whole contour: no bias to give back, yet a wide interval.
+    plane = Plane(point_mm=(5, 20, 0), normal=(0, 1, 0))
+    dist = to_plane(0.5, 24, lambda z: ball(z, (5, 10, 10), 4, sigma_px), plane)
+    assert dist.min_mm == pytest.approx(6.0, abs=0.003)
+    assert dist.bias_mm == pytest.approx(0.0, abs=1e-6)
+    assert dist.sigma_mm > 0.9 * sigma_px * PIXEL_MM * 0.7
 
 
 def test_few_points_of_a_plane_widen_the_interval() -> None:
