@@ -71,13 +71,15 @@ def distance_to_plane(
     slice's centroid is a parabola in z (exact for ellipsoids): `pyicg.tumour_surface`.
 
     The smallest of many noisy distances lies too low. How much, and how far noise scatters it, is simulated: 400 draws
-    of the vertices' errors, alike over `Lesion.correlation_px`, with a fixed seed. `bias_mm` is added back.
+    of the vertices' errors, alike over `Lesion.correlation_px` and no larger than the contour shows, with a fixed seed
+    (`pyicg.nearest`). `bias_mm` is given back.
 
-    ``sigma_mm`` joins in quadrature that scatter, the doubt about the level of plain grey-level contours, the plane's
-    variance at the foot, :math:`|d| \sqrt{\sum n_i^4 (\sigma_i/s_i)^2}` for the spacing, and what no slice shows: the
-    next term of the interpolation. The interval is Student's t where the plane has few points, with the degrees of
-    freedom of Welch and Satterthwaite. A rim with a gap, or a bright region without a core, within 1 mm of the plane
-    may be a tumour that the plane cuts open, whose edge was not seen: the warning ``no_enclosed_core``.
+    ``sigma_mm`` joins in quadrature that scatter, the doubt about each contour as a whole, the plane's variance at the
+    foot, :math:`|d| \sqrt{\sum n_i^4 (\sigma_i/s_i)^2}` for the spacing, and what no slice shows: the next term of
+    the interpolation. The interval is Student's t where the plane has few points, with the degrees of freedom of Welch
+    and Satterthwaite. Of several tumours the nearest is reported, and the interval reaches as far down as that of any
+    other. A rim with a gap, or a bright region without a core, within 1 mm of the plane may be a tumour that the plane
+    cuts open, whose edge was not seen: the warning ``no_enclosed_core``.
 
     Examples
     --------
