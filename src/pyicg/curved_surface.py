@@ -113,6 +113,8 @@ def _volumes(
     mask: BoolArray, surface_mask: BoolArray, spacing_mm: Sequence[float]
 ) -> tuple[BoolArray, BoolArray, FloatArray]:
     for name, array in (("mask", mask), ("surface_mask", surface_mask)):
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{name} is a {type(array).__name__}, expected a bool array, 2-D or 3-D")
         if array.dtype != np.bool_ or array.shape != mask.shape or array.ndim not in (2, 3):
             raise InputError(
                 f"{name} must be a bool array, 2-D or 3-D, both of one shape; found {array.dtype} {array.shape}"
@@ -237,6 +239,8 @@ class _Quadric:
         facing = faces.outwards @ frame[0] * (-1 if inwards else 1)
         weight = np.where(faces.outwards.any(axis=1), facing, 1.0)
         near = (weight > 0) & (np.abs(local[:, 0]) <= window) & (np.hypot.reduce(local[:, 1:], axis=1) <= window)
+        if not near.any():  # the edge bends away within a pixel: it lies somewhere in the window
+            return cls(np.zeros(1), np.full((1, 1), window**2 / 3), 0)
         height, across, weight = local[near, 0], local[near, 1:], weight[near]
         order = next(o for o in (2, 1, 0) if o == 0 or len(height) >= 3 * _terms(across, o).shape[1])
         terms = _terms(across, order)

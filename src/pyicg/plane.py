@@ -327,7 +327,10 @@ def fit_plane(points_mm: npt.ArrayLike) -> Plane:
     >>> [abs(round(v, 6)) for v in plane.normal], round(plane.rms_mm, 6)
     ([0.0, 1.0, 0.0], 0.0)
     """
-    points = np.asarray(points_mm, dtype=np.float64)
+    try:
+        points = np.asarray(points_mm, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the points of a plane must be numbers, three to a point: {error}") from error
     if points.ndim != 2 or points.shape[1] != 3 or len(points) < 3:
         raise InputError(f"a plane needs an (N, 3) array of at least three points, found shape {points.shape}")
     fit = fit_hyperplane(points)

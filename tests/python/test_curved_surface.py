@@ -122,8 +122,22 @@ def test_no_tumour_no_distance() -> None:
         (np.ones(4, bool), np.ones(4, bool), (1,), InputError),
         (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 1, 1), UnitError),
         (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 0), UnitError),
+        ([[True]], np.ones((1, 1), bool), (1, 1), InputError),
     ],
 )
 def test_refused(mask: Any, surface: Any, spacing: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         pyicg.distance_to_surface(mask, surface, spacing_mm=spacing)
+
+
+def test_scattered_pixels_give_numbers() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        shape = tuple(rng.integers(1, 16, rng.integers(2, 4)))
+        spacing = tuple(rng.uniform(0.1, 3, len(shape)))
+        tumour, surface = (rng.random(shape) < rng.choice([0.02, 0.2, 0.6]) for _ in range(2))
+        tumour.flat[0] = surface.flat[-1] = True
+        dist = pyicg.distance_to_surface(tumour, surface, spacing_mm=spacing)
+        assert 0 <= dist.min_mm < 60
+        assert math.isfinite(dist.sigma_mm)
+        assert dist.ci_mm[0] <= dist.min_mm <= dist.p05_mm + 1e-9

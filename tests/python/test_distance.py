@@ -86,6 +86,19 @@ def test_units_are_needed_or_refused() -> None:
             pyicg.distance_to_plane(surface, UP)
     with pytest.raises(InputError, match="RimSegmentation"):
         pyicg.distance_to_plane([[1.0, 2.0, 3.0]], UP, spacing_mm=(1, 1, 1))  # type: ignore[list-item]
+    for wrong in (None, 5, rim, "rims"):
+        with pytest.raises(InputError, match="expected an"):
+            pyicg.distance_to_plane(wrong, UP, spacing_mm=(1, 1, 1))  # type: ignore[arg-type]
+    for plane in (None, "plane", (0, 0, 1)):
+        with pytest.raises(InputError, match="expected a pyicg"):
+            pyicg.distance_to_plane([rim], plane, spacing_mm=(1, 1, 1))  # type: ignore[arg-type]
+    for sigma in (None, "none", (0.0, -1.0, 0.0), (0.1,)):
+        with pytest.raises(UnitError, match="spacing_sigma_mm"):
+            pyicg.distance_to_plane([rim], UP, spacing_mm=(1, 1, 1), spacing_sigma_mm=sigma)  # type: ignore[arg-type]
+    with pytest.raises(UnitError, match="positive lengths"):
+        pyicg.distance_to_plane([rim], UP, spacing_mm=("a", "b", "c"))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="must be numbers"):
+        pyicg.fit_plane([("a", "b", "c")] * 4)
 
 
 def is_no_lesion(dist: Distance) -> bool:
