@@ -119,12 +119,12 @@ def _volumes(
             raise InputError(
                 f"{name} must be a bool array, 2-D or 3-D, both of one shape; found {array.dtype} {array.shape}"
             )
-    if len(spacing_mm) != mask.ndim:
-        raise UnitError(f"spacing_mm needs one value per axis ({mask.ndim}), found {len(spacing_mm)}")
+    if not isinstance(spacing_mm, Sequence | np.ndarray) or len(spacing_mm) != mask.ndim:
+        raise UnitError(f"spacing_mm needs one value per axis ({mask.ndim}), found {spacing_mm}")
     if not surface_mask.any():
         raise InputError("surface_mask is empty: there is no surface to measure to")
     flat = mask.ndim == 2
-    steps = np.array(spacing_zyx(((1.0,) if flat else ()) + tuple(float(step) for step in spacing_mm)))
+    steps = np.array(spacing_zyx(((1.0,) if flat else ()) + tuple(spacing_mm)))
     return (mask[None], surface_mask[None], steps) if flat else (mask, surface_mask, steps)
 
 

@@ -17,7 +17,7 @@ from pyicg.plane import Plane, triple
 from pyicg.results import FloatArray, Lesion, RimSegmentation
 from pyicg.slices import Slice, rim_cut_open
 from pyicg.spacing import THICK_SLICE_MM, spacing_zyx
-from pyicg.tumour_mesh import TumourMesh
+from pyicg.tumour_mesh import LEVEL_DOUBT, TumourMesh
 from pyicg.tumour_surface import surface_of_chain
 from pyicg.tumour_track import TumourTrack, link_lesions
 
@@ -25,8 +25,7 @@ __all__ = ["distance_to_plane"]
 
 _DECISION_MM = 1.0  # the MIMIC rule: R1 is less than 1 mm
 _FLAT_RMS_MM = 0.5  # assumption: a plane whose points scatter more than this is no plane for a 1 mm decision
-_LEVEL_DOUBT = 0.1  # assumption: a plain grey-level contour lies within +-10 % of the step, evenly
-_MODEL_DOUBT = 0.05  # the same for a fitted boundary: what its model of a blurred step leaves out
+_MODEL_DOUBT = 0.05  # assumption: as `LEVEL_DOUBT`, for a fitted boundary: what its model of a blurred step leaves out
 _THIN_RIM = 3.0  # a rim thinner than this many widths of its edge has no plateau to measure a half level from
 
 
@@ -96,6 +95,8 @@ def distance_to_plane(
     if isinstance(surface, TumourMesh):
         return _distance_of_mesh(surface, plane, sigma=spacing_sigma_mm)
     if isinstance(surface, np.ndarray):
+        if _relative((1.0, 1.0, 1.0), spacing_sigma_mm).any():
+            raise UnitError("points have no spacing, so it has no uncertainty: leave spacing_sigma_mm out")
         if surface.ndim != 2 or surface.shape[1] != 3 or surface.dtype != np.float64:
             raise InputError(f"points must be float64 of shape (N, 3), found {surface.dtype} of shape {surface.shape}")
         if not np.isfinite(surface).all():
@@ -129,10 +130,6 @@ def _relative(spacing_mm: Sequence[float], sigma_mm: Sequence[float]) -> FloatAr
     return sigma / spacing_zyx(spacing_mm)
 
 
-def _of_spacing(distance_mm: float, plane: Plane, relative: FloatArray) -> float:
-    return abs(distance_mm) * math.sqrt(float(np.array(plane.normal) ** 4 @ relative**2))
-
-
 def _distance_of_points(points: FloatArray, plane: Plane) -> Distance:
     if len(points) == 0:
         return Distance.undefined("no_lesion")
@@ -140,7 +137,7 @@ def _distance_of_points(points: FloatArray, plane: Plane) -> Distance:
     distances = plane_distances(points, plane)
     seen = DistanceMap(points, distances, np.ones(len(points)), np.empty((0, 3), np.intp))
     at = int(np.argmin(distances))
-    return _joined(Nearest(float(distances[at]), points[at]), seen, plane, DistanceBudget(), ())
+    return _joined(Nearest(float(distances[at]), points[at], 0.0, DistanceBudget()), seen, plane, np.zeros(3), ())
 
 
 def _distance_of_mesh(mesh: TumourMesh, plane: Plane, *, sigma: Sequence[float]) -> Distance:
@@ -148,14 +145,9 @@ def _distance_of_mesh(mesh: TumourMesh, plane: Plane, *, sigma: Sequence[float])
     distances = plane_distances(mesh.points_mm, plane)
     areas = _vertex_areas(mesh.points_mm, mesh.triangles)
     near = nearest_vertex(mesh, distances)
-    budget = DistanceBudget(
-        boundary=near.boundary_mm,
-        level=near.level_mm,
-        spacing=_of_spacing(near.distance_mm, plane, _relative(mesh.spacing_mm, sigma)),
-    )
     thick = ("slice_too_thick",) if max(mesh.spacing_mm) > THICK_SLICE_MM else ()
     seen = DistanceMap(mesh.points_mm, distances, areas, mesh.triangles)
-    return _joined(near, seen, plane, budget, (*mesh.warnings, *thick))
+    return _joined(near, seen, plane, _relative(mesh.spacing_mm, sigma), (*mesh.warnings, *thick))
 
 
 def distance_of_tracks(
@@ -224,9 +216,10 @@ def _distance_of_track(
         maps.append(DistanceMap(points, distances, _vertex_areas(points, triangles), triangles))
         nearest.append(nearest_point(surface, distances, plane))
     best = min(nearest, key=lambda near: near.distance_mm)
-    lowest = min(near.distance_mm - 2 * near.sigma_mm for near in nearest)
-    if lowest < best.distance_mm - 2 * best.sigma_mm:  # another part may come nearer still
-        best = replace(best, gap_mm=max(best.gap_mm, 0.5 * (best.distance_mm - lowest)))
+    lowest = min(near.distance_mm - 2 * near.budget.total for near in nearest)
+    if lowest < best.distance_mm - 2 * best.budget.total:  # another part may come nearer still
+        gap = max(best.budget.gap, 0.5 * (best.distance_mm - lowest))
+        best = replace(best, budget=replace(best.budget, gap=gap))
     if _has_odd(track):
         plain = _plain_contours(track, plane, spacing)
         maps.append(plain)
@@ -234,24 +227,16 @@ def _distance_of_track(
         if plain.distance_mm[at] < best.distance_mm:
             best = replace(best, distance_mm=float(plain.distance_mm[at]), foot_mm=plain.points_mm[at], bias_mm=0.0)
     seen = together(maps)
-    budget = DistanceBudget(
-        boundary=best.boundary_mm,
-        level=best.level_mm,
-        spacing=_of_spacing(best.distance_mm, plane, relative),
-        gap=best.gap_mm,
-    )
     warnings = list(dict.fromkeys(reason for _, member in track.members for reason in member.reasons))
     if spacing[0] > THICK_SLICE_MM or len({index for index, _ in track.members}) == 1:
         warnings.append("slice_too_thick")
     warnings += ["slice_missing"] if track.missing else []
     warnings += ["lesion_splits"] if track.split_at else []
-    return _joined(best, seen, plane, budget, warnings)
+    return _joined(best, seen, plane, relative, warnings)
 
 
-def _joined(
-    near: Nearest, seen: DistanceMap, plane: Plane, budget: DistanceBudget, warnings: Iterable[str]
-) -> Distance:
-    """Add the plane's uncertainty and warnings to what the surface says."""
+def _joined(near: Nearest, seen: DistanceMap, plane: Plane, relative: FloatArray, warnings: Iterable[str]) -> Distance:
+    """Add what plane and spacing leave open to what the surface says; `relative` is the spacing's uncertainty."""
     found = list(warnings)
     foot = near.foot_mm[None]
     if plane.outside_patch(foot)[0]:
@@ -262,7 +247,8 @@ def _joined(
     if math.isnan(of_plane):
         found.append("plane_unverified")
         of_plane = 0.0
-    budget = replace(budget, plane=math.sqrt(of_plane))
+    of_spacing = abs(near.distance_mm) * math.sqrt(float(np.array(plane.normal) ** 4 @ relative**2))
+    budget = replace(near.budget, plane=math.sqrt(of_plane), spacing=of_spacing)
     total = budget.total
     freedom = plane.freedom * (total / budget.plane) ** 4 if budget.plane > 0 else math.inf
     reach = t95(freedom) * total
@@ -323,7 +309,7 @@ def _edge_px(lesion: Lesion) -> float:
 def _level_sigma_px(lesion: Lesion) -> FloatArray:
     """Return how far a contour may lie off as a whole: doubt about its level, and a rim too thin or missing."""
     edge = _edge_px(lesion)
-    doubt = _LEVEL_DOUBT if "not_star_shaped" in lesion.reasons else _MODEL_DOUBT
+    doubt = LEVEL_DOUBT if "not_star_shaped" in lesion.reasons else _MODEL_DOUBT
     level = doubt * math.sqrt(2 * math.pi) * edge / math.sqrt(3)
     thickness = np.nan_to_num(lesion.thickness_profile, nan=0.0)
     thin = edge * np.clip(1 - thickness / (_THIN_RIM * edge), 0, None) if edge > 0 else np.zeros(len(thickness))

@@ -107,7 +107,7 @@ class Distance:
     freedom : float
         Degrees of freedom of `sigma_mm`; infinite where nothing was estimated from few points.
     bias_mm : float
-        By how much noise alone pulls the smallest of many distances down; it has been added back.
+        By how much noise alone pulls the smallest of many distances down (0 or less); it has been given back.
     budget : DistanceBudget or None
         The parts of `sigma_mm`.
     map : DistanceMap or None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pyicg.distance_results import DistanceBudget
 from pyicg.plane import Plane
 from pyicg.results import FloatArray, Lesion
 from pyicg.tumour_mesh import TumourMesh
@@ -26,19 +27,12 @@ _AGAIN = math.sqrt(3)  # as much noise again as makes its variance four times wh
 
 @dataclass(frozen=True)
 class Nearest:
-    """The smallest distance with its foot (z, y, x), bias, and standard uncertainties as in `DistanceBudget`; mm."""
+    """The smallest distance with its foot (z, y, x), bias and what the surface says of its uncertainty; mm."""
 
     distance_mm: float
     foot_mm: FloatArray
-    boundary_mm: float = 0.0
-    bias_mm: float = 0.0
-    level_mm: float = 0.0
-    gap_mm: float = 0.0
-
-    @property
-    def sigma_mm(self) -> float:
-        """All parts together."""
-        return math.hypot(self.boundary_mm, self.level_mm, self.gap_mm)
+    bias_mm: float
+    budget: DistanceBudget
 
 
 def nearest_point(surface: TumourSurface, distances: FloatArray, plane: Plane) -> Nearest:
@@ -57,9 +51,8 @@ def nearest_point(surface: TumourSurface, distances: FloatArray, plane: Plane) -
     at = np.unravel_index(np.argmin(distances), distances.shape)
     from_axis = distances[rows, rays] + radii[rows, rays] * outwards[rays]
 
-    lowest = float(distances[at])
     to_mm = 1 / float(max(surface.slope()[at], 0.1 * np.sqrt(surface.squares.mean())))
-    bias, scatter = _bias(_minima(surface, rows, rays, from_axis, outwards[rays]), lowest)
+    bias, scatter = _bias(_minima(surface, rows, rays, from_axis, outwards[rays]), distances[rows, rays])
     radius = np.sqrt(surface.squares.mean(axis=1))
     level = math.sqrt(float(surface.reach[at[0]] ** 2 @ surface.off[:, at[1]] ** 2)) * to_mm
     # Beyond the last slice the draws move the radii, not the end.
@@ -67,7 +60,8 @@ def nearest_point(surface: TumourSurface, distances: FloatArray, plane: Plane) -
     alike = np.minimum(surface.correlation / (2 * math.pi * radius), 1.0)
     end = math.sqrt(float(surface.reach[at[0]] ** 2 @ (surface.variances.mean(axis=1) * alike))) * to_mm
     noise = math.hypot(scatter, end if beyond else 0.0)
-    return Nearest(lowest - bias, surface.points()[at], noise, bias, level, float(surface.doubt[at]) * to_mm)
+    budget = DistanceBudget(boundary=noise, level=level, gap=float(surface.doubt[at]) * to_mm)
+    return Nearest(float(distances[at]) - bias, surface.points()[at], bias, budget)
 
 
 def nearest_vertex(mesh: TumourMesh, distances: FloatArray) -> Nearest:
@@ -92,8 +86,9 @@ def nearest_vertex(mesh: TumourMesh, distances: FloatArray) -> Nearest:
         [np.min(distances[near] + by * noise, axis=1) for by in (1.0, _AGAIN)]
         for noise in (draw(_BLOCK) for _ in range(_DRAWS // _BLOCK))
     ]
-    bias, scatter = _bias(np.concatenate(minima, axis=1), float(distances[at]))
-    return Nearest(float(distances[at]) - bias, mesh.points_mm[at], scatter, bias, float(mesh.level_sigma_mm[at]))
+    bias, scatter = _bias(np.concatenate(minima, axis=1), distances[near])
+    budget = DistanceBudget(boundary=scatter, level=float(mesh.level_sigma_mm[at]))
+    return Nearest(float(distances[at]) - bias, mesh.points_mm[at], bias, budget)
 
 
 def visible_noise_px(lesion: Lesion) -> FloatArray:
@@ -119,15 +114,15 @@ def _thinned(near: tuple[Indices, ...]) -> tuple[Indices, ...]:
     return tuple(indices[::every] for indices in near)
 
 
-def _bias(minima: FloatArray, lowest: float) -> tuple[float, float]:
-    """Return bias and scatter of the smallest distance, from its draws with the noise once and sqrt(3) times again.
+def _bias(minima: FloatArray, seen: FloatArray) -> tuple[float, float]:
+    """Return bias and scatter of the smallest distance seen, drawn with the noise once and sqrt(3) times again.
 
     What is seen has the noise once already: its variance becomes twice and four times what it was. Were the bias b v^h
     for the variance v, the shifts would be b (2^h - 1) and b (4^h - 1), which gives b; h lies between 1/2 (of many
     equally near points) and 1 (of one). Simulation extrapolation (Cook and Stefanski, J. Am. Stat. Assoc. 89 (1994)
     1314). A third of the bias, our assumption, stays in the scatter.
     """
-    once, again = (float(drawn.mean()) - lowest for drawn in minima)
+    once, again = (float(drawn.mean() - seen.min()) for drawn in minima)
     power = np.clip(again / once - 1 if once < 0 else 2.0, math.sqrt(2), 2.0)
     bias = min(once, 0.0) / (float(power) - 1)
     return bias, math.hypot(float(minima[0].std()), bias / 3)

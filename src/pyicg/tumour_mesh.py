@@ -13,9 +13,9 @@ from pyicg.errors import InputError
 from pyicg.results import FloatArray
 from pyicg.spacing import spacing_zyx
 
-__all__ = ["TumourMesh", "iso_surface"]
+__all__ = ["LEVEL_DOUBT", "TumourMesh", "iso_surface"]
 
-_LEVEL_DOUBT = 0.1  # assumption: the half level is known within +-10 % of the step from core to rim, evenly
+LEVEL_DOUBT = 0.1  # assumption: the half level is known within +-10 % of the step from core to rim, evenly
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def iso_surface(
         points_mm=places.astype(np.float64) * steps,
         triangles=faces.astype(np.intp),
         sigma_mm=noise / steep,
-        level_sigma_mm=_LEVEL_DOUBT / math.sqrt(3) * (rim - core) / steep,
+        level_sigma_mm=LEVEL_DOUBT / math.sqrt(3) * (rim - core) / steep,
         spacing_mm=(float(steps[0]), float(steps[1]), float(steps[2])),
         warnings=("clipped_by_border",) if clipped else (),
     )

@@ -124,7 +124,7 @@ def surface_of_chain(
     first, last = np.eye(len(z))[[0, -1]]
     between = knots.weights(levels)
     below, above = _onwards(centres, z, -low.away), _onwards(centres[::-1], z[::-1], high.away)
-    empty, over = np.zeros((len(low.away), _RAYS)), np.zeros((len(high.away), _RAYS))
+    none_below, none_above = (np.zeros((len(cap.away), _RAYS)) for cap in (low, high))
     return TumourSurface(
         z=np.concatenate([(z[0] - low.away)[::-1], levels, z[-1] + high.away]),
         centres=np.concatenate([below[::-1], between @ centres, above]),
@@ -134,7 +134,7 @@ def surface_of_chain(
         correlation=correlation,
         weights=np.concatenate([low.share[::-1, None] * first, between, high.share[:, None] * last]),
         reach=np.concatenate([low.reach[::-1, ::-1], between, high.reach]),
-        offset=np.concatenate([empty, knots.bulge(levels), over]),
+        offset=np.concatenate([none_below, knots.bulge(levels), none_above]),
         doubt=np.concatenate([low.doubt[::-1], knots.doubt(levels, step_z), high.doubt]),
     )
 

@@ -97,13 +97,17 @@ def test_single_pixels() -> None:
 
 def test_a_tumour_at_the_border_says_so() -> None:
     tumour, surface = np.zeros((30, 30), bool), np.zeros((30, 30), bool)
-    tumour[:10, 10:20] = True
-    surface[:, 25:] = True
-    assert pyicg.distance_to_surface(tumour, surface, spacing_mm=(1, 1)).warnings in ((), ("clipped_by_border",))
-    surface[:] = False
-    surface[15:, :10] = True
-    whole = pyicg.distance_to_surface(tumour[::-1].copy(), surface, spacing_mm=(1, 1))
-    assert whole.min_mm == 0.0 or math.isfinite(whole.min_mm)
+    tumour[-1, 10:20] = surface[-1, 25:] = True
+    assert pyicg.distance_to_surface(tumour, surface, spacing_mm=(1, 1)).warnings == ("clipped_by_border",)
+    within = pyicg.distance_to_surface(np.roll(tumour, -5, 0), np.roll(surface, -5, 0), spacing_mm=(1, 1))
+    assert within.warnings == ()
+
+
+def test_thick_slices_say_so() -> None:
+    tumour, surface = np.zeros((9, 9, 9), bool), np.zeros((9, 9, 9), bool)
+    tumour[4, 3:6, 2:4] = surface[:, :, 7:] = True
+    assert pyicg.distance_to_surface(tumour, surface, spacing_mm=(2.5, 1, 1)).warnings == ("slice_too_thick",)
+    assert pyicg.distance_to_surface(tumour, surface, spacing_mm=(2.0, 1, 1)).warnings == ()
 
 
 def test_no_tumour_no_distance() -> None:
@@ -123,6 +127,8 @@ def test_no_tumour_no_distance() -> None:
         (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 1, 1), UnitError),
         (np.ones((4, 4), bool), np.ones((4, 4), bool), (1, 0), UnitError),
         ([[True]], np.ones((1, 1), bool), (1, 1), InputError),
+        (np.ones((4, 4), bool), np.ones((4, 4), bool), 1.0, UnitError),
+        (np.ones((4, 4), bool), np.ones((4, 4), bool), ("a", "b"), UnitError),
     ],
 )
 def test_refused(mask: Any, surface: Any, spacing: Any, error: type[Exception]) -> None:

@@ -97,6 +97,8 @@ def test_units_are_needed_or_refused() -> None:
             pyicg.distance_to_plane([rim], UP, spacing_mm=(1, 1, 1), spacing_sigma_mm=sigma)  # type: ignore[arg-type]
     with pytest.raises(UnitError, match="positive lengths"):
         pyicg.distance_to_plane([rim], UP, spacing_mm=("a", "b", "c"))  # type: ignore[arg-type]
+    with pytest.raises(UnitError, match="points have no spacing"):
+        pyicg.distance_to_plane(points, UP, spacing_sigma_mm=(0.0, 0.01, 0.01))
     with pytest.raises(InputError, match="must be numbers"):
         pyicg.fit_plane([("a", "b", "c")] * 4)
 

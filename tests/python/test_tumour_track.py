@@ -88,8 +88,13 @@ def test_lost_slices_widen_and_say_so(lost: tuple[int, ...]) -> None:
 def test_another_tumour_that_may_come_nearer_widens_the_interval() -> None:
     plane = Plane(point_mm=(20, 0, 0), normal=(1, 0, 0))
     spacing = (2.0, PIXEL_MM, PIXEL_MM)
-    near = lambda z: ball(z, (12.5, 10, 10), 5)  # noqa: E731
-    vague = lambda z: [disc(10, 25, 4)] if z == 16 else []  # noqa: E731
+
+    def near(z: float) -> list[Lesion]:
+        return ball(z, (12.5, 10, 10), 5)
+
+    def vague(z: float) -> list[Lesion]:
+        return [disc(10, 25, 4)] if z == 16 else []
+
     sure = pyicg.distance_to_plane(slices(2.0, 11, near), plane, spacing_mm=spacing)
     other = pyicg.distance_to_plane(slices(2.0, 11, vague), plane, spacing_mm=spacing)
     both = pyicg.distance_to_plane(slices(2.0, 11, lambda z: near(z) + vague(z)), plane, spacing_mm=spacing)
