@@ -160,8 +160,12 @@ def segment_rim(
     list[tuple[str, tuple[float, float], float, tuple[int, int, int, int]]],
 ]: ...
 def distance_transform(
-    mask: npt.NDArray[np.uint8], *, spacing: tuple[float, float, float], threads: int
-) -> npt.NDArray[np.float32]: ...
+    mask: npt.NDArray[np.uint8],
+    out: npt.NDArray[np.float32],
+    *,
+    spacing: tuple[float, float, float],
+    threads: int,
+) -> None: ...
 def count_slab(
     mask: npt.NDArray[np.uint8], since: npt.NDArray[np.float32], out: npt.NDArray[np.float32], *, threads: int
 ) -> None: ...

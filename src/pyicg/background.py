@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
+from pyicg.distance_map import distance_transform
 from pyicg.errors import InputError, UnitError
 from pyicg.results import Background, BoolArray, CalibratedFrame, UncertaintyBudget
 
@@ -277,8 +278,7 @@ def _around(signal: BoolArray, guard_px: float | None) -> npt.NDArray[np.bool_]:
     if not signal.any():
         raise InputError("signal marks no pixel, so there is no lesion to stay away from")
     guard = _core.default_guard_px(float(signal.sum())) if guard_px is None else guard_px
-    outside = np.ascontiguousarray(~signal)[None].view(np.uint8)
-    away = _core.distance_transform(outside, spacing=(1.0, 1.0, 1.0), threads=1)[0]
+    away = distance_transform(~signal)
     return np.asarray(away.astype(np.float64) <= guard)
 
 

@@ -23,7 +23,11 @@ _NOTHING_FALSE = (
 
 
 def distance_transform(
-    mask: npt.NDArray[Any], *, spacing: float | Sequence[float] = 1.0, threads: int = 1
+    mask: npt.NDArray[Any],
+    *,
+    spacing: float | Sequence[float] = 1.0,
+    threads: int = 1,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Compute the exact Euclidean distance of every True pixel to the nearest False one, centre to centre.
 
@@ -35,16 +39,20 @@ def distance_transform(
         Pixel size along each axis, in the unit wanted.
     threads : int
         Worker threads; the bits do not depend on it.
+    out : ndarray of float32, shape of `mask`, optional
+        Where the distances go, for example the map of the frame before: memory that is in use already is faster to
+        write than new memory, most of all with several threads. By default a new array.
 
     Returns
     -------
     ndarray of float32, shape of `mask`
-        As `scipy.ndimage.distance_transform_edt`, rounded to float32 from exact squared distances.
+        As `scipy.ndimage.distance_transform_edt`, rounded to float32 from exact squared distances; `out` where given.
 
     Raises
     ------
     InputError
-        Nothing is False (a ValueError too), wrong dtype or dimension, or fewer than one thread.
+        Nothing is False (a ValueError too), wrong dtype or dimension, fewer than one thread, or an `out` that does not
+        fit, is not contiguous and writable, or shares memory with `mask`. `out` is untouched then.
     UnitError
         A spacing that is not positive.
 
@@ -65,9 +73,12 @@ def distance_transform(
     mask = np.asarray(mask)
     steps = _checked_steps(mask, (1, 2, 3), spacing, threads)
     missing = 3 - mask.ndim
-    volume = np.ascontiguousarray(mask).view(np.uint8).reshape((1,) * missing + mask.shape)
+    shape = (1,) * missing + mask.shape
+    volume = np.ascontiguousarray(mask).view(np.uint8).reshape(shape)
     all_steps = spacing_zyx((1.0,) * missing + steps)
-    return _core.distance_transform(volume, spacing=all_steps, threads=threads).reshape(mask.shape)
+    distances = np.empty(mask.shape, np.float32) if out is None else _checked_out(out, mask)
+    _core.distance_transform(volume, distances.reshape(shape), spacing=all_steps, threads=threads)
+    return distances
 
 
 def distance_transform_slabs(
@@ -143,6 +154,17 @@ def distance_transform_slabs(
             _slab_bytes(mask, part), since, counts, shape=(depth, height, width), spacing=all_steps, threads=threads
         )
         out[part] = counts
+
+
+def _checked_out(out: npt.NDArray[np.float32], mask: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != mask.shape:
+        found = f"{out.dtype} of {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise InputError(f"out must be a float32 array of shape {mask.shape}, found {found}")
+    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+        raise InputError("out must be contiguous and writable; pass an array as numpy.empty makes it, not a view")
+    if np.may_share_memory(out, mask):
+        raise InputError("out shares memory with mask, which would be overwritten; pass another array")
+    return out
 
 
 def _checked_steps(

@@ -80,6 +80,32 @@ def test_transform_follows_flips_turns_and_scale(
     np.testing.assert_array_equal(doubled, 4 * plain)
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [((400, 300), 1.0), ((40, 90, 70), (2.0, 0.5, 0.5)), ((40, 90, 70), (2.0, 0.683593, 0.7)), ((9000,), 0.3)],
+)
+def test_transform_into_the_callers_array_has_the_same_bits_on_any_threads(
+    shape: tuple[int, ...], spacing: float | tuple[float, ...]
+) -> None:
+    mask = np.random.default_rng(6).random(shape) < 0.99
+    plain = pyicg.distance_transform(mask, spacing=spacing)
+    out = np.full(shape, np.nan, np.float32)
+    for threads in (1, 2, 3, 8):
+        assert pyicg.distance_transform(mask, spacing=spacing, threads=threads, out=out) is out
+        np.testing.assert_array_equal(out, plain)
+
+
+@pytest.mark.parametrize("unit", [0.25, 1.0, 2.0, 3.0, 0.1, 1e-10, 2.0**40])
+def test_transform_rounds_once_in_any_unit(unit: float) -> None:
+    """Powers of two scale a float32 root exactly; other units are multiplied in float64."""
+    mask = np.ones((70, 900), bool)
+    mask[3, 5] = False
+    y, x = np.ogrid[:70, :900]
+    squared = (y - 3) ** 2 + (x - 5) ** 2
+    expected = (unit * np.sqrt(squared.astype(np.float64))).astype(np.float32)
+    np.testing.assert_array_equal(pyicg.distance_transform(mask, spacing=unit), expected)
+
+
 def test_transform_takes_any_stride_and_writes_nothing() -> None:
     big = np.random.default_rng(1).random((40, 60)) < 0.9
     for view in (big[::2, ::-3], big.T, big[::-1]):
@@ -109,6 +135,37 @@ def test_transform_takes_any_stride_and_writes_nothing() -> None:
 def test_transform_refuses(mask: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         pyicg.distance_transform(mask, **options)
+
+
+def frozen() -> npt.NDArray[np.float32]:
+    out = np.zeros((4, 4), np.float32)
+    out.flags.writeable = False
+    return out
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.zeros((4, 4)), r"out must be a float32 array of shape \(4, 4\), found float64"),
+        (np.zeros((4, 5), np.float32), r"found float32 of \(4, 5\)"),
+        ([[0.0]], "found list"),
+        (np.zeros((4, 8), np.float32)[:, ::2], "contiguous and writable"),
+        (frozen(), "contiguous and writable"),
+    ],
+)
+def test_transform_refuses_an_output_that_does_not_fit(out: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        pyicg.distance_transform(np.zeros((4, 4), bool), out=out)
+
+
+def test_transform_leaves_the_output_alone_when_it_refuses() -> None:
+    memory = np.zeros(64, np.uint8)
+    with pytest.raises(InputError, match="shares memory"):
+        pyicg.distance_transform(memory[:16].reshape(4, 4), out=memory.view(np.float32).reshape(4, 4))
+    out = np.full((4, 4), 7, np.float32)
+    with pytest.raises(InputError, match="no pixel of the mask is False"):
+        pyicg.distance_transform(np.ones((4, 4), bool), out=out)
+    assert (out == 7).all()
 
 
 def test_transform_of_random_masks_is_scipys() -> None:

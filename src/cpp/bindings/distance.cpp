@@ -26,20 +26,16 @@ void bind_distance(py::module_& m) {
   using py::arg;
   m.def(
       "distance_transform",
-      [](const Volume& mask, std::array<double, 3> spacing, unsigned threads) {
+      [](const Volume& mask, Floats& out, std::array<double, 3> spacing, unsigned threads) {
         if (mask.ndim() != 3) throw Error(ErrorKind::input, "mask must be 3-D here, " + describe(mask));
         const auto size = [&](int axis) { return static_cast<std::size_t>(mask.shape(axis)); };
-        Floats out({mask.shape(0), mask.shape(1), mask.shape(2)});
         const std::span<const std::uint8_t> in = bytes(mask);
         const std::span<float> result = floats(out);
         const std::array<std::size_t, 3> shape{size(0), size(1), size(2)};
-        {
-          const py::gil_scoped_release release;
-          distance_transform(in, shape, spacing, result, threads);
-        }
-        return out;
+        const py::gil_scoped_release release;
+        distance_transform(in, shape, spacing, result, threads);
       },
-      arg("mask").noconvert(), py::kw_only(), arg("spacing"), arg("threads"));
+      arg("mask").noconvert(), arg("out").noconvert(), py::kw_only(), arg("spacing"), arg("threads"));
 
   m.def(
       "count_slab",

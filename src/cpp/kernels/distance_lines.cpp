@@ -46,6 +46,12 @@ Register<T>::Values load(const T* from) {
   return values;
 }
 
+// Not an array of them at once: compilers take the way through memory for that.
+template <class V, class T>
+void store(const V& values, T* to) {
+  __builtin_memcpy(to, &values, sizeof(values));
+}
+
 template <class V>
 V smaller(const V& a, const V& b) {
   return a < b ? a : b;
@@ -169,8 +175,10 @@ std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t l
   using Values = Register<T>::Values;
   using Indices = Register<T>::Indices;
   using Index = Register<T>::Index;
-  Indices places{};
-  for (Index k = 0; k < lanes<T>; ++k) places[k] = static_cast<Index>(first) + k;
+  constexpr Index counted[] = {0, 1, 2, 3, 4, 5, 6, 7};
+  Indices places;
+  __builtin_memcpy(&places, counted, sizeof(places));
+  places += static_cast<Index>(first);
   Values least = Values{} + largest<T>;
   Indices sites = Indices{} + static_cast<Index>(first);
   std::ptrdiff_t q = first;
@@ -195,12 +203,13 @@ void sweep(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std:
   constexpr std::ptrdiff_t count = static_cast<std::ptrdiff_t>(distance_block) / lanes<T>;
   typename Register<T>::Values least[count];
   for (std::ptrdiff_t k = 0; k < count; ++k) least[k] = load(line.table(first) + x + k * lanes<T>) + line.height[first];
+#pragma GCC unroll 4
   for (std::ptrdiff_t q = first + 1; q <= last; ++q) {
     const T* const table = line.table(q) + x;
     for (std::ptrdiff_t k = 0; k < count; ++k)
       least[k] = smaller(least[k], load(table + k * lanes<T>) + line.height[q]);
   }
-  __builtin_memcpy(out + x, least, sizeof(least));
+  for (std::ptrdiff_t k = 0; k < count; ++k) store(least[k], out + x + k * lanes<T>);
 }
 
 // The nearest site moves only to the right as the pixel does (all parabolas have one shape: Felzenszwalb and
@@ -314,6 +323,13 @@ void double_root(const T* squared, std::size_t squared_stride, std::size_t rows,
   }
 }
 
+// Multiplying a float by such a unit changes its exponent only. (Far from where floats end.)
+bool power_of_two(double unit) {
+  std::uint64_t bits = 0;
+  __builtin_memcpy(&bits, &unit, sizeof(bits));
+  return (bits & ((std::uint64_t{1} << 52) - 1)) == 0 && unit > 1e-9 && unit < 1e9;
+}
+
 // float holds the integers up to 2^24, and IEEE 754 rounds the root of what it holds correctly: no double is needed.
 void whole_root(const std::int32_t* squared, std::size_t squared_stride, std::size_t rows, std::size_t n, double unit,
                 float* out, std::size_t out_stride) {
@@ -321,14 +337,15 @@ void whole_root(const std::int32_t* squared, std::size_t squared_stride, std::si
   for (std::size_t y = 0; y < rows; ++y) {
     for (std::size_t x = 0; x < n; ++x) all |= squared[y * squared_stride + x];
   }
-  if (unit != 1 || all >= std::int32_t{1} << 24) {
+  if (!power_of_two(unit) || all >= std::int32_t{1} << 24) {
     double_root(squared, squared_stride, rows, n, unit, out, out_stride);
     return;
   }
+  const auto scale = static_cast<float>(unit);
   for (std::size_t y = 0; y < rows; ++y) {
     const std::int32_t* const from = squared + y * squared_stride;
     float* const to = out + y * out_stride;
-    for (std::size_t x = 0; x < n; ++x) to[x] = __builtin_sqrtf(static_cast<float>(from[x]));
+    for (std::size_t x = 0; x < n; ++x) to[x] = scale * __builtin_sqrtf(static_cast<float>(from[x]));
   }
 }
 

@@ -20,6 +20,9 @@ using kernels::no_zero_yet;
 // ahead along rows only.
 constexpr std::size_t tile_bytes = std::size_t{1} << 21;
 
+// Planes that a thread takes at once have as many pixels, or more.
+constexpr std::size_t piece_pixels = std::size_t{1} << 15;
+
 // weight * d^2 for d = -reach .. reach. A kernel rounds lines up to whole blocks, and what it reads beyond a line must
 // not overflow when it is added to `far_away`.
 template <class T>
@@ -287,15 +290,13 @@ void DistanceField::count(std::span<const std::uint8_t> mask, std::span<float> c
   const std::size_t plane = shape_[1] * shape_[2];
   constexpr std::size_t line = 64 / sizeof(float);  // of the cache
   const std::size_t tile = std::max(std::size_t{4}, tile_bytes / sizeof(float) / shape_[0] / line) * line;
-  parallel_ranges((plane + tile - 1) / tile, threads_, [&](std::size_t first, std::size_t last) {
+  parallel_pieces(plane, tile, threads_, [&](const auto& next) {
     std::vector<float> since(tile);
-    for (std::size_t k = first; k < last; ++k) {
-      const std::size_t x = k * tile;
-      const std::size_t n = std::min(tile, plane - x);
+    for (std::size_t x = 0, end = 0; next(x, end);) {
       std::fill(since.begin(), since.end(), no_zero_yet);
-      kernels_->count_down(mask.data() + x, shape_[0], plane, n, since.data(), counts.data() + x);
+      kernels_->count_down(mask.data() + x, shape_[0], plane, end - x, since.data(), counts.data() + x);
       std::fill(since.begin(), since.end(), no_zero_yet);
-      kernels_->count_up(mask.data() + x, shape_[0], plane, n, since.data(), counts.data() + x);
+      kernels_->count_up(mask.data() + x, shape_[0], plane, end - x, since.data(), counts.data() + x);
     }
   });
 }
@@ -304,10 +305,13 @@ template <class Sink>
 void DistanceField::planes(std::span<const std::uint8_t> mask, const float* counts, const Sink& sink) const {
   const std::size_t plane = shape_[1] * shape_[2];
   const auto each = [&](const auto& line_kernels, const std::array<double, 3>& weight) {
-    parallel_ranges(mask.size() / plane, threads_, [&](std::size_t first, std::size_t last) {
+    const std::size_t piece = std::max(std::size_t{1}, piece_pixels / plane);
+    parallel_pieces(mask.size() / plane, piece, threads_, [&](const auto& next) {
       PlaneTransform transform(line_kernels, shape_, weight, sink);
-      for (std::size_t z = first; z < last; ++z) {
-        transform.transform(mask.data() + z * plane, counts + z * plane, z * plane);
+      for (std::size_t first = 0, last = 0; next(first, last);) {
+        for (std::size_t z = first; z < last; ++z) {
+          transform.transform(mask.data() + z * plane, counts + z * plane, z * plane);
+        }
       }
     });
   };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <thread>
@@ -33,22 +34,36 @@ void parallel_ranges(std::size_t count, unsigned threads, const Work& work) {
     return;
   }
   std::vector<std::exception_ptr> failures(workers);
+  const auto share = [&](std::size_t k) {
+    try {
+      work(count * k / workers, count * (k + 1) / workers);
+    } catch (...) {
+      failures[k] = std::current_exception();
+    }
+  };
   {
     Pool pool;
-    pool.threads.reserve(workers);
-    for (std::size_t k = 0; k < workers; ++k) {
-      pool.threads.emplace_back([&, k] {
-        try {
-          work(count * k / workers, count * (k + 1) / workers);
-        } catch (...) {
-          failures[k] = std::current_exception();
-        }
-      });
-    }
+    pool.threads.reserve(workers - 1);
+    for (std::size_t k = 1; k < workers; ++k) pool.threads.emplace_back(share, k);
+    share(0);  // the calling thread is one of them
   }
   for (const std::exception_ptr& failure : failures) {
     if (failure) std::rethrow_exception(failure);
   }
+}
+
+// Where the work differs from place to place: whoever is done takes the next piece, of [0, count). Each of the threads
+// calls work(next), and next(first, last) says whether there was a piece left.
+template <class Work>
+void parallel_pieces(std::size_t count, std::size_t piece, unsigned threads, const Work& work) {
+  std::atomic<std::size_t> taken{0};
+  const auto next = [&](std::size_t& first, std::size_t& last) {
+    first = taken.fetch_add(piece);
+    last = std::min(first + piece, count);
+    return first < count;
+  };
+  const std::size_t pieces = (count + piece - 1) / piece;
+  parallel_ranges(std::min<std::size_t>(threads, pieces), threads, [&](std::size_t, std::size_t) { work(next); });
 }
 
 }  // namespace pyicg::detail
