@@ -87,6 +87,18 @@ std::size_t run_end(const std::uint8_t* row, std::size_t x, std::size_t width) {
   return zero == nullptr ? width : static_cast<std::size_t>(static_cast<const std::uint8_t*>(zero) - row);
 }
 
+// The first zero of a line at or after y. Most runs are longer than a block, which the compiler looks at as one.
+template <class T>
+std::size_t next_zero(const T* line, std::size_t y, std::size_t last) {
+  for (; y + distance_block <= last; y += distance_block) {
+    int zeros = 0;
+    for (std::size_t k = 0; k < distance_block; ++k) zeros += line[y + k] == 0 ? 1 : 0;
+    if (zeros != 0) break;
+  }
+  while (y < last && line[y] != 0) ++y;
+  return y;
+}
+
 // Where the results go: places are offsets in the slab.
 struct DistanceSink {
   const kernels::DistanceKernels* kernels;
@@ -158,7 +170,7 @@ class PlaneTransform {
     std::size_t end = 0;
     while (end < width_) {
       const std::size_t first = run_start(mask, end, width_);
-      std::fill(squares + end, squares + first, T{0});
+      if (height_ > 1) std::fill(squares + end, squares + first, T{0});
       sink_.zeros(place + end, first - end);
       if (first == width_) return;
       end = run_end(mask, first, width_);
@@ -211,7 +223,7 @@ class PlaneTransform {
       std::fill(nearest + start, nearest + y, T{0});
       if (y == last) return;
       const std::size_t run = y;
-      while (y < last && heights[y] != 0) ++y;
+      y = next_zero(heights, y, last);
       along_columns_.run(heights, run, y, nearest);
     }
   }
