@@ -85,6 +85,10 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_LOW_CONFIDENCE
         PYICG_REASON_SLICE_MISSING
         PYICG_REASON_LESION_SPLITS
+        PYICG_REASON_OUTSIDE_TRAINING_RANGE
+        PYICG_REASON_FEATURE_MISSING
+        PYICG_REASON_PROTOCOL_DIFFERS
+        PYICG_REASON_SIGN_CONTRADICTS
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8

@@ -16,7 +16,20 @@ import pyicg
 from pyicg import _core
 
 REPO = Path(__file__).resolve().parents[2]
-HEAVY = {"scipy", "matplotlib", "tifffile", "jinja2", "PIL", "click", "tqdm", "tomli_w", "sklearn", "pandas", "roifile"}
+HEAVY = {
+    "scipy",
+    "matplotlib",
+    "tifffile",
+    "jinja2",
+    "PIL",
+    "click",
+    "tqdm",
+    "tomli_w",
+    "sklearn",
+    "statsmodels",
+    "pandas",
+    "roifile",
+}
 
 # Names of the public contract and the options of the callable ones.
 CONTRACT = {

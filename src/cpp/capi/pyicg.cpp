@@ -100,7 +100,11 @@ static_assert(same(PYICG_REASON_NO_CLOSED_BOUNDARY, Reason::no_closed_boundary))
 static_assert(same(PYICG_REASON_LOW_CONFIDENCE, Reason::low_confidence));
 static_assert(same(PYICG_REASON_SLICE_MISSING, Reason::slice_missing));
 static_assert(same(PYICG_REASON_LESION_SPLITS, Reason::lesion_splits));
-static_assert(PYICG_REASON_LESION_SPLITS + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_OUTSIDE_TRAINING_RANGE, Reason::outside_training_range));
+static_assert(same(PYICG_REASON_FEATURE_MISSING, Reason::feature_missing));
+static_assert(same(PYICG_REASON_PROTOCOL_DIFFERS, Reason::protocol_differs));
+static_assert(same(PYICG_REASON_SIGN_CONTRADICTS, Reason::sign_contradicts));
+static_assert(PYICG_REASON_SIGN_CONTRADICTS + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});

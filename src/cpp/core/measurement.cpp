@@ -66,6 +66,10 @@ const char* reason_name(Reason reason) noexcept {
       "low_confidence",
       "slice_missing",
       "lesion_splits",
+      "outside_training_range",
+      "feature_missing",
+      "protocol_differs",
+      "sign_contradicts",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -68,8 +68,12 @@ enum class Reason : std::uint32_t {
   low_confidence = 57,
   slice_missing = 58,
   lesion_splits = 59,
+  outside_training_range = 60,
+  feature_missing = 61,
+  protocol_differs = 62,
+  sign_contradicts = 63,
 };
-inline constexpr std::uint32_t reason_count = 60;
+inline constexpr std::uint32_t reason_count = 64;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;
