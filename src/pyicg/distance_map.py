@@ -127,8 +127,10 @@ def distance_transform_slabs(
     [0.0, 2.0, 4.0, 6.0, 8.0]
     """
     steps = _checked_steps(mask, (2, 3), spacing, threads)
-    if tuple(out.shape) != tuple(mask.shape) or out.dtype != np.float32:
-        raise InputError(f"out must be float32 of shape {tuple(mask.shape)}, found {out.dtype} of {tuple(out.shape)}")
+    shape = getattr(out, "shape", None)
+    if shape is None or tuple(shape) != tuple(mask.shape) or out.dtype != np.float32:
+        found = type(out).__name__ if shape is None else f"{out.dtype} of {tuple(shape)}"
+        raise InputError(f"out must be float32 of shape {tuple(mask.shape)}, found {found}")
     depth, width = mask.shape[0], mask.shape[-1]
     height = mask.shape[1] if len(mask.shape) == 3 else 1
     all_steps = spacing_zyx(steps if len(mask.shape) == 3 else (steps[0], 1.0, steps[1]))
@@ -171,17 +173,19 @@ def _checked_steps(
     mask: Any, dimensions: tuple[int, ...], spacing: float | Sequence[float], threads: int
 ) -> tuple[float, ...]:
     """Return one pixel size per axis of a mask that can be measured."""
+    if not (hasattr(mask, "shape") and hasattr(mask, "dtype")):
+        raise InputError(f"mask is a {type(mask).__name__}, expected an array of bool or uint8")
     shape = tuple(mask.shape)
     if mask.dtype not in (np.bool_, np.uint8):
         raise InputError(f"mask must be bool or uint8, found {mask.dtype}; write mask.astype(bool)")
     if len(shape) not in dimensions or math.prod(shape) == 0:
         words = {1: "one", 2: "two"}[dimensions[0]]
         raise InputError(f"mask must have {words} to three dimensions and at least one pixel, found shape {shape}")
-    if threads < 1:
-        raise InputError(f"threads must be at least 1, found {threads}")
+    if not isinstance(threads, int | np.integer) or threads < 1:
+        raise InputError(f"threads must be a whole number of at least 1, found {threads!r}")
     steps = np.broadcast_to(spacing, len(shape)) if np.ndim(spacing) == 0 else np.asarray(spacing)
-    if len(steps) != len(shape):
-        raise UnitError(f"spacing must be one number or one per axis ({len(shape)}), found {len(steps)}")
+    if steps.shape != (len(shape),) or steps.dtype.kind not in "iuf":
+        raise UnitError(f"spacing must be one number or one per axis ({len(shape)}), found {spacing!r}")
     return tuple(float(step) for step in steps)
 
 

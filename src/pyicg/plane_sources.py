@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,6 +75,8 @@ def plane_from_lines(
     >>> [round(abs(value), 3) for value in plane.normal]
     [0.0, 1.0, 0.0]
     """
+    if not isinstance(lines_px, Iterable):
+        raise InputError(f"lines_px is {lines_px!r}, expected lines: (slice index, ((y, x), (y, x), ...)) each")
     given = list(lines_px.items() if isinstance(lines_px, Mapping) else lines_px)
     traces = [_trace(line) for line in given]
     remedy = "Draw the line in another slice too, or pass perpendicular=True for a plane at right angles to the slices"
@@ -137,6 +139,8 @@ def plane_from_roi(
     """
     from pyicg.io._rois import read_lines
 
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path is {path!r}, expected the path of a .roi or .zip file of ImageJ")
     file = os.fspath(path)
     lines = read_lines(file)
     places: Sequence[int | None] = [line.frame for line in lines]
@@ -207,8 +211,8 @@ def plane_from_mask(surface_mask: BoolArray, *, spacing_mm: Sequence[float], per
             "surface_mask has one slice, which shows a line; a plane needs more. Pass a mask (z, y, x) of several "
             "slices, or perpendicular=True for a plane at right angles to this one"
         )
-    if len(spacing_mm) != mask.ndim:
-        raise UnitError(f"spacing_mm needs one value per axis ({mask.ndim}), found {len(spacing_mm)}")
+    if np.shape(spacing_mm) != (mask.ndim,):
+        raise UnitError(f"spacing_mm needs one value per axis ({mask.ndim}), found {spacing_mm!r}")
     spacing = np.array(spacing_zyx((*((1.0,) if mask.ndim == 2 else ()), *spacing_mm)))
     points, along = _middle_of_strip(mask.reshape((-1, *mask.shape[-2:])), spacing)
     remedy = "Mark the edge in another slice too, or pass perpendicular=True for a plane at right angles to the slices"

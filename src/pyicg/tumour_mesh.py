@@ -99,11 +99,15 @@ def iso_surface(
     >>> abs(pyicg.distance_to_plane(ball, plane).min_mm - (12 - 6 - 4)) < 0.01
     True
     """
-    steps = np.array(spacing_zyx(list(spacing_mm)))
+    steps = np.array(spacing_zyx(spacing_mm))
+    if not isinstance(volume, np.ndarray):
+        raise InputError(f"volume is a {type(volume).__name__}, expected a 3-D float32 array")
     if volume.ndim != 3 or volume.dtype != np.float32 or min(volume.shape) < 2 or not np.isfinite(volume).all():
         raise InputError(
             f"volume must be 3-D float32 of at least 2 x 2 x 2 finite voxels, found {volume.dtype} {volume.shape}"
         )
+    if not all(isinstance(value, int | float | np.number) for value in (core, rim, noise)):
+        raise InputError(f"core is {core!r}, rim {rim!r} and noise {noise!r}; expected numbers")
     if not (math.isfinite(core) and math.isfinite(rim) and core < rim) or not 0 <= noise < math.inf:
         raise InputError(f"core is {core}, rim {rim} and noise {noise}; expected core < rim and a noise of 0 or more")
     level = 0.5 * (core + rim)
