@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,13 +82,15 @@ class RawPlanes:
     def read(self, index: int) -> Frame:
         """Read one plane; a short read is an error."""
         plane = self._planes[index]
-        count = prod(self.shape) * self._samples
-        try:
-            data = np.fromfile(plane.path, dtype=self._stored, count=count, offset=plane.offset)
+        data = np.empty(prod(self.shape) * self._samples, self._stored)
+        try:  # not numpy.fromfile, which answers Ctrl-C with a SystemError
+            with Path(plane.path).open("rb") as file:
+                file.seek(plane.offset)
+                found = file.readinto(data.view(np.uint8).data) // data.itemsize
         except OSError as error:
             raise InputError(f"{self.name(index)}: cannot be read ({error})") from error
-        if data.size != count:
-            raise InputError(f"{self.name(index)}: the file ends after {data.size} of {count} values; copy it again")
+        if found != data.size:
+            raise InputError(f"{self.name(index)}: the file ends after {found} of {data.size} values; copy it again")
         frame = data.reshape(*self.shape, self._samples)[..., self._sample]
         return np.ascontiguousarray(frame, dtype=self.dtype)
 
