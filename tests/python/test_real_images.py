@@ -149,18 +149,17 @@ def equivalent_radius(contour: npt.NDArray[np.float64]) -> float:
     return math.sqrt(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2 / math.pi)
 
 
-@pytest.mark.parametrize(("turns", "flip"), [(1, False), (2, True)])
-def test_a_spheroid_held_another_way(shared_data: Path, turns: int, flip: bool) -> None:
+def test_a_spheroid_held_another_way(shared_data: Path) -> None:
     (truth, *_) = table(shared_data / "spheroids" / "truth.csv")
     frame = spheroid(shared_data, truth).data
-    turned = np.rot90(frame.T if flip else frame, turns)
-    plain, other = (
+    plain, *others = (
         max(pyicg.segment_rim(eight_bit(np.ascontiguousarray(f, np.uint8))).lesions, key=lambda one: one.confidence)
-        for f in (frame, turned)
+        for f in (frame, np.rot90(frame), np.rot90(frame.T, 2))
     )
-    # Grains leave the fit short of its end: where it began shows in the third digit.
-    assert other.area_px == pytest.approx(plain.area_px, rel=0.01)
-    assert other.thickness.value == pytest.approx(plain.thickness.value, rel=0.01)
+    for other in others:
+        # Grains leave the fit short of its end: where it began shows in the third digit.
+        assert other.area_px == pytest.approx(plain.area_px, rel=0.01)
+        assert other.thickness.value == pytest.approx(plain.thickness.value, rel=0.01)
 
 
 # What holds no rim.
