@@ -13,8 +13,8 @@ from pyicg.results import MarginStatus
 __all__ = ["combine"]
 
 _RULE = (
-    "the distance decides, as it measures what R1 is defined by; a present sign takes R0 away, an absent one does not "
-    "take R1 away; where the distance is open the sign may say R1, and R0 only where nothing was measured"
+    "the distance decides, as it measures what R1 is defined by; a present sign takes R0 away, an absent "
+    "one does not take R1 away; where the distance is open the sign may say R1, and R0 only where nothing was measured"
 )
 # The specimen offered nothing to measure, so the distance speaks neither for R0 nor against it.
 _NOT_MEASURED = frozenset({"no_plane", "no_lesion", "no_pixel_size"})
@@ -39,7 +39,8 @@ def combine(sign_status: MarginStatus, distance_status: MarginStatus) -> MarginS
     weak evidence against a margin measured below 1 mm, and R1 stands. A present sign beside a wide measured margin
     means that something glows at the plane to which no distance was measured: neither figure can be trusted, so there
     is no label and no probability until somebody has looked. Nothing is multiplied: how far sign and distance depend
-    on each other is not known. A present sign whose own label is R0 (the risk threshold lies above it) takes no R0 away.
+    on each other is not known. A present sign whose own label is R0 (the risk threshold lies above it) takes no R0
+    away.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def combine(sign_status: MarginStatus, distance_status: MarginStatus) -> MarginS
     -------
     MarginStatus
         Both are kept whole in ``provenance["sign"]`` and ``provenance["distance"]``; ``provenance["decided_by"]`` is
-        ``"distance"``, ``"sign"`` or ``"neither"``. The reasons are those of the status that decides, and of both where
+        ``"distance"``, ``"sign"`` or ``"neither"``, and ``provenance["figures_of"]`` says whose `p_r1` and `ci` are
+        shown. The reasons are those of the status that decides, and of both where
         the distance is open.
 
     Raises
@@ -77,6 +79,7 @@ def combine(sign_status: MarginStatus, distance_status: MarginStatus) -> MarginS
     _check(sign_status, "sign_status", of_distance=False)
     _check(distance_status, "distance_status", of_distance=True)
     base, decided_by, reasons = _decide(sign_status, distance_status)
+    figures_of = "sign" if base is sign_status else "distance" if base is distance_status else "none"
     return replace(
         base,
         sign=sign_status.sign,
@@ -85,6 +88,7 @@ def combine(sign_status: MarginStatus, distance_status: MarginStatus) -> MarginS
             "sign-and-distance",
             rule=_RULE,
             decided_by=decided_by,
+            figures_of=figures_of,
             sign=_plain(sign_status),
             distance=_plain(distance_status),
         ),

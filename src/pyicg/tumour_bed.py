@@ -33,7 +33,7 @@ def bed_answer(frames: Sequence[FrameScore], model: PublishedAnchorModel) -> Mar
         fluorescent=sign,
         reasons=carried,
         sbr_cut=frames[0].sbr_cut,
-        sign_at={cut: _majority([frame.sign_at[cut] for frame in frames]) for cut in frames[0].sign_at},
+        sign_at={cut: _majority([frame.sign_at.get(cut) for frame in frames]) for cut in frames[0].sign_at},
     )
     rule = {
         "rule": "the sign that most frames agree on, those without a sign left out; a tie leaves it unknown. A reason "

@@ -126,7 +126,7 @@ def test_the_demonstration_recovers_its_truth(tmp_path: Path) -> None:
         assert row["measured"] == pytest.approx(row["true"], abs=MARGIN_TOLERANCE_MM)
     statuses = [row["measured"] for name, row in rows.items() if name.startswith("status")]
     assert [text.split(",")[0] for text in statuses] == ["R1", "R0", "R0"]
-    assert statuses[0] == "R1, P(R1) 1.00 [1.00, 1.00]"
+    assert statuses[0] == "R1, P(R1) > 99.9 % [> 99.9 %, > 99.9 %]"
     assert (SBR_TOLERANCE, MARGIN_TOLERANCE_MM) == (0.03, 0.15)
     for folder in (tmp_path, tmp_path / "bed"):
         assert {path.name for path in folder.iterdir() if path.is_file()} == FILES
@@ -163,7 +163,12 @@ def test_the_majority_of_frames_decides(frames: list[npt.NDArray[np.uint16]], si
     if sign is None:
         assert result.margin.label == "indeterminate"
     else:
-        assert result.margin == pyicg.margin.PublishedAnchorModel(prevalence=MIMIC).predict(fluorescent=sign)
+        alone = pyicg.margin.PublishedAnchorModel(prevalence=MIMIC).predict(fluorescent=sign)
+        assert replace(result.margin, provenance=alone.provenance) == alone
+    signs = [frame.fluorescent for frame in result.frames]
+    told = result.margin.provenance["frames"]
+    assert [told[name] for name in ("present", "absent", "unknown")] == [signs.count(s) for s in (True, False, None)]
+    assert told["rule"].startswith("the sign that most frames agree on")
 
 
 def says_uncalibrated(score: FrameScore) -> bool:
