@@ -262,12 +262,15 @@ def test_sign_and_distance_are_both_shown() -> None:
     distance = from_distance(Distance(4.0, 0.3, (3.4, 4.6), 4.1, (4.0, 11.0, 8.0)))
     text = text_of(make_section(margin=combine(sign, distance)))
     assert (
-        "Resection margin indeterminate probability of R1 undefined By the measured distance: R0, probability" in text
+        "Resection margin indeterminate no single probability of R1: sign and distance contradict each other "
+        "The fluorescent sign and the measured distance say different things. By the measured distance: R0" in text
     )
+    assert "R1 below 1 mm" in text
     assert "By the measured distance: R0, probability of R1 < 0.1 % (at both ends of the distance's" in text
-    assert "By the fluorescent sign (present): R1, probability of R1 46 % (95 % interval 32 % to 61 %)." in text
+    assert (
+        "By the fluorescent sign of the bed (present): R1, probability of R1 46 % (95 % interval 32 % to 61 %)." in text
+    )
     assert "By SBR cut: 2: absent, P(R1) 6.0 % (3.5 % to 8.7 %)" in text
-    assert "The fluorescent sign and the measured distance say different things." in text
     assert "From sign and distance together: the distance decides" in text
 
 

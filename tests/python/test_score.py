@@ -209,6 +209,20 @@ def test_missing_prevalence_leaves_the_sign_and_no_label(bed: BedPhantom) -> Non
     assert score.residual_area_mm2.reason == "no_pixel_size"
 
 
+def test_options_of_the_margin_reach_every_door(bed: BedPhantom) -> None:
+    told = {"risk_threshold": 0.5, "dose_mg": 25.0, "hours_before": 24.0}
+    one = pyicg.score_frame(
+        bed.stack[0], profile=bed.profile, pixel_size_mm=0.2, exposure_ms=20.0, prevalence=MIMIC, **told
+    )
+    of_stack = pyicg.score_stack(bed.stack, profile=bed.profile, prevalence=MIMIC, **told)
+    assert to_plain(one) == to_plain(of_stack.frames[0])
+    for status in (one.margin, of_stack.margin):
+        assert status is not None
+        assert status.reasons == ("protocol_differs", "straddles_threshold")
+        assert status.provenance["risk_threshold"]["value"] == 0.5
+    assert {name: of_stack.summary[name] for name in told} == told
+
+
 def test_exposure_outside_the_range_is_refused_with_its_reason(bed: BedPhantom) -> None:
     score = pyicg.score_frame(bed.stack[0], profile=bed.profile, exposure_ms=200.0, prevalence=MIMIC)
     assert score.fluorescent is None
@@ -294,6 +308,9 @@ PLANE = Plane(point_mm=(0, 1, 0), normal=(0, 1, 0))
         (VIDEO, {"threads": 0}, InputError, "threads"),
         (VIDEO, {"sbr_cut": 0.5}, InputError, "sbr_cut"),
         (VIDEO, {"prevalence": 1.5}, InputError, "prevalence"),
+        (VIDEO, {"risk_threshold": 1.0}, InputError, "risk_threshold"),
+        (VIDEO, {"tie": "r1"}, InputError, "tie is 'r1'"),
+        (VIDEO, {"hours_before": -1}, InputError, "hours_before"),
         (Stack.from_array(np.array([GLOWS]), axes="TYX"), {}, ProfileError, "16 bits, the profile 12"),
         (Stack.from_array(GLOWS[1:].copy(), axes="YX", bit_depth=12), {}, ProfileError, "60"),
         (

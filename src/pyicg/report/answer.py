@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pyicg.report.status import SIGN, gauge, stated, status
+from pyicg.report.status import SIGN, gauge, status, threshold_mm
 from pyicg.report.words import interval, measurement, percent, sentence, value
 from pyicg.results import Measurement
 
@@ -93,7 +93,7 @@ def _distance(score: Scored) -> dict[str, str]:
 def _distance_gauge(distance: Distance | None, margin: MarginStatus | None) -> dict[str, Any] | None:
     if distance is None or not all(math.isfinite(value) for value in (distance.min_mm, *distance.ci_mm)):
         return None
-    threshold = None if margin is None else stated(margin.provenance, "threshold_mm")
+    threshold = threshold_mm(margin)
     low, high = min(0.0, distance.ci_mm[0]), max(distance.ci_mm[1], 2.0 * (threshold or 1.0))
     pad = 0.05 * (high - low)
     return gauge(distance.min_mm, distance.ci_mm, threshold, (low - pad if low < 0 else 0.0, high + pad), unit="mm")

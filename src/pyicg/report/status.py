@@ -12,9 +12,10 @@ from pyicg.report.words import chance, percent, sentence
 if TYPE_CHECKING:
     from pyicg.results import MarginStatus
 
-__all__ = ["SIGN", "beside", "gauge", "margin_text", "stated", "status"]
+__all__ = ["SIGN", "beside", "gauge", "margin_text", "status", "threshold_mm"]
 
 SIGN = {True: "present", False: "absent", None: "undecided"}
+_NO_ONE_FIGURE = "no single probability of R1: sign and distance contradict each other"
 _REMAINING = "R0 is a class with a remaining risk, not a finding that no tumour is left."
 
 
@@ -31,14 +32,15 @@ def status(margin: MarginStatus | None) -> dict[str, Any]:
             "basis": "",
             "gauge": None,
         }
-    both = _both(margin.provenance)
     defined = not math.isnan(margin.p_r1)
-    threshold = stated(margin.provenance, "risk_threshold")
+    threshold = _stated(margin.provenance, "risk_threshold")
     return {
         "label": margin.label,
         "kind": {"R0": "low", "R1": "high"}.get(margin.label, "open"),
-        "probability": _probability(margin.p_r1, margin.ci, of_distance=_of_distance(margin.provenance)),
-        "both": both,
+        "probability": _NO_ONE_FIGURE
+        if margin.provenance.get("figures_of") == "none"
+        else _probability(margin.p_r1, margin.ci, of_distance=_of_distance(margin.provenance)),
+        "both": _both(margin.provenance),
         "beside": beside(margin),
         "why": [sentence(code) for code in margin.reasons],
         "basis": _basis(margin),
@@ -62,10 +64,13 @@ def beside(margin: MarginStatus) -> str:
     return "; ".join(f"{names}: {sign}, P(R1) {found or 'undefined'}" for names, (sign, found) in groups)
 
 
-def stated(provenance: Mapping[str, Any], name: str) -> Any:
-    """Return a value of the provenance, which may stand there alone or with its source."""
-    entry = provenance.get(name)
-    return entry.get("value") if isinstance(entry, Mapping) else entry
+def threshold_mm(margin: MarginStatus | None) -> float | None:
+    """Return the width that a status asks of the margin, mm; None where it is not from a distance."""
+    told = {} if margin is None else margin.provenance
+    if _model(told) == "sign-and-distance":
+        told = told["distance"]["provenance"]
+    threshold: float | None = _stated(told, "threshold_mm")
+    return threshold
 
 
 def gauge(
@@ -88,6 +93,12 @@ def gauge(
         "tick_text": "" if tick is None else text(tick),
         "ends": (text(ends[0]), text(ends[1])),
     }
+
+
+def _stated(provenance: Mapping[str, Any], name: str) -> Any:
+    """Return a value of the provenance, which may stand there alone or with its source."""
+    entry = provenance.get(name)
+    return entry.get("value") if isinstance(entry, Mapping) else entry
 
 
 def _model(provenance: Mapping[str, Any]) -> str:
@@ -118,7 +129,7 @@ def _both(provenance: Mapping[str, Any]) -> list[str]:
     if _model(provenance) != "sign-and-distance":
         return []
     lines = []
-    for name, what in (("distance", "By the measured distance"), ("sign", "By the fluorescent sign")):
+    for name, what in (("distance", "By the measured distance"), ("sign", "By the fluorescent sign of the bed")):
         part = provenance[name]
         seen = f" ({SIGN[part['sign']]})" if name == "sign" else ""
         chance_ = _probability(part["p_r1"], part["ci"], of_distance=name == "distance")
@@ -128,13 +139,13 @@ def _both(provenance: Mapping[str, Any]) -> list[str]:
 
 def _basis(margin: MarginStatus) -> str:
     """Say from what, and by which rule, the status follows."""
-    model, risk = _model(margin.provenance), stated(margin.provenance, "risk_threshold")
+    model, risk = _model(margin.provenance), _stated(margin.provenance, "risk_threshold")
     if model == "sign-and-distance":
         rule = str(margin.provenance["rule"])
         return f"From sign and distance together: {rule}. {_REMAINING}"
     if model == "measured-distance":
-        below = "at or below" if stated(margin.provenance, "tie") == "R1" else "below"
-        threshold = stated(margin.provenance, "threshold_mm")
+        below = "at or below" if _stated(margin.provenance, "tie") == "R1" else "below"
+        threshold = _stated(margin.provenance, "threshold_mm")
         return (
             f"From the measured distance. R1 when its whole interval lies {below} {threshold:g} mm, "
             f"R0 when none of it does, otherwise indeterminate. {_REMAINING}"
