@@ -159,8 +159,8 @@ class PublishedAnchorModel:
         Raises
         ------
         InputError
-            `fluorescent` is not a bool or None, or `reasons` is a bare string or holds an unknown code: a misspelled
-            one would let a label stand that it should stop.
+            A sign is not a bool or None, a cut is no number > 0, or `reasons` is a bare string or holds an unknown
+            code: a misspelled one would let a label stand that it should stop.
 
         Examples
         --------
@@ -173,10 +173,11 @@ class PublishedAnchorModel:
         sign, limits = _checked_sign(fluorescent), _checked_reasons(reasons)
         label, p_r1, ci, codes = self._answer(sign, limits)
         beside = {}
-        for cut, sign_there in (sign_at or {}).items():
-            there = self._answer(_checked_sign(sign_there), limits)
-            beside[f"{cut:g}"] = {"sign": sign_there, "label": there[0], "p_r1": there[1], "ci": there[2]}
-        cut_used = {"sbr_cut": "not stated" if sbr_cut is None else sbr_cut}
+        for cut, seen in (sign_at or {}).items():
+            sign_there = _checked_sign(seen)
+            there = self._answer(sign_there, limits)
+            beside[f"{_checked_cut(cut):g}"] = {"sign": sign_there, "label": there[0], "p_r1": there[1], "ci": there[2]}
+        cut_used = {"sbr_cut": "not stated" if sbr_cut is None else _checked_cut(sbr_cut)}
         return MarginStatus(p_r1, ci, label, sign, codes, self._provenance(cut_used, beside))
 
     def _answer(
@@ -255,8 +256,9 @@ class PublishedAnchorModel:
         ...     PublishedAnchorModel.load(model.save(Path(folder) / "anchor.json")) == model
         True
         """
-        content = {"parameters": {name: getattr(self, name) for name in _OPTIONS}, **_basis()}
-        return write_model(path, _SCHEMA, _SCHEMA_VERSION, content)
+        given = {name: getattr(self, name) for name in _OPTIONS}
+        parameters = {name: float(value) if is_number(value) else value for name, value in given.items()}
+        return write_model(path, _SCHEMA, _SCHEMA_VERSION, {"parameters": parameters, **_basis()})
 
     @classmethod
     def load(cls, path: str | Path) -> PublishedAnchorModel:
@@ -287,6 +289,12 @@ def _checked_sign(fluorescent: object) -> bool | None:
     if not isinstance(fluorescent, bool | np.bool_ | None):
         raise InputError(f"fluorescent is {fluorescent!r}, expected True, False or None: compare SBR and cut first")
     return None if fluorescent is None else bool(fluorescent)
+
+
+def _checked_cut(cut: float) -> float:
+    if not is_number(cut) or not 0 < cut < math.inf:
+        raise InputError(f"an SBR cut is {cut!r}, expected a number > 0")
+    return cut
 
 
 def _checked_reasons(reasons: Iterable[str]) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def section_answer(
     statuses = [(label, from_distance(replace(d, warnings=(*d.warnings, *extra)), tie=tie)) for label, d in measured]
     of_lesion, worst = min(statuses, key=_rank)
     limits = {r for frame in frames for r in frame.reasons if r in _LIMITS}
-    if any(seen.sbr.reason == "saturated_lower_bound" for lesion in lesions for _, seen in lesion.members):
+    if any("saturated_lower_bound" in distance.warnings for _, distance in measured):
         limits.add("saturated_lower_bound")
     if limits:
         reasons = tuple(dict.fromkeys((*worst.reasons, *sorted(limits))))

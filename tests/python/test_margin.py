@@ -241,6 +241,9 @@ def test_anchor_refuses_bad_options() -> None:
             model.predict(fluorescent=True, reasons=("uncalibrated", unknown))
     with pytest.raises(InputError, match="expected True, False or None"):
         model.predict(fluorescent=True, sign_at={1.5: 1})  # type: ignore[dict-item]
+    for options in ({"sbr_cut": "1.5"}, {"sbr_cut": 0.0}, {"sign_at": {"1.5": True}}, {"sign_at": {math.nan: True}}):
+        with pytest.raises(InputError, match=r"an SBR cut is .* expected a number > 0"):
+            model.predict(fluorescent=True, **options)  # type: ignore[arg-type]
 
 
 @given(st.sampled_from([0.02, 0.1, 0.126, 0.168, 0.3, 0.6]), st.sampled_from([0.05, 0.2, 0.5]))

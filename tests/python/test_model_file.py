@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pyicg._model_file import read_model, write_model
@@ -20,6 +21,7 @@ from pyicg.margin import PublishedAnchorModel
         {"prevalence": None},
         {"prevalence": "mimic-accuracy", "discount": 0.1 + 0.2, "risk_threshold": 1 / 3},
         {"prevalence": 0.126, "dose_mg": 25.0, "hours_before": 24},
+        {"prevalence": np.float32(0.25), "dose_mg": np.int64(10)},
     ],
 )
 def test_anchor_survives_the_round_trip(options: dict[str, Any], tmp_path: Path) -> None:

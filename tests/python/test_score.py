@@ -493,7 +493,17 @@ def test_saturated_rims_leave_the_margin_open() -> None:
     result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
     assert result.margin is not None
     assert result.margin.label == "indeterminate"
-    assert "saturated_lower_bound" in result.margin.reasons
+    assert result.margin.reasons.count("saturated_lower_bound") == 1
+    # From the room's own door too: no R0 rests on a saturated rim.
+    rims = [
+        pyicg.segment_rim(pyicg.calibrate(frame, scene.profile, exposure_ms=scene.stack.exposure_ms), pixel_size_mm=0.1)
+        for frame in scene.stack
+    ]
+    far = pyicg.Plane(point_mm=(0, 100, 0), normal=(0, 1, 0))
+    distance = pyicg.distance_to_plane(rims, far, spacing_mm=scene.stack.spacing_mm)
+    assert distance.min_mm > 50
+    assert "saturated_lower_bound" in distance.warnings
+    assert pyicg.margin.from_distance(distance).label == "indeterminate"
 
 
 def test_a_black_table_is_not_the_background() -> None:
