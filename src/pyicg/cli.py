@@ -19,6 +19,7 @@ from pyicg.io._results_folder import check_writable
 from pyicg.plane import Plane, fit_plane
 from pyicg.plane_sources import plane_from_roi
 from pyicg.profile import CameraProfile
+from pyicg.report.status import beside, margin_text
 from pyicg.score import StackScore, score_stack
 
 __all__ = ["main"]
@@ -121,6 +122,22 @@ def _text(value: Any) -> str:
 @click.option("--slice-spacing", "slice_spacing_mm", type=float, help="Distance between slices in mm.")
 @click.option("--transfer", type=click.Choice(["linear", "srgb", "unknown"]), default="linear", show_default=True)
 @click.option("--prevalence", help="Share of R1: a number in (0, 1), mimic-overall or mimic-accuracy.")
+@click.option(
+    "--risk-threshold",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Risk of R1 at which you would cut again (bed view).",
+)
+@click.option(
+    "--tie",
+    type=click.Choice(["R0", "R1"]),
+    default="R0",
+    show_default=True,
+    help="What a margin of exactly 1 mm counts as (section view).",
+)
+@click.option("--dose-mg", type=float, help="ICG given, mg; other than the trial's 10 mg: no label (bed view).")
+@click.option("--hours-before", type=float, help="Hours from ICG to surgery; outside 18 to 30: no label (bed view).")
 @click.option("--threads", type=click.IntRange(min=1))
 @_folder
 def score(
@@ -140,6 +157,10 @@ def score(
     slice_spacing_mm: float | None,
     transfer: str,
     prevalence: str | None,
+    risk_threshold: float,
+    tie: str,
+    dose_mg: float | None,
+    hours_before: float | None,
     threads: int | None,
     folder: Path,
 ) -> int:
@@ -181,6 +202,10 @@ def score(
             view=view,
             plane=of_stack,
             prevalence=_prevalence(prevalence),
+            risk_threshold=risk_threshold,
+            tie=tie,
+            dose_mg=dose_mg,
+            hours_before=hours_before,
             threads=threads,
             progress=True,
         )
@@ -260,9 +285,9 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
             ("distance", f"{d.min_mm:.2f} mm [{d.ci_mm[0]:.2f}, {d.ci_mm[1]:.2f}] {' '.join(d.warnings)}".rstrip())
         )
     if result.margin is not None:
-        m = result.margin
-        chance = "" if m.p_r1 != m.p_r1 else f", P(R1) {m.p_r1:.2f} [{m.ci[0]:.2f}, {m.ci[1]:.2f}]"
-        rows.append(("margin", f"{m.label}{chance} {' '.join(m.reasons)}".rstrip()))
+        rows.append(("margin", f"{margin_text(result.margin)} {' '.join(result.margin.reasons)}".rstrip()))
+        if at_cuts := beside(result.margin):
+            rows.append(("by SBR cut", at_cuts))
     if summary["reasons"]:
         rows.append(("limits", " ".join(summary["reasons"])))
     if not summary["calibrated"]:

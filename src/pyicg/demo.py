@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyicg import phantom
+from pyicg.report.status import margin_text
 from pyicg.results import MarginStatus
 from pyicg.score import StackScore, score_stack
 
@@ -79,8 +80,7 @@ def _status(quantity: str, status: MarginStatus | None, true: str) -> dict[str, 
     """Show a label beside the true one, with the probability and interval it never stands without."""
     if status is None:
         return _same(quantity, "not found", true)
-    text = f"{status.label}, P(R1) {status.p_r1:.2f} [{status.ci[0]:.2f}, {status.ci[1]:.2f}]"
-    return {"quantity": quantity, "unit": "", "measured": text, "true": true, "ok": status.label == true}
+    return {"quantity": quantity, "unit": "", "measured": margin_text(status), "true": true, "ok": status.label == true}
 
 
 def _word(sign: bool | None) -> str:

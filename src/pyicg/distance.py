@@ -230,6 +230,8 @@ def _distance_of_track(
     warnings = list(dict.fromkeys(reason for _, member in track.members for reason in member.reasons))
     if spacing[0] > THICK_SLICE_MM or len({index for index, _ in track.members}) == 1:
         warnings.append("slice_too_thick")
+    if any(member.sbr.reason == "saturated_lower_bound" for _, member in track.members):
+        warnings.append("saturated_lower_bound")
     warnings += ["slice_missing"] if track.missing else []
     warnings += ["lesion_splits"] if track.split_at else []
     return _joined(best, seen, plane, relative, warnings)

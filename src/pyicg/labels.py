@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Literal
 
 from pyicg.errors import InputError
 
-__all__ = ["Label", "check_risk_threshold", "label_from_distance", "label_from_probability"]
+__all__ = [
+    "Label",
+    "check_distance_rule",
+    "check_risk_threshold",
+    "is_number",
+    "label_from_distance",
+    "label_from_probability",
+]
 
 Label = Literal["R0", "R1", "indeterminate"]
 
 
+def is_number(value: object) -> bool:
+    """Tell whether a value is a real number; truth values are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def check_risk_threshold(risk_threshold: float) -> None:
     """Raise InputError unless `risk_threshold` lies in (0, 1)."""
-    if not 0 < risk_threshold < 1:
+    if not is_number(risk_threshold) or not 0 < risk_threshold < 1:
         raise InputError(
-            f"risk_threshold is {risk_threshold}, expected a number in (0, 1): the risk of R1 at which you would cut "
+            f"risk_threshold is {risk_threshold!r}, expected a number in (0, 1): the risk of R1 at which you would cut "
             "again"
+        )
+
+
+def check_distance_rule(threshold_mm: float, tie: str) -> None:
+    """Raise InputError unless `threshold_mm` is a finite width and `tie` is "R0" or "R1"."""
+    if not is_number(threshold_mm) or not 0 <= threshold_mm < math.inf:
+        raise InputError(f"threshold_mm is {threshold_mm!r}, expected a finite width >= 0 in mm")
+    if not isinstance(tie, str) or tie not in ("R0", "R1"):
+        raise InputError(
+            f'tie is {tie!r}, expected "R0" (a margin at the threshold is R0: MIMIC) or "R1" (Achterberg 2020)'
         )
 
 
@@ -73,12 +96,7 @@ def label_from_distance(ci_mm: tuple[float, float], *, threshold_mm: float, tie:
     >>> [label_from_distance((1.0, 1.0), threshold_mm=1.0, tie=tie) for tie in ("R0", "R1")]
     ['R0', 'R1']
     """
-    if not 0 <= threshold_mm < math.inf:
-        raise InputError(f"threshold_mm is {threshold_mm}, expected a finite width >= 0 in mm")
-    if tie not in ("R0", "R1"):
-        raise InputError(
-            f'tie is {tie!r}, expected "R0" (a margin at the threshold is R0: MIMIC) or "R1" (Achterberg 2020)'
-        )
+    check_distance_rule(threshold_mm, tie)
     low, high = ci_mm
     at_threshold_is_r1 = tie == "R1"
     if high < threshold_mm or (at_threshold_is_r1 and high == threshold_mm):

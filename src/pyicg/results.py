@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg.distance_results import Distance
+from pyicg.errors import InputError
+from pyicg.labels import Label
 
 __all__ = [
     "Background",
@@ -423,16 +425,51 @@ class RimSegmentation:
 class MarginStatus:
     """R0, R1 or indeterminate, never without its probability, interval and provenance.
 
-    `label` is "R0", "R1" or "indeterminate"; `p_r1` the probability of R1 with `ci` (95 %); `sign` the fluorescent
-    sign where one was used; `reasons` the codes that limit the status; `provenance` where every number came from.
+    Attributes
+    ----------
+    p_r1 : float
+        Probability of R1; NaN where there is none.
+    ci : tuple of float
+        From a sign or a trained model the 95 % interval of `p_r1`; from a distance P(R1) at the upper and the lower end
+        of the distance's 95 % interval, which is no confidence interval of `p_r1`.
+    label : {"R0", "R1", "indeterminate"}
+        A margin is never "clear": R0 is a class with a remaining risk of R1.
+    sign : bool or None
+        The fluorescent sign, where one was used.
+    reasons : tuple of str
+        Codes that limit the status.
+    provenance : mapping
+        Where every number came from, and what is reconstructed or assumed.
+
+    Raises
+    ------
+    InputError
+        Another label, or R0 or R1 without a probability and an interval in 0-1.
+
+    Examples
+    --------
+    >>> from pyicg.results import MarginStatus
+    >>> MarginStatus(0.06, (0.04, 0.09), "R0").label
+    'R0'
     """
 
     p_r1: float
     ci: tuple[float, float]
-    label: str
+    label: Label
     sign: bool | None = None
     reasons: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.label == "indeterminate":
+            return
+        if self.label not in ("R0", "R1"):
+            raise InputError(f'label is {self.label!r}, expected "R0", "R1" or "indeterminate"')
+        if not (0 <= self.p_r1 <= 1 and 0 <= self.ci[0] <= self.ci[1] <= 1):
+            raise InputError(
+                f"label {self.label} came with P(R1) {self.p_r1} and interval {self.ci}, expected numbers in 0-1: "
+                "without them the label is indeterminate"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pyicg import _core, margin
+from pyicg import _core
 from pyicg.calibrate import calibrate
 from pyicg.errors import InputError, ProfileError, UnitError
 from pyicg.frame import EXPOSURES_DIFFER
+from pyicg.labels import check_distance_rule
 from pyicg.plane import Plane
-from pyicg.results import (
-    CalibratedFrame,
-    Distance,
-    FrameScore,
-    MarginStatus,
-    SpecimenLesion,
-    to_plain,
-)
-from pyicg.scorer import Scorer, margin_of_sign
+from pyicg.published_anchor import PublishedAnchorModel
+from pyicg.results import CalibratedFrame, FrameScore, SpecimenLesion
+from pyicg.scorer import Scorer
 from pyicg.sensitivity import SensitivityTable, sensitivity_table
 from pyicg.specimen import key_slice, link_slices, on_the_tumours_side, section_answer
+from pyicg.stack_score import StackScore
+from pyicg.tumour_bed import bed_answer, margin_of_sign
 
 if TYPE_CHECKING:
     from pyicg.frame import Stack
@@ -41,95 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["StackScore", "score_stack"]
 
 _IN_FLIGHT = 4  # frames held per thread while a stack is scored
-
-
-@dataclass(frozen=True, eq=False)
-class StackScore:
-    """The score of a stack.
-
-    Attributes
-    ----------
-    view : str
-        ``"bed"`` or ``"section"``.
-    frames : tuple of FrameScore
-        One per frame or slice.
-    lesions : tuple of SpecimenLesion
-        Section view: lesions followed through the slices. Bed view: the rims of each frame.
-    distance : Distance or None
-        Section view with a plane: the smallest over all lesions.
-    margin : MarginStatus or None
-        Section view: from the distance. Bed view: from the sign of most frames.
-    plane : Plane or None
-        The resection plane given, turned to the side of most of the tumour where it had none.
-    spacing_mm : tuple
-        (z, y, x); None where unknown.
-    summary : mapping
-        What was scored and how: source, units, digests, version, parameters, reasons.
-    key_index, key_image, key_mask
-        The frame that shows the answer: the closest slice, or the brightest frame.
-    sensitivity : SensitivityTable or None
-        The key frame's contrasts under every background policy; None where it holds no signal.
-    """
-
-    view: str
-    frames: tuple[FrameScore, ...]
-    lesions: tuple[SpecimenLesion, ...]
-    distance: Distance | None
-    margin: MarginStatus | None
-    plane: Plane | None
-    spacing_mm: tuple[float | None, float | None, float | None]
-    summary: Mapping[str, Any]
-    key_index: int
-    key_image: npt.NDArray[np.float32]
-    key_mask: npt.NDArray[np.uint8]
-    sensitivity: SensitivityTable | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the images as dictionaries, lists and numbers; undefined numbers are None."""
-        names = ("view", "summary", "margin", "distance", "lesions", "sensitivity", "frames")
-        return {name: to_plain(getattr(self, name)) for name in names}
-
-    def to_records(self) -> list[dict[str, Any]]:
-        """Return one flat dictionary per frame: a table for `pandas.DataFrame` or a CSV file."""
-        from pyicg.io._tables import frame_record
-
-        return [frame_record(frame) for frame in self.frames]
-
-    def write(self, folder: str | Path) -> Path:
-        """Write frames.csv, lesions.csv, summary.json, overlay.png and report.html.
-
-        Every file is written under a temporary name and renamed: an interrupted run leaves no half file.
-
-        Parameters
-        ----------
-        folder : path
-            Made when it is not there.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        InputError
-            The folder cannot be written to.
-        """
-        from pyicg import report
-        from pyicg.io._results_folder import write_files
-        from pyicg.io._tables import csv_table, lesion_records
-
-        overlay, page = report.build(self)
-        lesions = [row for lesion in self.lesions for row in lesion_records(lesion)]
-        files = {
-            "frames.csv": csv_table(self.to_records()),
-            "lesions.csv": csv_table(lesions, ("lesion", "index")),
-            "summary.json": json.dumps(self.to_dict(), indent=1, allow_nan=False).encode(),
-            "overlay.png": overlay,
-            "report.html": page.encode(),
-        }
-        write_files(Path(folder), files)
-        return Path(folder)
 
 
 def score_stack(
@@ -142,6 +47,10 @@ def score_stack(
     threads: int | None = None,
     progress: bool = False,
     sbr_cut: float = 1.5,
+    risk_threshold: float = 0.2,
+    tie: str = "R0",
+    dose_mg: float | None = None,
+    hours_before: float | None = None,
 ) -> StackScore:
     """Score a stack frame by frame; frames are read as they are needed.
 
@@ -163,6 +72,10 @@ def score_stack(
         Show a progress bar on a terminal.
     sbr_cut : float
         As in `score_frame`.
+    risk_threshold, dose_mg, hours_before : float, optional
+        Of the sign's margin (bed view): see `pyicg.margin.PublishedAnchorModel`.
+    tie : {"R0", "R1"}
+        What a margin of exactly 1 mm counts as (section view): see `pyicg.margin.from_distance`.
 
     Returns
     -------
@@ -203,7 +116,10 @@ def score_stack(
             "the frames state several exposures, expected one for the whole stack; split them by exposure, or say "
             "exposure_ms when reading"
         )
-    model = margin.PublishedAnchorModel(prevalence=prevalence)
+    model = PublishedAnchorModel(
+        prevalence=prevalence, risk_threshold=risk_threshold, dose_mg=dose_mg, hours_before=hours_before
+    )
+    check_distance_rule(1.0, tie)
     if stack.transfer != "linear" and profile.calibrated:
         # Counts that are no linear measure of light cannot be calibrated by a linear profile.
         profile = replace(profile, calibrated=False)
@@ -215,8 +131,8 @@ def score_stack(
 
     if view == "section":
         plane = on_the_tumours_side(plane, frames, spacing)
-        lesions = link_slices(frames, plane, spacing)
-        distance, status = section_answer(lesions, plane, frames, spacing)
+        lesions = link_slices(frames, plane, spacing, tie=tie)
+        distance, status = section_answer(lesions, plane, frames, spacing, tie=tie)
         if not profile.calibrated:
             # A length needs no calibrated counts, but a curve that is not linear moves the half level.
             label = status.label if stack.transfer == "linear" else "indeterminate"
@@ -225,7 +141,7 @@ def score_stack(
     else:
         members = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]
         lesions = tuple(SpecimenLesion(n, (member,), None, None) for n, member in enumerate(members, start=1))
-        distance, status = None, _bed_answer(frames, model)
+        distance, status = None, bed_answer(frames, model)
         key = max(frames, key=lambda f: (f.contrast.sbr.value if f.contrast.sbr.value > 0 else 0.0, -f.index)).index
     cal = calibrate(stack[key], profile, exposure_ms=stack.exposure_ms)
     table = _sensitivity(stack[key], cal, profile, view, pixel_size, sbr_cut)
@@ -237,7 +153,9 @@ def score_stack(
         margin=status,
         plane=plane,
         spacing_mm=spacing,
-        summary=_summary(stack, profile, view, frames, lesions, sbr_cut, prevalence),
+        summary=_summary(stack, profile, view, frames, lesions, sbr_cut)
+        | {"prevalence": prevalence, "risk_threshold": risk_threshold, "tie": tie}
+        | {"dose_mg": dose_mg, "hours_before": hours_before},
         key_index=key,
         key_image=cal.data,
         key_mask=cal.mask,
@@ -327,18 +245,6 @@ def _score_frames(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _bed_answer(frames: Sequence[FrameScore], model: margin.PublishedAnchorModel) -> MarginStatus:
-    """Take the sign most frames agree on; a tie, or no frame with a sign, leaves it unknown."""
-    votes = Counter(frame.fluorescent for frame in frames if frame.fluorescent is not None)
-    sign = None if votes[True] == votes[False] else votes[True] > votes[False]
-    agreeing = [frame for frame in frames if frame.fluorescent == sign]
-    # A reason counts when it limits at least half of the frames that speak for the sign.
-    limits = Counter(reason for frame in agreeing for reason in frame.reasons)
-    carried = [reason for reason, n in limits.items() if 2 * n >= len(agreeing)]
-    carried = [reason for reason in carried if reason not in ("no_pixel_size", "no_exposure", "no_signal")]
-    return model.predict(fluorescent=sign, reasons=tuple(carried))
-
-
 def _summary(
     stack: Stack,
     profile: CameraProfile,
@@ -346,7 +252,6 @@ def _summary(
     frames: Sequence[FrameScore],
     lesions: Sequence[SpecimenLesion],
     sbr_cut: float,
-    prevalence: float | str | None,
 ) -> dict[str, Any]:
     names = _core.reason_names()
     held = {reason for frame in frames for reason in frame.reasons}
@@ -377,7 +282,6 @@ def _summary(
         "n_sign_unknown": sum(frame.fluorescent is None for frame in frames) if view == "bed" else None,
         "median_sbr": float(np.median(defined)) if defined else None,
         "sbr_cut": sbr_cut,
-        "prevalence": prevalence,
         "background_policy": "mode",
         "reasons": [name for name in names if name in held],
     }

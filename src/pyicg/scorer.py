@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pyicg import _core, margin
+from pyicg import _core
 from pyicg._region_options import check_pixel_size
 from pyicg.background import background_of
 from pyicg.contrast import contrast_of
 from pyicg.errors import InputError, ProfileError
 from pyicg.frame import positive
-from pyicg.results import FrameScore, HotSpot, MarginStatus, Measurement, Quality, RejectedRegion
+from pyicg.published_anchor import PublishedAnchorModel
+from pyicg.results import FrameScore, HotSpot, Measurement, Quality, RejectedRegion
 from pyicg.rim import lesion_of
+from pyicg.tumour_bed import margin_of_sign
 
 if TYPE_CHECKING:
     from pyicg.profile import CameraProfile
 
-__all__ = ["Scorer", "frame_digest", "margin_of_sign", "score_frame"]
+__all__ = ["Scorer", "frame_digest", "score_frame"]
 
 _OUTPUTS = ("metrics", "data", "mask", "labels", "signal", "lesion")
 
@@ -203,6 +205,9 @@ def score_frame(
     exposure_ms: float | None = None,
     prevalence: float | str | None = None,
     sbr_cut: float = 1.5,
+    risk_threshold: float = 0.2,
+    dose_mg: float | None = None,
+    hours_before: float | None = None,
 ) -> FrameScore:
     """Score one frame: background, contrasts, fluorescent sign, hot spots, rims, quality and (bed) margin.
 
@@ -220,6 +225,8 @@ def score_frame(
         Share of R1 for the margin; without it the label is indeterminate, reason ``no_prevalence``.
     sbr_cut : float
         Cut of the sign; the answers at 1.5, 1.75 and 2.0 stand beside it.
+    risk_threshold, dose_mg, hours_before : float, optional
+        Of the margin: see `pyicg.margin.PublishedAnchorModel`.
 
     Returns
     -------
@@ -252,12 +259,7 @@ def score_frame(
     score = scorer.score(frame, exposure_ms=exposure_ms)
     if view == "section":
         return score
-    model = margin.PublishedAnchorModel(prevalence=prevalence)
+    model = PublishedAnchorModel(
+        prevalence=prevalence, risk_threshold=risk_threshold, dose_mg=dose_mg, hours_before=hours_before
+    )
     return replace(score, margin=margin_of_sign(model, score))
-
-
-def margin_of_sign(model: margin.PublishedAnchorModel, score: FrameScore) -> MarginStatus:
-    """Return the margin status of one frame's sign."""
-    # What limits the sign limits the margin; a missing pixel size or exposure does not touch a ratio.
-    limits = [r for r in score.reasons if r not in ("no_pixel_size", "no_exposure", "no_signal")]
-    return model.predict(fluorescent=score.fluorescent, reasons=tuple(limits))

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyicg import margin
 from pyicg.distance import cut_open, distance_of_tracks, facing_most, together
+from pyicg.distance_margin import from_distance
 from pyicg.errors import UnitError
 from pyicg.plane import Plane
 from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
@@ -17,6 +17,10 @@ from pyicg.tumour_track import link_lesions
 __all__ = ["key_slice", "link_slices", "on_the_tumours_side", "section_answer"]
 
 _WORST_FIRST = ("R1", "indeterminate", "R0")
+_RULE = (
+    "the worst lesion decides: R1 before indeterminate before R0, among equals the one without P(R1), then the highest "
+    "P(R1)"
+)
 # What makes a length on the picture doubtful. A missing camera profile alone does not.
 _LIMITS = frozenset({"out_of_range", "background_not_resolved"})
 
@@ -29,7 +33,9 @@ def on_the_tumours_side(plane: Plane | None, frames: Sequence[FrameScore], spaci
     return plane if plane is None or plane.oriented or not lesions else facing_most(plane, lesions, _known(spacing))
 
 
-def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing) -> tuple[SpecimenLesion, ...]:
+def link_slices(
+    frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing, *, tie: str = "R0"
+) -> tuple[SpecimenLesion, ...]:
     """Join the lesions of neighbouring slices, and measure each tumour's distance where there is a plane."""
     tracks = link_lesions({frame.index: frame.lesions for frame in frames}, len(frames))
     lesions = []
@@ -37,7 +43,7 @@ def link_slices(frames: Sequence[FrameScore], plane: Plane | None, spacing: Spac
         distance = status = None
         if plane is not None:
             distance = distance_of_tracks([track], plane, spacing_mm=_known(spacing), n_slices=len(frames))
-            status = margin.from_distance(distance)
+            status = from_distance(distance, tie=tie)
         lesions.append(SpecimenLesion(label, track.members, distance, status, track.missing, track.split_at))
     return tuple(lesions)
 
@@ -53,29 +59,45 @@ def _known(spacing: Spacing) -> tuple[float, float, float]:
 
 
 def section_answer(
-    lesions: Sequence[SpecimenLesion], plane: Plane | None, frames: Sequence[FrameScore], spacing: Spacing
+    lesions: Sequence[SpecimenLesion],
+    plane: Plane | None,
+    frames: Sequence[FrameScore],
+    spacing: Spacing,
+    *,
+    tie: str = "R0",
 ) -> tuple[Distance | None, MarginStatus]:
     """Return the smallest distance over all lesions, and the margin status of the worst one."""
-    if plane is None:
-        reason = "no_plane" if lesions else "no_lesion"
-        return None, MarginStatus(math.nan, (math.nan, math.nan), "indeterminate", reasons=(reason,))
-    distances = [lesion.distance for lesion in lesions if lesion.distance is not None]
-    if not distances:
-        missing = Distance.undefined("no_lesion")
-        return missing, margin.from_distance(missing)
+    measured = [(lesion.label, lesion.distance) for lesion in lesions if lesion.distance is not None]
+    if plane is None or not measured:
+        missing = Distance.undefined("no_plane" if plane is None and lesions else "no_lesion")
+        return None if plane is None else missing, from_distance(missing, tie=tie)
     slices = [Slice(frame.index, frame.lesions, frame.rejected) for frame in frames]
     extra = ("no_enclosed_core",) if cut_open(slices, plane, spacing_mm=_known(spacing)) else ()
-    nearest = min(distances, key=lambda distance: distance.min_mm)
-    # The worst lesion decides: a wide interval further off may hold what a narrow one nearby does not.
-    statuses = [margin.from_distance(replace(d, warnings=(*d.warnings, *extra))) for d in distances]
-    worst = min(statuses, key=lambda status: (_WORST_FIRST.index(status.label), -status.p_r1))
+    nearest = min((distance for _, distance in measured), key=lambda d: (math.isnan(d.min_mm), d.min_mm, d.ci_mm))
+    # A wide interval further off may hold what a narrow one nearby does not.
+    statuses = [(label, from_distance(replace(d, warnings=(*d.warnings, *extra)), tie=tie)) for label, d in measured]
+    of_lesion, worst = min(statuses, key=_rank)
     limits = {r for frame in frames for r in frame.reasons if r in _LIMITS}
-    if any(seen.sbr.reason == "saturated_lower_bound" for lesion in lesions for _, seen in lesion.members):
+    if any("saturated_lower_bound" in distance.warnings for _, distance in measured):
         limits.add("saturated_lower_bound")
     if limits:
-        worst = replace(worst, label="indeterminate", reasons=(*worst.reasons, *sorted(limits)))
-    seen = [distance.map for distance in distances if distance.map is not None]
+        reasons = tuple(dict.fromkeys((*worst.reasons, *sorted(limits))))
+        worst = replace(worst, label="indeterminate", reasons=reasons)
+    chosen = {"rule": _RULE, "of": len(measured), "worst": of_lesion}
+    worst = replace(worst, provenance={**worst.provenance, "lesions": chosen})
+    seen = [distance.map for _, distance in measured if distance.map is not None]
     return replace(nearest, warnings=(*nearest.warnings, *extra), map=together(seen) if seen else None), worst
+
+
+def _rank(item: tuple[int, MarginStatus]) -> tuple[int, float, tuple[str, ...], int]:
+    """Sort the worst first, in one order whatever the order of the lesions."""
+    label, status = item
+    return (
+        _WORST_FIRST.index(status.label),
+        -math.inf if math.isnan(status.p_r1) else -status.p_r1,
+        status.reasons,
+        label,
+    )
 
 
 def key_slice(

@@ -141,7 +141,7 @@ def make_section(**changes: Any) -> Score:
     )
     distance = Distance(1.42, 0.11, (1.21, 1.64), 1.6, (4.0, 11.0, 8.0))
     margin = MarginStatus(
-        0.0004, (0.0001, 0.002), "R0", None, (), {"method": "distance", "threshold_mm": 1.0, "tie": "R0"}
+        0.0004, (0.0001, 0.002), "R0", None, (), {"model": "measured-distance", "threshold_mm": 1.0, "tie": "R0"}
     )
     members = tuple((frame.index, frame.lesions[0]) for frame in frames)
     image, mask = picture()
@@ -170,7 +170,7 @@ def make_section(**changes: Any) -> Score:
 
 def make_bed(**changes: Any) -> Score:
     image, mask = picture()
-    margin = MarginStatus(0.54, (0.40, 0.68), "R1", True, (), {"model": "published anchor", "risk_threshold": 0.2})
+    margin = MarginStatus(0.54, (0.40, 0.68), "R1", True, (), {"model": "published-anchor", "risk_threshold": 0.2})
     score = Score((make_frame(lesions=()),), image, mask, view="bed", margin=margin, spacing_mm=(None, MM, MM))
     return replace(score, **changes)
 

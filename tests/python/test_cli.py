@@ -74,6 +74,44 @@ def test_score_bed(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "not a medical device" in capsys.readouterr().out
 
 
+def test_score_bed_tells_the_answer_by_cut(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--prevalence", "mimic-overall", "--risk-threshold", "0.3", "--dose-mg", "10", "--hours-before", "24"]
+    assert run("score", bed / "bed.tif", *bed_options(bed), *options, "-o", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "margin        R1, P(R1) 46 % [32 %, 61 %]\n" in printed
+    assert "by SBR cut    1.5, 1.75, 2: present, P(R1) 46 % (32 % to 61 %)\n" in printed
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["margin"]["provenance"]["risk_threshold"]["value"] == 0.3
+    assert summary["summary"]["risk_threshold"] == 0.3
+    assert summary["margin"]["provenance"]["protocol"]["dose_mg"] == 10.0
+    row = table(tmp_path / "frames.csv")[0]
+    for cut in ("1.5", "1.75", "2"):
+        assert row[f"margin_at_{cut}"] == "R1"
+        assert float(row[f"p_r1_at_{cut}"]) == float(row["p_r1"]) == summary["margin"]["p_r1"]
+        assert [row[f"p_r1_at_{cut}_{end}"] for end in ("lo", "hi")] == [row["p_r1_lo"], row["p_r1_hi"]]
+
+
+def test_another_protocol_leaves_the_label_open(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--prevalence", "mimic-overall", "--dose-mg", "25"]
+    assert run("score", bed / "bed.tif", *bed_options(bed), *options, "-o", tmp_path / "a") == 0
+    assert "margin        indeterminate, P(R1) 46 % [32 %, 61 %] protocol_differs" in capsys.readouterr().out
+    assert run("score", bed / "bed.tif", *bed_options(bed), "--dose-mg", "-1", "-o", tmp_path / "b") == 3
+    assert "dose_mg is -1.0, expected a number > 0" in capsys.readouterr().err
+    assert run("score", bed / "bed.tif", *bed_options(bed), "--risk-threshold", "2", "-o", tmp_path / "b") == 3
+    assert "risk_threshold is 2.0, expected a number in (0, 1)" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_tie_is_an_option(specimen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    how: list[str | Path] = ["--plane", specimen / "plane.json", "--view", "section", *SIZES, "--tie", "R1"]
+    assert run("score", specimen / "slices.tif", *how, "-o", tmp_path) == 0
+    found = json.loads((tmp_path / "summary.json").read_text())
+    assert found["margin"]["provenance"]["tie"]["value"] == found["summary"]["tie"] == "R1"
+    assert found["lesions"][0]["margin"]["provenance"]["tie"]["value"] == "R1"
+    assert "lies at or below 1 mm" in (tmp_path / "report.html").read_text()
+    assert "R0, P(R1) < 0.1 % [< 0.1 %, < 0.1 %] uncalibrated" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("way", ["file", "points"])
 def test_score_section(specimen: Path, tmp_path: Path, way: str) -> None:
     plane = json.loads((specimen / "plane.json").read_text())["point_mm"][1]
@@ -304,6 +342,8 @@ def test_every_input_is_opened_before_the_first_is_scored(bed: Path, tmp_path: P
         ["score", "x.tif", "--view", "section", "--plane", "p.json", "--plane-roi", "cut.roi", "-o", "out"],
         ["score", "x.tif", "--view", "section", "--plane", "p.json", "--perpendicular", "-o", "out"],
         ["score", "x.tif", "--view", "section", "--tumour-side", "0,0,0", "-o", "out"],
+        ["score", "x.tif", "--view", "section", "--tie", "r1", "-o", "out"],
+        ["score", "x.tif", "--view", "bed", "--dose-mg", "ten", "-o", "out"],
         ["no-such-command"],
     ],
 )

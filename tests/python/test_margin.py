@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyicg
+from pyicg import Plane
 from pyicg.errors import InputError
+from pyicg.evaluate import AccuracyTable, decision_curve, reweight
 from pyicg.labels import label_from_distance, label_from_probability
 from pyicg.margin import PublishedAnchorModel, from_distance
-from pyicg.results import Distance, to_plain
+from pyicg.results import Distance, MarginStatus, to_plain
 
-BLOCKING = ("saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range")
+BLOCKING = ("saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range", "protocol_differs")
 
 
 def gaussian(min_mm: float, sigma_mm: float, warnings: tuple[str, ...] = ()) -> Distance:
@@ -116,12 +119,90 @@ def test_interval_across_the_risk_threshold() -> None:
     assert "outside the range" in outside.provenance["risk_threshold"]["assumption"]
 
 
+@pytest.mark.parametrize("prevalence", [0.02, 0.05, 0.126, 0.25, 0.3, 0.6])
+def test_useful_risk_is_that_of_the_users_prevalence(prevalence: float) -> None:
+    table = AccuracyTable.from_counts(tp=32, fn=21, fp=27, tn=236)
+    values = reweight(table, prevalence=prevalence)
+    low, high = 1 - values.npv.value, values.ppv.value
+    for threshold, where in ((low - 1e-6, "outside"), (low + 1e-6, "inside"), (high - 1e-6, "inside")):
+        model = PublishedAnchorModel(prevalence=prevalence, risk_threshold=threshold)
+        assumption = model.predict(fluorescent=True).provenance["risk_threshold"]["assumption"]
+        assert f"; {where} the range {low:.3f}-{high:.3f} " in assumption
+
+
+def test_useful_risk_of_the_trial_itself() -> None:
+    low, high = decision_curve(AccuracyTable.from_counts(tp=32, fn=21, fp=27, tn=236)).useful_range
+    told = PublishedAnchorModel(prevalence="mimic-accuracy").predict(fluorescent=True).provenance["risk_threshold"]
+    assert f"inside the range {low:.3f}-{high:.3f} " in told["assumption"]
+    assert (round(low, 3), round(high, 3)) == (0.082, 0.542)
+    unknown = PublishedAnchorModel(prevalence=None).predict(fluorescent=True).provenance["risk_threshold"]
+    assert unknown["assumption"] == "the risk of R1 at which you would cut again"
+
+
+def test_other_cuts_stand_beside_the_answer() -> None:
+    model = PublishedAnchorModel(prevalence="mimic-overall")
+    signs = {1.5: True, 1.75: np.bool_(True), 2.0: False, 3.0: None}
+    status = model.predict(fluorescent=True, sbr_cut=1.5, sign_at=signs)
+    assert status.provenance["sign"]["sbr_cut"] == 1.5
+    beside = status.provenance["at_cuts"]
+    assert list(beside) == ["1.5", "1.75", "2", "3"]
+    for cut, sign in (("1.5", True), ("1.75", True), ("2", False)):
+        alone = model.predict(fluorescent=sign)
+        assert beside[cut] == {"sign": sign, "label": alone.label, "p_r1": alone.p_r1, "ci": alone.ci}
+    assert (beside["3"]["label"], beside["3"]["sign"]) == ("indeterminate", None)
+    assert math.isnan(beside["3"]["p_r1"])
+    plain = model.predict(fluorescent=True)
+    assert (plain.provenance["sign"]["sbr_cut"], plain.provenance["at_cuts"]) == ("not stated", {})
+    assert (plain.label, plain.p_r1, plain.ci) == (status.label, status.p_r1, status.ci)
+    blocked = model.predict(fluorescent=True, reasons=("uncalibrated",), sign_at=signs).provenance["at_cuts"]
+    assert [at["label"] for at in blocked.values()] == ["indeterminate"] * 4
+
+
+@pytest.mark.parametrize(
+    ("protocol", "differs"),
+    [
+        ({}, False),
+        ({"dose_mg": 10}, False),
+        ({"dose_mg": 10.0, "hours_before": 24}, False),
+        ({"hours_before": 18.0}, False),
+        ({"hours_before": 30.0}, False),
+        ({"hours_before": 17.9}, True),
+        ({"hours_before": 72.0}, True),
+        ({"dose_mg": 9.9}, True),
+        ({"dose_mg": 25.0, "hours_before": 24.0}, True),
+    ],
+)
+def test_another_protocol_leaves_the_label_open(protocol: dict[str, float], differs: bool) -> None:
+    usual = PublishedAnchorModel(prevalence="mimic-overall").predict(fluorescent=True)
+    status = PublishedAnchorModel(prevalence="mimic-overall", **protocol).predict(fluorescent=True)
+    assert status.label == ("indeterminate" if differs else "R1")
+    assert status.reasons == (("protocol_differs",) if differs else ())
+    assert (status.p_r1, status.ci) == (usual.p_r1, usual.ci)
+    told = status.provenance["protocol"]
+    assert told["trial"] == "10 mg ICG, 24 h before surgery"
+    for name in ("dose_mg", "hours_before"):
+        assert told[name] == protocol.get(name, "assumed to be the trial's")
+
+
+def test_a_status_never_has_a_label_alone() -> None:
+    for label in ("R0", "R1"):
+        for p_r1, ci in ((math.nan, (0.1, 0.2)), (0.1, (math.nan, 0.2)), (0.1, (0.3, 0.2)), (1.1, (0.1, 0.2))):
+            with pytest.raises(InputError, match="without them the label is indeterminate"):
+                MarginStatus(p_r1, ci, label)  # type: ignore[arg-type]
+        assert MarginStatus(0.0, (0.0, 0.0), label).label == label  # type: ignore[arg-type]
+    assert MarginStatus(math.nan, (math.nan, math.nan), "indeterminate").label == "indeterminate"
+    with pytest.raises(InputError, match="label is 'clear'"):
+        MarginStatus(0.1, (0.05, 0.2), "clear")  # type: ignore[arg-type]
+
+
 def test_anchor_provenance() -> None:
     provenance = PublishedAnchorModel(prevalence="mimic-overall").predict(fluorescent=np.bool_(False)).provenance
     assert provenance["model"] == "published-anchor"
     assert provenance["doi"] == "10.1001/jamanetworkopen.2024.6548"
     assert provenance["table"] == {"tp": 32, "fn": 21, "fp": 27, "tn": 236, "reconstructed": True}
     assert provenance["prevalence"] == {"value": 0.126, "origin": "preset mimic-overall"}
+    preset = PublishedAnchorModel(prevalence="mimic-accuracy").predict(fluorescent=True).provenance["prevalence"]
+    assert "reconstructed" in preset["origin"]
     assert provenance["discount"]["value"] == 0.5
     assert provenance["risk_threshold"]["value"] == 0.2
     assert all("assumption" in provenance[key] for key in ("discount", "risk_threshold", "sign"))
@@ -139,6 +220,13 @@ def test_anchor_refuses_bad_options() -> None:
         {"prevalence": 0.1, "risk_threshold": 0.0},
         {"prevalence": 0.1, "risk_threshold": 1.0},
         {"prevalence": 0.1, "risk_threshold": math.nan},
+        {"prevalence": 0.1, "risk_threshold": "0.2"},
+        {"prevalence": 0.1, "discount": "half"},
+        {"prevalence": 0.1, "discount": None},
+        {"prevalence": 0.1, "dose_mg": 0.0},
+        {"prevalence": 0.1, "dose_mg": "10 mg"},
+        {"prevalence": 0.1, "hours_before": math.nan},
+        {"prevalence": 0.1, "hours_before": -24.0},
     ):
         with pytest.raises(InputError, match="expected"):
             PublishedAnchorModel(**options)  # type: ignore[arg-type]
@@ -148,6 +236,14 @@ def test_anchor_refuses_bad_options() -> None:
             model.predict(fluorescent=wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected a sequence of codes"):
         model.predict(fluorescent=True, reasons="uncalibrated")
+    for unknown in ("saturated_lower_bond", "none"):
+        with pytest.raises(InputError, match="expected codes of the reason list"):
+            model.predict(fluorescent=True, reasons=("uncalibrated", unknown))
+    with pytest.raises(InputError, match="expected True, False or None"):
+        model.predict(fluorescent=True, sign_at={1.5: 1})  # type: ignore[dict-item]
+    for options in ({"sbr_cut": "1.5"}, {"sbr_cut": 0.0}, {"sign_at": {"1.5": True}}, {"sign_at": {math.nan: True}}):
+        with pytest.raises(InputError, match=r"an SBR cut is .* expected a number > 0"):
+            model.predict(fluorescent=True, **options)  # type: ignore[arg-type]
 
 
 @given(st.sampled_from([0.02, 0.1, 0.126, 0.168, 0.3, 0.6]), st.sampled_from([0.05, 0.2, 0.5]))
@@ -238,11 +334,55 @@ def test_undefined_distance_keeps_its_reason() -> None:
 
 def test_from_distance_refuses_bad_options() -> None:
     for dist in (gaussian(2.0, 0.1), undefined("no_plane")):
-        for threshold_mm in (-0.1, math.nan, math.inf):
+        for threshold_mm in (-0.1, math.nan, math.inf, None, "1", True):
             with pytest.raises(InputError, match="threshold_mm"):
-                from_distance(dist, threshold_mm=threshold_mm)
-        with pytest.raises(InputError, match="tie is 'r1'"):
-            from_distance(dist, tie="r1")
+                from_distance(dist, threshold_mm=threshold_mm)  # type: ignore[arg-type]
+        for tie in ("r1", None, 1):
+            with pytest.raises(InputError, match=f"tie is {tie!r}"):
+                from_distance(dist, tie=tie)  # type: ignore[arg-type]
+    for wrong in (1.2, None, (1.0, 2.0)):
+        with pytest.raises(InputError, match="expected a Distance"):
+            from_distance(wrong)  # type: ignore[arg-type]
+
+
+FORBIDS_R0 = ("clipped_by_border", "plane_not_flat", "saturated_lower_bound", "background_not_resolved", "out_of_range")
+SAID = ("plane_unverified", "extrapolated", "low_confidence")
+IN_THE_INTERVAL = ("slice_too_thick", "slice_missing", "lesion_splits", "not_star_shaped")
+
+
+@pytest.mark.parametrize("code", FORBIDS_R0)
+def test_what_the_interval_cannot_hold_forbids_r0(code: str) -> None:
+    far, near = from_distance(gaussian(4.0, 0.5, (code,))), from_distance(gaussian(0.2, 0.1, (code,)))
+    assert (far.label, far.reasons) == ("indeterminate", (code,))
+    assert far.p_r1 == from_distance(gaussian(4.0, 0.5)).p_r1
+    assert (near.label, near.reasons) == ("R1", (code,))
+
+
+@pytest.mark.parametrize("code", SAID + IN_THE_INTERVAL)
+def test_other_warnings_stay_decidable_and_say_what_is_left_out(code: str) -> None:
+    status = from_distance(gaussian(4.0, 0.5, (code,)))
+    assert (status.label, status.reasons) == ("R0", (code,))
+    assert set(status.provenance["not_in_p"]) == {code} & set(SAID)
+
+
+def test_open_rim_gives_no_probability_but_keeps_r1() -> None:
+    far = from_distance(gaussian(4.0, 0.5, ("no_enclosed_core",)))
+    assert (far.label, math.isnan(far.p_r1)) == ("indeterminate", True)
+    assert from_distance(gaussian(0.2, 0.1, ("no_enclosed_core",))).label == "R1"
+
+
+def test_distance_provenance() -> None:
+    told = from_distance(gaussian(4.0, 0.5), tie="R1").provenance
+    assert told["threshold_source"] == "Achterberg et al., JAMA Netw Open 2024;7(4):e246548"
+    assert told["tie"] == {"value": "R1", "source": "Achterberg et al., Ann Transl Med 2020;8(21):1448"}
+    assert told["prior"].startswith("assumed flat")
+    assert "shrinkage" in told["pathology"]
+    assert "no confidence interval of P" in told["ci"]
+    assert told["not_in_p"] == {}
+    assert from_distance(gaussian(4.0, 0.5), threshold_mm=2.0).provenance["threshold_source"] == "given by the user"
+    plane = Plane(point_mm=(0, 10, 0), normal=(0, 1, 0))
+    given = from_distance(pyicg.distance_to_plane(np.array([[0.0, 7.5, 0.0]]), plane)).provenance["not_in_p"]
+    assert list(given) == ["plane"]
 
 
 @given(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
+from pyicg.distance_results import Distance
 from pyicg.errors import InputError
-from pyicg.evaluate import AccuracyTable
+from pyicg.evaluate import AccuracyTable, mcnemar
 from pyicg.published import MIMIC, PERRIN, PREVALENCE_PRESETS, RatioEstimate, resolve_prevalence
 
 
@@ -25,6 +29,38 @@ def test_mimic_quotes_the_paper() -> None:
     assert (MIMIC.learning_curve, MIMIC.learning_curve_procedures) == (RatioEstimate(1.36, (0.44, 4.24)), 10)
     assert MIMIC.management_changed == 56
     assert round(100 * MIMIC.management_changed / MIMIC.patients_analysed, 1) == 27.9
+
+
+def test_quotations_agree_with_the_numbers() -> None:
+    assert (MIMIC.design, MIMIC.recruited) == ("prospective, single arm", ("2018-09", "2021-06"))
+    assert (MIMIC.men, MIMIC.median_age, MIMIC.age_iqr) == (116, 65.0, (57.0, 72.0))
+    assert round(100 * MIMIC.men / MIMIC.patients_analysed, 1) == 57.7
+    assert (MIMIC.r0_rate_gain, MIMIC.r0_rate_gain_p) == (0.05, "< .001")
+    assert round(MIMIC.r0_rate_after - MIMIC.r0_rate_before, 3) == MIMIC.r0_rate_gain
+    fields = {field.name for field in dataclasses.fields(MIMIC)}
+    assert set(MIMIC.quoted) <= fields
+    # What is not quoted is no figure, or derived: never both.
+    told_otherwise = {"citation", "doi", "quoted", "auc_ci", "age_iqr", "r0_rate_gain_p", "learning_curve_procedures"}
+    assert fields - set(MIMIC.quoted) - told_otherwise == {"reconstructed_table", "reresection"}
+    for field, quotation in MIMIC.quoted.items():
+        assert quotation.where == "abstract"
+        value = getattr(MIMIC, field)
+        if isinstance(value, int | float):
+            printed = float(re.findall(r"[\d.]+", quotation.text)[0])
+            assert printed in (pytest.approx(value), pytest.approx(100 * value))
+
+
+def test_reresection_is_reconstructed() -> None:
+    change = MIMIC.reresection
+    assert (change.converted, change.reverted, change.n, change.reconstructed) == (16, 0, 317, True)
+    assert round(change.converted / change.n, 2) == MIMIC.r0_rate_gain
+    test = mcnemar([False] * 16 + [True] * 301, [True] * 317)
+    assert (test.gained, test.lost) == (change.converted, change.reverted)
+
+
+def test_what_no_paper_prints_is_called_derived() -> None:
+    assert set(RatioEstimate.derived) == {"log_se", "p_value"}
+    assert all(isinstance(getattr(RatioEstimate, name), property) for name in RatioEstimate.derived)
 
 
 def test_reconstructed_table_says_so() -> None:
@@ -90,6 +126,7 @@ def test_perrin_quotes_the_paper() -> None:
     assert list(PERRIN.p_values.values()) == [".001", "< .001", "< .001"]
     assert list(PERRIN.p_values) == list(PERRIN.hazard_ratios)
     assert dict(PERRIN.incidence_3y) == {"positive": 0.70, "< 1 mm": 0.70, "1-9.9 mm": 0.57, ">= 10 mm": 0.50}
+    assert (PERRIN.salvage_p, PERRIN.where) == ("< .001", "abstract")
     with pytest.raises(TypeError):
         PERRIN.incidence_3y["positive"] = 0.1  # type: ignore[index]
 
@@ -116,6 +153,35 @@ def test_perrin_group_by_histology_and_undefined() -> None:
     assert PERRIN.group(math.nan, positive=True) == "positive"
     with pytest.raises(InputError, match="margin_mm is NaN"):
         PERRIN.group(math.nan)
+    with pytest.raises(InputError, match="margin_mm is '1 mm'"):
+        PERRIN.group("1 mm")  # type: ignore[arg-type]
+
+
+def test_group_probabilities() -> None:
+    norm = NormalDist(1.2, 0.4)
+    below = [norm.cdf(edge) for edge in (0.0, 1.0, 10.0)]
+    dist = Distance(1.2, 0.4, (0.4, 2.0), 1.3, (0.0, 0.0, 0.0))
+    expected = [below[0], below[1] - below[0], below[2] - below[1], 1 - below[2]]
+    found = PERRIN.group_probabilities(dist)
+    assert list(found) == list(PERRIN.groups)
+    assert list(found.values()) == pytest.approx(expected, abs=1e-12)
+    few = dataclasses.replace(dist, freedom=3.0)
+    assert PERRIN.group_probabilities(few)["positive"] == pytest.approx(float(t.cdf(-3.0, 3)), rel=1e-9)
+    assert sum(PERRIN.group_probabilities(few).values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("margin_mm", [-0.2, 0.0, 0.4, 1.0, 9.95, 10.0])
+def test_group_probabilities_without_spread(margin_mm: float) -> None:
+    dist = Distance(margin_mm, 0.0, (margin_mm, margin_mm), margin_mm, (0.0, 0.0, 0.0))
+    found = PERRIN.group_probabilities(dist)
+    assert found == {group: float(group == PERRIN.group(margin_mm)) for group in PERRIN.groups}
+
+
+def test_group_probabilities_at_the_door() -> None:
+    for undefined in (Distance.undefined("no_plane"), Distance(2.0, math.nan, (1.0, 3.0), 2.0, (0.0,) * 3)):
+        assert all(math.isnan(p) for p in PERRIN.group_probabilities(undefined).values())
+    with pytest.raises(InputError, match="expected a Distance"):
+        PERRIN.group_probabilities(1.2)  # type: ignore[arg-type]
 
 
 @given(st.floats(allow_nan=False), st.floats(allow_nan=False))
@@ -127,9 +193,12 @@ def test_perrin_groups_are_ordered_by_width(a: float, b: float) -> None:
 def test_prevalence() -> None:
     assert dict(PREVALENCE_PRESETS) == {"mimic-overall": 0.126, "mimic-accuracy": 0.168}
     assert round(1 - MIMIC.r0_rate_before, 3) == PREVALENCE_PRESETS["mimic-overall"]
-    assert resolve_prevalence("mimic-accuracy") == (0.168, "preset mimic-accuracy")
+    assert resolve_prevalence("mimic-overall") == (0.126, "preset mimic-overall")
+    value, origin = resolve_prevalence("mimic-accuracy")
+    assert (value, origin.split(":")[0]) == (0.168, "preset mimic-accuracy, reconstructed")
+    assert round(MIMIC.reconstructed_table.r1_share, 3) == value
     assert resolve_prevalence(0.3) == (0.3, "given by the user")
-    for wrong in (0.0, 1.0, -0.1, math.nan, 12.6, True):
+    for wrong in (0.0, 1.0, -0.1, math.nan, 12.6, True, None, [0.1]):
         with pytest.raises(InputError, match=r"expected a number in \(0, 1\)"):
             resolve_prevalence(wrong)
     with pytest.raises(InputError, match="mimic-overall, mimic-accuracy"):

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyicg.errors import InputError
-from pyicg.margin import PublishedAnchorModel, from_distance
-from pyicg.report import build, html, marks, words
+from pyicg.margin import PublishedAnchorModel, combine, from_distance
+from pyicg.published import PERRIN
+from pyicg.report import build, html, literature, marks, words
 from pyicg.results import (
     Distance,
     HotSpot,
@@ -102,14 +103,24 @@ def test_section_report_answers_first() -> None:
         "specimen.tif",
         "5 slices, signal in DN/ms, slice spacing 2.00 mm, pixel height 0.100 mm",
         "SIMULATED data",
-        "R0 probability of R1 < 0.1 % (95 % interval < 0.1 % to 0.2 %)",
-        "R1 when its whole interval lies below 1 mm",
+        "R0 probability of R1 < 0.1 % (< 0.1 % to 0.2 % at the ends of the distance's 95 % interval)",
+        "R1 when its whole interval lies below 1 mm, R0 when none of it does, otherwise indeterminate. ",
+        "R0 is a class with a remaining risk",
         "1.42 mm 95 % CI 1.21 to 1.64 mm",
         "Lesions with a rim 1 Rim complete to 93.0 % of its angles in the key slice In 5 of 5 slices.",
         "2.50 95 % CI 2.30 to 2.70",
         "Slice 2, the key slice.",
         "Closest point, enlarged.",
         "0 to 4 (5 slices)",
+        "R0, P(R1) < 0.1 % [< 0.1 %, 0.2 %]",
+        "Margins of this width in the literature The measured margin, 1.42 mm, lies in the group 1-9.9 mm.",
+        "positive < 0.1 % 2.21 (1.49 to 3.26) 2.11 (1.26 to 3.54) 2.32 (1.79 to 3.01) "
+        "< 1 mm < 0.1 % 1.42 (0.84 to 2.40) 2.99 (1.74 to 5.15) 1.72 (1.23 to 2.42) "
+        "1-9.9 mm > 99.9 % 1.41 (1.08 to 1.84) 0.92 (0.62 to 1.37) 1.33 (1.11 to 1.58) "
+        ">= 10 mm < 0.1 % 1 (reference) 1 (reference) 1 (reference)",
+        "Perrin et al., Ann Surg 2025, doi 10.1097/SLA.0000000000006659, 1776 patients",
+        "not a causal effect of cutting wider",
+        "It gives no absolute risk.",
         "Hot spots in slice 2",
         "between slices the tumour may come closer. whole stack slice_too_thick",
         "smallest distance 1.42 mm 1.4 mm 0.0200 mm",
@@ -228,15 +239,76 @@ def test_distance_without_interval_says_so() -> None:
     assert "1.42 mm interval unknown" in text_of(make_section(distance=distance))
 
 
-def test_label_without_probability_is_not_shown() -> None:
-    margin = MarginStatus(NAN, (NAN, NAN), "R0", False, (), {})
-    text = text_of(make_bed(margin=margin))
-    assert "Resection margin indeterminate probability of R1 undefined" in text
-    assert "The label R0 came without a probability and its interval, so it is not shown." in text
+def test_unknown_sign_is_not_taken_for_a_trained_model() -> None:
+    model = PublishedAnchorModel(prevalence=0.126)
+    text = text_of(make_bed(margin=model.predict(fluorescent=None, reasons=("saturated_lower_bound",))))
+    assert "From the fluorescent sign (undecided). R1 when" in text
+    assert "trained by the user" not in text
+
+
+def test_the_answer_at_other_cuts_stands_beside_it() -> None:
+    model = PublishedAnchorModel(prevalence="mimic-accuracy")
+    signs = {1.5: True, 1.75: True, 2.0: False}
+    text = text_of(make_bed(margin=model.predict(fluorescent=True, sbr_cut=1.5, sign_at=signs)))
+    assert (
+        "By SBR cut: 1.5, 1.75: present, P(R1) 54 % (40 % to 68 %); 2: absent, P(R1) 8.3 % (4.9 % to 12 %) From" in text
+    )
+    open_ = PublishedAnchorModel(prevalence=None).predict(fluorescent=True, sbr_cut=1.5, sign_at=signs)
+    assert "By SBR cut" not in text_of(make_bed(margin=open_))
+
+
+def test_sign_and_distance_are_both_shown() -> None:
+    sign = PublishedAnchorModel(prevalence="mimic-overall").predict(fluorescent=True, sign_at={2.0: False})
+    distance = from_distance(Distance(4.0, 0.3, (3.4, 4.6), 4.1, (4.0, 11.0, 8.0)))
+    text = text_of(make_section(margin=combine(sign, distance)))
+    assert (
+        "Resection margin indeterminate no single probability of R1: sign and distance contradict each other "
+        "The fluorescent sign and the measured distance say different things. By the measured distance: R0" in text
+    )
+    assert "R1 below 1 mm" in text
+    assert "By the measured distance: R0, probability of R1 < 0.1 % (at both ends of the distance's" in text
+    assert (
+        "By the fluorescent sign of the bed (present): R1, probability of R1 46 % (95 % interval 32 % to 61 %)." in text
+    )
+    assert "By SBR cut: 2: absent, P(R1) 6.0 % (3.5 % to 8.7 %)" in text
+    assert "From sign and distance together: the distance decides" in text
+
+
+def test_interval_of_a_distance_is_not_called_one_of_p() -> None:
+    near = from_distance(Distance(0.3, 0.1, (0.1, 0.5), 0.4, (4.0, 11.0, 8.0)))
+    for status in (near, combine(PublishedAnchorModel(prevalence=0.1).predict(fluorescent=True), near)):
+        text = text_of(make_section(margin=status))
+        assert "R1 probability of R1 > 99.9 % (at both ends of the distance's 95 % interval)" in text
+
+
+@pytest.mark.parametrize(
+    "distance",
+    [
+        None,
+        Distance.undefined("no_lesion"),
+        Distance(1.42, 0.1, (1.2, 1.6), 1.5, (4.0, 11.0, 8.0), ("no_enclosed_core",)),
+    ],
+)
+def test_no_margin_width_without_a_distance_that_counts(distance: Distance | None) -> None:
+    assert "Margins of this width" not in text_of(make_section(distance=distance))
+
+
+def test_margin_width_shares_follow_the_distance() -> None:
+    distance = Distance(1.2, 0.4, (0.4, 2.0), 1.3, (4.0, 11.0, 8.0))
+    found = literature.margin_width(distance)
+    assert found is not None
+    assert [row[:2] for row in found["rows"]] == [
+        ("positive", "0.1 %"),
+        ("< 1 mm", "31 %"),
+        ("1-9.9 mm", "69 %"),
+        (">= 10 mm", "< 0.1 %"),
+    ]
+    assert found["head"][2:] == [name.capitalize() for name in PERRIN.hazard_ratios]
 
 
 def test_remaining_risk_of_r0_is_said() -> None:
-    margin = MarginStatus(0.083, (0.049, 0.117), "R0", False, (), {"risk_threshold": 0.2})
+    origin = {"model": "published-anchor", "risk_threshold": 0.2}
+    margin = MarginStatus(0.083, (0.049, 0.117), "R0", False, (), origin)
     text = text_of(make_bed(margin=margin))
     assert "R0 probability of R1 8.3 % (95 % interval 4.9 % to 12 %)" in text
     assert "not a finding that no tumour is left" in text

@@ -126,7 +126,7 @@ def test_the_demonstration_recovers_its_truth(tmp_path: Path) -> None:
         assert row["measured"] == pytest.approx(row["true"], abs=MARGIN_TOLERANCE_MM)
     statuses = [row["measured"] for name, row in rows.items() if name.startswith("status")]
     assert [text.split(",")[0] for text in statuses] == ["R1", "R0", "R0"]
-    assert statuses[0] == "R1, P(R1) 1.00 [1.00, 1.00]"
+    assert statuses[0] == "R1, P(R1) > 99.9 % [> 99.9 %, > 99.9 %]"
     assert (SBR_TOLERANCE, MARGIN_TOLERANCE_MM) == (0.03, 0.15)
     for folder in (tmp_path, tmp_path / "bed"):
         assert {path.name for path in folder.iterdir() if path.is_file()} == FILES
@@ -163,7 +163,12 @@ def test_the_majority_of_frames_decides(frames: list[npt.NDArray[np.uint16]], si
     if sign is None:
         assert result.margin.label == "indeterminate"
     else:
-        assert result.margin == pyicg.margin.PublishedAnchorModel(prevalence=MIMIC).predict(fluorescent=sign)
+        alone = pyicg.margin.PublishedAnchorModel(prevalence=MIMIC).predict(fluorescent=sign)
+        assert replace(result.margin, provenance=alone.provenance) == alone
+    signs = [frame.fluorescent for frame in result.frames]
+    told = result.margin.provenance["frames"]
+    assert [told[name] for name in ("present", "absent", "unknown")] == [signs.count(s) for s in (True, False, None)]
+    assert told["rule"].startswith("the sign that most frames agree on")
 
 
 def says_uncalibrated(score: FrameScore) -> bool:
@@ -202,6 +207,20 @@ def test_missing_prevalence_leaves_the_sign_and_no_label(bed: BedPhantom) -> Non
     assert (score.margin.label, score.margin.sign, score.margin.reasons) == ("indeterminate", True, ("no_prevalence",))
     assert math.isnan(score.margin.p_r1)
     assert score.residual_area_mm2.reason == "no_pixel_size"
+
+
+def test_options_of_the_margin_reach_every_door(bed: BedPhantom) -> None:
+    told = {"risk_threshold": 0.5, "dose_mg": 25.0, "hours_before": 24.0}
+    one = pyicg.score_frame(
+        bed.stack[0], profile=bed.profile, pixel_size_mm=0.2, exposure_ms=20.0, prevalence=MIMIC, **told
+    )
+    of_stack = pyicg.score_stack(bed.stack, profile=bed.profile, prevalence=MIMIC, **told)
+    assert to_plain(one) == to_plain(of_stack.frames[0])
+    for status in (one.margin, of_stack.margin):
+        assert status is not None
+        assert status.reasons == ("protocol_differs", "straddles_threshold")
+        assert status.provenance["risk_threshold"]["value"] == 0.5
+    assert {name: of_stack.summary[name] for name in told} == told
 
 
 def test_exposure_outside_the_range_is_refused_with_its_reason(bed: BedPhantom) -> None:
@@ -289,6 +308,9 @@ PLANE = Plane(point_mm=(0, 1, 0), normal=(0, 1, 0))
         (VIDEO, {"threads": 0}, InputError, "threads"),
         (VIDEO, {"sbr_cut": 0.5}, InputError, "sbr_cut"),
         (VIDEO, {"prevalence": 1.5}, InputError, "prevalence"),
+        (VIDEO, {"risk_threshold": 1.0}, InputError, "risk_threshold"),
+        (VIDEO, {"tie": "r1"}, InputError, "tie is 'r1'"),
+        (VIDEO, {"hours_before": -1}, InputError, "hours_before"),
         (Stack.from_array(np.array([GLOWS]), axes="TYX"), {}, ProfileError, "16 bits, the profile 12"),
         (Stack.from_array(GLOWS[1:].copy(), axes="YX", bit_depth=12), {}, ProfileError, "60"),
         (
@@ -471,7 +493,17 @@ def test_saturated_rims_leave_the_margin_open() -> None:
     result = pyicg.score_stack(scene.stack, profile=scene.profile, view="section", plane=scene.plane)
     assert result.margin is not None
     assert result.margin.label == "indeterminate"
-    assert "saturated_lower_bound" in result.margin.reasons
+    assert result.margin.reasons.count("saturated_lower_bound") == 1
+    # From the room's own door too: no R0 rests on a saturated rim.
+    rims = [
+        pyicg.segment_rim(pyicg.calibrate(frame, scene.profile, exposure_ms=scene.stack.exposure_ms), pixel_size_mm=0.1)
+        for frame in scene.stack
+    ]
+    far = pyicg.Plane(point_mm=(0, 100, 0), normal=(0, 1, 0))
+    distance = pyicg.distance_to_plane(rims, far, spacing_mm=scene.stack.spacing_mm)
+    assert distance.min_mm > 50
+    assert "saturated_lower_bound" in distance.warnings
+    assert pyicg.margin.from_distance(distance).label == "indeterminate"
 
 
 def test_a_black_table_is_not_the_background() -> None:

@@ -53,6 +53,9 @@ def frame_record(frame: FrameScore) -> dict[str, Any]:
         status = frame.margin
         record |= {"margin": status.label, "p_r1": status.p_r1, "p_r1_lo": status.ci[0], "p_r1_hi": status.ci[1]}
         record["margin_reasons"] = " ".join(status.reasons)
+        for cut, at in status.provenance.get("at_cuts", {}).items():
+            record |= {f"margin_at_{cut}": at["label"], f"p_r1_at_{cut}": at["p_r1"]}
+            record |= {f"p_r1_at_{cut}_lo": at["ci"][0], f"p_r1_at_{cut}_hi": at["ci"][1]}
     record["reasons"] = " ".join(frame.reasons)
     record["frame_digest"] = frame.frame_digest
     return record

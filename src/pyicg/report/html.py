@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from pyicg.report.answer import answer, distance_text, margin_text
+from pyicg.report.answer import answer, distance_text
 from pyicg.report.geometry import tilt_deg
+from pyicg.report.literature import margin_width
+from pyicg.report.status import margin_text
 from pyicg.report.words import RESEARCH_ONLY, SHOWN_HOT_SPOTS, measurement, number, percent, sentence
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def render(score: Scored, *, pictures: Sequence[Picture], sensitivity: Sensitivi
         sensitivity_png="" if sensitivity is None else _encoded(sensitivity.png),
         lesions=[_lesion_row(item, name) for item in score.lesions[:MOST_ROWS]],
         n_lesions=len(score.lesions),
+        literature=margin_width(score.distance),
         hot_spots=[
             (
                 spot.rank,

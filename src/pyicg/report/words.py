@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pyicg.results import Measurement
+from pyicg.results import MarginStatus, Measurement
 
 __all__ = [
     "RESEARCH_ONLY",
     "SENTENCES",
     "SHOWN_HOT_SPOTS",
+    "chance",
     "digits",
     "interval",
     "measurement",
@@ -154,6 +155,19 @@ def percent(share: float) -> str:
     if share > 0.999:
         return "> 99.9 %"
     return f"{100 * share:.1f} %" if not 0.0995 <= share < 0.9 else f"{100 * share:.0f} %"
+
+
+def chance(status: MarginStatus) -> str:
+    """Return P(R1) with both ends of its interval in short, never rounded to certainty.
+
+    Examples
+    --------
+    >>> chance(MarginStatus(1e-9, (1e-12, 0.004), "R0"))
+    'P(R1) < 0.1 % [< 0.1 %, 0.4 %]'
+    """
+    if math.isnan(status.p_r1):
+        return "P(R1) undefined"
+    return f"P(R1) {percent(status.p_r1)} [{percent(status.ci[0])}, {percent(status.ci[1])}]"
 
 
 def measurement(item: Measurement, unit: str = "") -> str:

@@ -1,0 +1,51 @@
+"""A tumour bed: the margin status of one frame's sign, and of the sign that most frames of a video agree on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pyicg.published_anchor import PublishedAnchorModel
+from pyicg.results import FrameScore, MarginStatus
+
+__all__ = ["bed_answer", "margin_of_sign"]
+
+# A missing pixel size or exposure does not touch a ratio, and no signal is an absent sign.
+_NOT_OF_THE_SIGN = frozenset({"no_pixel_size", "no_exposure", "no_signal"})
+
+
+def margin_of_sign(model: PublishedAnchorModel, score: FrameScore) -> MarginStatus:
+    """Return the margin status of one frame's sign, with the other SBR cuts beside it."""
+    limits = [reason for reason in score.reasons if reason not in _NOT_OF_THE_SIGN]
+    return model.predict(fluorescent=score.fluorescent, reasons=limits, sbr_cut=score.sbr_cut, sign_at=score.sign_at)
+
+
+def bed_answer(frames: Sequence[FrameScore], model: PublishedAnchorModel) -> MarginStatus:
+    """Take the sign most frames agree on; a tie, or no frame with a sign, leaves it unknown."""
+    signs = [frame.fluorescent for frame in frames]
+    sign = _majority(signs)
+    agreeing = [frame for frame in frames if frame.fluorescent == sign]
+    # A reason counts when it limits at least half of the frames that speak for the sign.
+    limits = Counter(reason for frame in agreeing for reason in frame.reasons)
+    carried = [reason for reason, n in limits.items() if 2 * n >= len(agreeing) and reason not in _NOT_OF_THE_SIGN]
+    status = model.predict(
+        fluorescent=sign,
+        reasons=carried,
+        sbr_cut=frames[0].sbr_cut,
+        sign_at={cut: _majority([frame.sign_at.get(cut) for frame in frames]) for cut in frames[0].sign_at},
+    )
+    rule = {
+        "rule": "the sign that most frames agree on, those without a sign left out; a tie leaves it unknown. A reason "
+        "counts when it limits at least half of the frames that speak for the sign",
+        "assumption": "frames count alike, though those of a video are not independent",
+        "present": signs.count(True),
+        "absent": signs.count(False),
+        "unknown": signs.count(None),
+    }
+    return replace(status, provenance={**status.provenance, "frames": rule})
+
+
+def _majority(signs: Sequence[bool | None]) -> bool | None:
+    present, absent = signs.count(True), signs.count(False)
+    return None if present == absent else present > absent
