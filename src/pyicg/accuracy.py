@@ -240,14 +240,14 @@ def clustered_table(truth: BoolArray, sign: BoolArray, clusters: IntArray, ci: s
     undefined = int(drawn.undefined()[[math.isfinite(point.value) for point in measured.values()]].max(initial=0))
     notes = [*_NOTES]
     notes.append(
-        f"at most {undefined} of {DRAWS} draws left a figure undefined (0/0) and were left out of it: its interval holds "
-        "given that the figure exists"
+        f"at most {undefined} of {DRAWS} draws left a figure undefined (0/0) and were left out of it: the interval "
+        "holds given that the figure exists"
     )
     if any(point.value in (0.0, 1.0) for name, point in measured.items() if name in of_all):
         notes.append("a proportion of 0 or 1 has Wilson's interval with patients in place of lesions")
     if ci == "gee":
         notes.append(
-            "GEE gives lesions of patients with many of them less weight: its proportions are not those of the counts"
+            "GEE gives patients with many lesions less weight than counts do: its proportions differ from the counts"
         )
     return replace(table, **measured, ci_method=method, notes=tuple(notes), n_patients=n)
 
