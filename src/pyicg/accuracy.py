@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._intervals import PROPORTION_METHODS, Z95, area_interval, from_logit, log_normal, proportion
+from pyicg._intervals import PROPORTION_METHODS, Z95, area_interval, check_choice, from_logit, log_normal, proportion
 from pyicg._outcomes import BoolArray, BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters
 from pyicg.clustered import DRAWS, SEED, gee, resample, sums_by_patient
 from pyicg.errors import InputError
@@ -125,8 +125,7 @@ class AccuracyTable:
                 f"counts are tp {tp!r}, fn {fn!r}, fp {fp!r}, tn {tn!r}, expected whole numbers >= 0 and at least one "
                 "lesion"
             )
-        if ci not in PROPORTION_METHODS:
-            raise InputError(f"ci is {ci!r}, expected one of {', '.join(PROPORTION_METHODS)}")
+        check_choice("ci", ci, PROPORTION_METHODS)
         tp, fn, fp, tn = (int(n) for n in counts)
         auc, on_logit = _delong(tp, fn, fp, tn)
         lo, hi = auc.ci
@@ -306,8 +305,7 @@ def diagnostic_accuracy(
     """
     truth = as_bool_vector("r1", r1)
     sign = as_bool_vector("fluorescent", fluorescent, truth.size)
-    if ci not in (*PROPORTION_METHODS, "bca", "gee"):
-        raise InputError(f"ci is {ci!r}, expected one of wilson, clopper-pearson, bca, gee")
+    check_choice("ci", ci, (*PROPORTION_METHODS, "bca", "gee"))
     if groups is None:
         if ci in ("bca", "gee"):
             raise InputError(f"ci is {ci!r} without groups, expected the patient of each lesion: give groups")

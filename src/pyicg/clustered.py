@@ -157,6 +157,7 @@ def gee(
     sm = trial_library("statsmodels.api", caller)
     columns = np.ones((clusters.size, 1)) if design is None else design
     _, patients = np.unique(clusters, return_inverse=True)
+    remedy = "merge or drop sparse groups, or go without it"
 
     def fitted(structure: Any) -> Any:
         model = sm.GEE(
@@ -167,15 +168,19 @@ def gee(
             cov_struct=structure,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of steps on the way; whether it arrived is asked below
-            return model.fit(cov_type="bias_reduced")
+            warnings.simplefilter("ignore")  # of steps on the way; whether it arrived is asked here
+            try:
+                result = model.fit(cov_type="bias_reduced")
+            except (ValueError, np.linalg.LinAlgError) as error:
+                raise InputError(f"{caller}: GEE cannot be fitted ({error}); {remedy}") from error
+        if not result.converged:
+            raise InputError(f"{caller}: the GEE did not converge; {remedy}")
+        return result
 
     result = fitted(sm.cov_struct.Exchangeable())
     largest = int(np.bincount(patients).max())
-    if (largest > 1 and 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0) or not result.converged:
+    if largest > 1 and 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0:
         result = fitted(sm.cov_struct.Independence())
-    if not result.converged:
-        raise InputError(f"{caller}: the GEE did not converge; use ci='bca', or merge or drop sparse groups")
     return GeeFit(
         np.asarray(result.params), np.asarray(result.cov_params()), int(patients.max()) + 1 - columns.shape[1]
     )

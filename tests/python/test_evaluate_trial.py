@@ -359,3 +359,10 @@ def test_agreement_edges() -> None:
     ):
         with pytest.raises(InputError, match=message):
             bland_altman(*arguments, **options)
+
+
+def test_agreement_on_a_line_over_patients() -> None:
+    truth = np.array([1.0, 2.0, 4.0, 3.0])
+    found = bland_altman(1.1 * truth, truth, groups=[1, 1, 2, 3])
+    assert found.slope.value == pytest.approx(0.1 / 1.05)
+    assert found.slope.reason == "too_few_cases"
