@@ -235,7 +235,8 @@ def clustered_table(truth: BoolArray, sign: BoolArray, clusters: IntArray, ci: s
     n = len(sums)
     method = f"BCa bootstrap over patients: {DRAWS} draws of {n} patients, seed {SEED}"
     if ci == "gee":
-        method = f"GEE (exchangeable, bias-reduced covariance, Student's t) for proportions, {method} for the rest"
+        by_gee = "GEE (exchangeable, else independent; bias-reduced covariance, Student's t)"
+        method = f"{by_gee} for proportions, {method} for the rest"
     undefined = int(drawn.undefined()[[math.isfinite(point.value) for point in measured.values()]].max(initial=0))
     notes = [*_NOTES]
     notes.append(

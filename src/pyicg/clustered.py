@@ -150,8 +150,8 @@ def gee(
 ) -> GeeFit:
     """Fit generalised estimating equations with patients as clusters (statsmodels; the extra ``trial``).
 
-    Exchangeable working correlation, or none where the estimated one is too negative for the largest patient. The
-    covariance is the bias-reduced one of Mancl and DeRouen (Biometrics 57 (2001) 126-134). The outcome has to vary:
+    Exchangeable working correlation, or none where that does not converge or is too negative for the largest patient.
+    The covariance is the bias-reduced one of Mancl and DeRouen (Biometrics 57 (2001) 126-134). The outcome has to vary:
     the caller sees to it. `design` (N, k) has an intercept; left out, it is nothing else.
     """
     sm = trial_library("statsmodels.api", caller)
@@ -168,19 +168,18 @@ def gee(
             cov_struct=structure,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of steps on the way; whether it arrived is asked here
+            warnings.simplefilter("ignore")  # of steps on the way; whether it arrived is asked below
             try:
-                result = model.fit(cov_type="bias_reduced")
+                return model.fit(cov_type="bias_reduced")
             except (ValueError, np.linalg.LinAlgError) as error:
                 raise InputError(f"{caller}: GEE cannot be fitted ({error}); {remedy}") from error
-        if not result.converged:
-            raise InputError(f"{caller}: the GEE did not converge; {remedy}")
-        return result
 
     result = fitted(sm.cov_struct.Exchangeable())
     largest = int(np.bincount(patients).max())
-    if largest > 1 and 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0:
+    if not result.converged or 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0:
         result = fitted(sm.cov_struct.Independence())
+    if not result.converged:
+        raise InputError(f"{caller}: the GEE did not converge; {remedy}")
     return GeeFit(
         np.asarray(result.params), np.asarray(result.cov_params()), int(patients.max()) + 1 - columns.shape[1]
     )

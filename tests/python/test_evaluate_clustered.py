@@ -70,7 +70,7 @@ def test_gee_says_what_is_whose() -> None:
     by_bca, by_gee = (diagnostic_accuracy(T.r1, T.sign, groups=T.patients, ci=ci) for ci in ("bca", "gee"))
     assert by_gee.dor == by_bca.dor
     assert by_gee.auc == by_bca.auc
-    assert by_gee.ci_method.startswith("GEE (exchangeable, bias-reduced covariance, Student's t) for proportions, BCa")
+    assert by_gee.ci_method.startswith("GEE (exchangeable, else independent; bias-reduced covariance")
     assert "differ from the counts" in by_gee.notes[-1]
     assert diagnostic_accuracy(T.r1, T.sign, groups=T.patients) == by_bca  # the default
     assert reweight(by_gee, prevalence=0.1) == reweight(by_bca, prevalence=0.1)  # from the counts
@@ -186,10 +186,10 @@ def test_area_of_a_small_table_stays_below_one() -> None:
 
 def test_coverage_on_a_slice_of_the_simulation() -> None:
     script = scripts.load("clustered_intervals")
-    hits = script.coverage(script.TRIALS[0], 150, 0, seed=0)
+    hits = script.coverage(script.TRIALS[0], 100, 0, seed=0)
     covered = {key: np.mean(values) for key, values in hits.items()}
     for name in script.FIGURES:
-        assert 0.90 <= covered[name, "BCa"] <= 0.99
+        assert 0.89 <= covered[name, "BCa"] <= 0.99
     naive = np.mean([covered[name, "naive"] for name in script.PROPORTIONS])
     assert naive < 0.91
     assert np.mean([covered[name, "BCa"] for name in script.PROPORTIONS]) > naive + 0.03
