@@ -19,16 +19,29 @@ from pyicg.io._tables import csv_table
 
 __all__ = ["SimulatedTrial", "trial"]
 
-_FIRST = 10  # procedures of a centre that count as its first ones
-_CUT = 1.5
-_LOG_SBR_SD = 0.35
-_LOG_MARGIN_SD = 1.1
-_EARLY_ODDS_RATIO = 1.36  # false positives, first procedures against later ones: the point estimate of MIMIC
-_PATHOLOGY_SD_MM = 0.2
-_MEASURED_BIAS_MM, _MEASURED_SD_MM, _REACH_MM = 0.3, 0.6, 10.0
-_MODEL_PREVALENCE, _MODEL_EXCESS = 0.126, 1.3  # the model in `p_r1` is from elsewhere, and too sure of itself
-_CONVERTED, _CHANGED, _CHANGED_ANYWAY = 0.5, 0.8, 0.04
-_UNKNOWN_SIGN, _EXCLUDED = 0.03, 0.02
+# What nobody stated; made up to look like a trial. The model in `p_r1` is from elsewhere, too sure of itself, and reads
+# the logarithm of the SBR with an error.
+_ASSUMED: Mapping[str, float] = MappingProxyType(
+    {
+        "first_procedures": 10,
+        "false_positive_odds_ratio_first": 1.36,  # the point estimate of MIMIC
+        "sbr_cut": 1.5,
+        "log_sbr_sd": 0.35,
+        "log_margin_sd": 1.1,
+        "pathology_sd_mm": 0.2,
+        "measured_bias_mm": 0.3,
+        "measured_sd_mm": 0.6,
+        "measured_reach_mm": 10.0,
+        "model_prevalence": 0.126,
+        "model_calibration_slope": 0.77,
+        "model_error_sd": 0.5,
+        "converted_share": 0.5,
+        "changed_share_with_sign": 0.8,
+        "changed_share_without_sign": 0.04,
+        "unknown_sign_share": 0.03,
+        "excluded_share": 0.02,
+    }
+)
 _REASONS = ("no metastasis at histology", "tracer given too late")
 
 
@@ -75,9 +88,9 @@ def trial(
 
     The margin is log-normal. The logarithm of the SBR is normal among R1 and among R0 lesions, so that a cut of 1.5
     has the sensitivity and, after the first ten procedures of a centre, the specificity asked for; within R0 and within
-    R1 it does not depend on the margin. Pathology reads the margin with an error of 0.2 mm, down to 0.1 mm; the measured one
-    has a bias of 0.3 mm and an error of 0.6 mm. ``p_r1`` is a model from elsewhere: made for a prevalence of 0.126, and
-    too extreme. All of these are assumptions; see `SimulatedTrial.parameters`.
+    R1 it does not depend on the margin. Pathology reads the margin with an error of 0.2 mm, down to 0.1 mm; the
+    measured one has a bias of 0.3 mm and an error of 0.6 mm. ``p_r1`` is a model from elsewhere: made for a prevalence of 0.126, too
+    extreme, and with an error of its own. All of these are assumptions; see `SimulatedTrial.parameters`.
 
     Parameters
     ----------
@@ -114,35 +127,47 @@ def trial(
     centre, procedure = centre_of[patient], number_of[patient]
 
     def within_patients(between: float, of_centres: float = 0.0) -> npt.NDArray[np.float64]:
-        parts = (rng.standard_normal(patients)[patient], rng.standard_normal(centres)[centre], rng.standard_normal(lesions))
+        parts = (
+            rng.standard_normal(patients)[patient],
+            rng.standard_normal(centres)[centre],
+            rng.standard_normal(lesions),
+        )
         weights = (between, of_centres, 1 - between - of_centres)
         return np.asarray(sum(np.sqrt(w) * part for w, part in zip(weights, parts, strict=True)))
 
     normal = NormalDist()
-    true_margin = np.exp(_LOG_MARGIN_SD * (within_patients(icc) - normal.inv_cdf(r1_share)))
-    read = np.maximum(true_margin + _PATHOLOGY_SD_MM * rng.standard_normal(lesions), 0.0)
+    true_margin = np.exp(_ASSUMED["log_margin_sd"] * (within_patients(icc) - normal.inv_cdf(r1_share)))
+    read = np.maximum(true_margin + _ASSUMED["pathology_sd_mm"] * rng.standard_normal(lesions), 0.0)
     margin = np.floor(10 * read) / 10  # rounded down: what is under 1 mm stays so
     r1 = margin < 1.0
 
     late = 1 - specificity
-    early = _EARLY_ODDS_RATIO * late / (1 - late + _EARLY_ODDS_RATIO * late)
+    ratio = _ASSUMED["false_positive_odds_ratio_first"]
+    early = ratio * late / (1 - late + ratio * late)
     at_r1, at_r0 = normal.inv_cdf(sensitivity), normal.inv_cdf(late)
-    centred = np.where(r1, at_r1, np.where(procedure <= _FIRST, normal.inv_cdf(early), at_r0))
+    centred = np.where(r1, at_r1, np.where(procedure <= _ASSUMED["first_procedures"], normal.inv_cdf(early), at_r0))
     latent = centred + within_patients(icc, centre_icc)
-    sbr = np.round(_CUT * np.exp(_LOG_SBR_SD * latent), 2)
-    sign = sbr >= _CUT
-    logit = np.log(_MODEL_PREVALENCE / (1 - _MODEL_PREVALENCE)) + _MODEL_EXCESS * (
-        (at_r1 - at_r0) * latent - (at_r1**2 - at_r0**2) / 2
-    )
+    sbr = np.round(_ASSUMED["sbr_cut"] * np.exp(_ASSUMED["log_sbr_sd"] * latent), 2)
+    sign = sbr >= _ASSUMED["sbr_cut"]
+    error, known_share = _ASSUMED["model_error_sd"], _ASSUMED["model_prevalence"]
+    reading = latent + error * rng.standard_normal(lesions)
+    evidence = ((at_r1 - at_r0) * reading - (at_r1**2 - at_r0**2) / 2) / (1 + error**2)
+    logit = np.log(known_share / (1 - known_share)) + evidence / _ASSUMED["model_calibration_slope"]
     p_r1 = np.clip(np.round(1 / (1 + np.exp(-logit)), 3), 0.001, 0.999)
-    measured = np.round(true_margin + _MEASURED_BIAS_MM + _MEASURED_SD_MM * rng.standard_normal(lesions), 2)
-    seen = true_margin < _REACH_MM
+    measured = np.round(
+        true_margin + _ASSUMED["measured_bias_mm"] + _ASSUMED["measured_sd_mm"] * rng.standard_normal(lesions), 2
+    )
+    seen = true_margin < _ASSUMED["measured_reach_mm"]
 
-    converted = r1 & sign & (rng.random(lesions) < _CONVERTED)
+    converted = r1 & sign & (rng.random(lesions) < _ASSUMED["converted_share"])
     any_sign = np.bincount(patient, weights=sign, minlength=patients) > 0
-    changed = rng.random(patients) < np.where(any_sign, _CHANGED, _CHANGED_ANYWAY)
-    unknown = rng.random(lesions) < _UNKNOWN_SIGN
-    excluded = np.where(rng.random(lesions) < _EXCLUDED, rng.integers(1, 1 + len(_REASONS), lesions), 0)
+    changed = rng.random(patients) < np.where(
+        any_sign, _ASSUMED["changed_share_with_sign"], _ASSUMED["changed_share_without_sign"]
+    )
+    unknown = rng.random(lesions) < _ASSUMED["unknown_sign_share"]
+    excluded = np.where(
+        rng.random(lesions) < _ASSUMED["excluded_share"], rng.integers(1, 1 + len(_REASONS), lesions), 0
+    )
 
     def or_none(values: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> tuple[Any, ...]:
         return tuple(value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True))
@@ -159,31 +184,14 @@ def trial(
         "sbr": or_none(sbr, ~unknown),
         "p_r1": or_none(p_r1, ~unknown),
         "measured_mm": or_none(measured, seen),
-        "measured_sigma_mm": or_none(np.full(lesions, _MEASURED_SD_MM), seen),
+        "measured_sigma_mm": or_none(np.full(lesions, _ASSUMED["measured_sd_mm"]), seen),
         "r0_before": tuple((~r1).tolist()),
         "r0_after": tuple((~r1 | converted).tolist()),
         "management_changed": tuple(changed[patient].tolist()),
         "excluded": tuple(("", *_REASONS)[k] for k in excluded.tolist()),
     }
-    parameters = {
-        "seed": seed,
-        "r1_share": r1_share,
-        "sensitivity": sensitivity,
-        "specificity_after_first_procedures": specificity,
-        "icc": icc,
-        "centre_icc": centre_icc,
-        "first_procedures": _FIRST,
-        "false_positive_odds_ratio_early": _EARLY_ODDS_RATIO,
-        "log_margin_sd": _LOG_MARGIN_SD,
-        "log_sbr_sd": _LOG_SBR_SD,
-        "pathology_sd_mm": _PATHOLOGY_SD_MM,
-        "measured_bias_mm": _MEASURED_BIAS_MM,
-        "measured_sd_mm": _MEASURED_SD_MM,
-        "measured_reach_mm": _REACH_MM,
-        "model_prevalence": _MODEL_PREVALENCE,
-        "model_calibration_slope": 1 / _MODEL_EXCESS,
-        "converted_share": _CONVERTED,
-    }
+    told = {"seed": seed, "r1_share": r1_share, "sensitivity": sensitivity, "specificity": specificity}
+    parameters = {**told, "icc": icc, "centre_icc": centre_icc, **_ASSUMED}
     return SimulatedTrial(MappingProxyType(columns), true_margin, MappingProxyType(parameters))
 
 

@@ -58,9 +58,9 @@ class TrialFigure:
     naive_method: str = ""
 
     @property
-    def undefined(self) -> bool:
-        """Whether the figure has no value."""
-        return math.isnan(self.item.value)
+    def refused(self) -> bool:
+        """Whether the figure has no value, or a reason why it has no interval."""
+        return math.isnan(self.item.value) or self.item.reason is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ class TrialAnalysis:
 
     @property
     def complete(self) -> bool:
-        """Whether every figure that was asked for has a value."""
-        return not self.refused and not any(figure.undefined for figure in self.figures)
+        """Whether every figure that was asked for is there with its interval."""
+        return not self.refused and not any(figure.refused for figure in self.figures)
 
     def figure(self, section: str, name: str) -> TrialFigure:
         """Return one row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,7 @@ def accuracy(cases: TrialCases) -> list[TrialFigure]:
     found = []
     for row in _rows("accuracy", main, naive, _FIGURES, (main.ci_method, naive.ci_method)):
         n, total = counts.get(row.name, (None, cases.n))
-        found.append(
-            TrialFigure("accuracy", row.name, row.item, row.method, n, total, row.naive, row.naive_method)
-        )
+        found.append(TrialFigure("accuracy", row.name, row.item, row.method, n, total, row.naive, row.naive_method))
     low, high = naive.auc_nonparametric_ci
     item = Measurement(naive.auc.value, ci=(low, high), reason=naive.auc.reason)
     method = f"Hanley and McNeil, ties one third, as SPSS prints it; {_INDEPENDENT}"
@@ -103,9 +101,7 @@ def prevalence(cases: TrialCases) -> list[TrialFigure]:
         for row in _rows("prevalence", main, main if tables[0] is tables[1] else naive, ("ppv", "npv"), ("", "")):
             name = f"{row.name}_at_{main.prevalence:g}"
             method = "Bayes with the likelihood ratios; prevalence taken as known"
-            found.append(
-                TrialFigure("prevalence", name, row.item, method, naive=row.naive, naive_method=_INDEPENDENT)
-            )
+            found.append(TrialFigure("prevalence", name, row.item, method, naive=row.naive, naive_method=_INDEPENDENT))
     return found
 
 
@@ -118,9 +114,7 @@ def _roc(section: str, column: str) -> Callable[[TrialCases], list[TrialFigure]]
         cases.curves.roc[column] = main
         methods = ("DeLong" if groups is None else "Obuchowski, patients as clusters", f"DeLong, {_INDEPENDENT}")
         (row,) = _rows(section, main, naive, ("auc",), methods)
-        return [
-            TrialFigure(section, "auc", row.item, row.method, None, cases.n, row.naive, row.naive_method)
-        ]
+        return [TrialFigure(section, "auc", row.item, row.method, None, cases.n, row.naive, row.naive_method)]
 
     return compute
 
@@ -141,8 +135,8 @@ def calibration(cases: TrialCases) -> list[TrialFigure]:
     cases = cases.known("r1", "p_r1")
     risk, r1 = cases.number("p_r1"), cases.truth("r1")
     naive = evaluate.calibration(risk, r1, strategy="quantile")
-    main = naive if cases.patients is None else evaluate.calibration(
-        risk, r1, groups=cases.patients, strategy="quantile"
+    main = (
+        naive if cases.patients is None else evaluate.calibration(risk, r1, groups=cases.patients, strategy="quantile")
     )
     cases.curves.calibration = main
     names = ("intercept", "slope", "observed_to_expected")
@@ -236,9 +230,7 @@ def centres(cases: TrialCases) -> list[TrialFigure]:
             ("sensitivity", table.tp, table.tp + table.fn),
             ("specificity", table.tn, table.tn + table.fp),
         ):
-            rows.append(
-                TrialFigure("centres", f"{name}, {centre}", getattr(table, name), table.ci_method, k, n)
-            )
+            rows.append(TrialFigure("centres", f"{name}, {centre}", getattr(table, name), table.ci_method, k, n))
     tests = [
         _plain("centres", f"{name}_p_value", getattr(found, f"{name}_p"), found.method)
         for name in ("sensitivity", "specificity")

@@ -116,7 +116,7 @@ def read_trial_table(
     found = _find_columns(table, names or {})
     column = _group_column(table, group, found)
     _require(table, found)
-    values = {name: _booleans(table, found[name], r_words=name) for name in _BOOLEANS if name in found}
+    values = {name: _booleans(table, found[name], name) for name in _BOOLEANS if name in found}
     values |= {name: _numbers(table, found[name], _CHECKS.get(name)) for name in _NUMBERS if name in found}
     texts = {name: tuple(_plain(text) for _, text in table.cells(found[name])) for name in _TEXTS if name in found}
     if "excluded" in texts:
@@ -133,7 +133,7 @@ def read_trial_table(
             differ = int((np.abs(by_margin - values["r1"]) == 1).sum())
             if differ:
                 notes.append(
-                    f"{differ} lesions whose r1 disagrees with margin_mm at {threshold_mm:g} mm: r1 counts, look at them"
+                    f"r1 disagrees with margin_mm at {threshold_mm:g} mm in {differ} lesions: r1 counts, look at them"
                 )
         else:
             values["r1"] = by_margin
@@ -168,13 +168,14 @@ def _find_columns(table: TextTable, names: Mapping[str, str]) -> dict[str, str]:
                 )
             found[name] = names[name]
             continue
-        candidates = [*by_lower.get(name, ()), *by_lower.get(_ALSO.get(name, name) if name in _ALSO else "", ())]
+        candidates = [*by_lower.get(name, ()), *by_lower.get(_ALSO.get(name, ""), ())]
         if len(candidates) > 1:
             raise InputError(
                 f"{table.path}: {' and '.join(candidates)} may both be {name}; say which: --column {name}="
                 f"{candidates[0]}"
             )
-        found |= {name: candidate for candidate in candidates}
+        if candidates:
+            found[name] = candidates[0]
     return found
 
 
@@ -194,8 +195,8 @@ def _require(table: TextTable, found: Mapping[str, str]) -> None:
     if set(table.header) >= _OF_SCORE and "r1" not in found:
         raise InputError(
             f"{table.path}: looks like the lesions.csv of pyicg score, one row per lesion and slice and without "
-            "histology; expected one row per lesion. Keep one row of each lesion, and join patient_id, r1 (or margin_mm) "
-            "from pathology and fluorescent; lesion_distance_mm can serve as measured_mm, lesion_p_r1 as p_r1"
+            "histology; expected one row per lesion. Keep one row of each lesion, and join patient_id, r1 (or "
+            "margin_mm) from pathology and fluorescent; lesion_distance_mm can serve as measured_mm, lesion_p_r1 as p_r1"
         )
     missing = []
     if "r1" not in found and "margin_mm" not in found:
@@ -203,8 +204,8 @@ def _require(table: TextTable, found: Mapping[str, str]) -> None:
     if "fluorescent" not in found:
         missing.append("fluorescent")
     raise InputError(
-        f"{table.path}: lacks {' and '.join(missing)}; found {', '.join(table.header)}. Add the column, or say which one "
-        "it is: --column r1=NAME"
+        f"{table.path}: lacks {' and '.join(missing)}; found {', '.join(table.header)}. Add the column, or say which "
+        "one it is: --column r1=NAME"
     )
 
 
@@ -212,9 +213,9 @@ def _plain(text: str) -> str:
     return "" if text.casefold() in UNKNOWN else text
 
 
-def _booleans(table: TextTable, column: str, *, r_words: str) -> FloatArray:
+def _booleans(table: TextTable, column: str, name: str) -> FloatArray:
     """Return 1, 0 and NaN; columns about R0 or R1 may say so in these words."""
-    positive = {"r1": {"r1"}, "r0_before": {"r0"}, "r0_after": {"r0"}}.get(r_words, set())
+    positive = {"r1": {"r1"}, "r0_before": {"r0"}, "r0_after": {"r0"}}.get(name, set())
     negative = {"r0", "r1"} - positive if positive else set()
     expected = "yes or no, true or false, 1 or 0" + (", R0 or R1" if positive else "") + ", or nothing when unknown"
 
