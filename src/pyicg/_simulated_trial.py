@@ -86,10 +86,10 @@ def trial(
 ) -> SimulatedTrial:
     """Simulate a margin trial of the size of MIMIC. Every lesion is made up.
 
-    The margin is log-normal. The logarithm of the SBR is normal among R1 and among R0 lesions, so that a cut of 1.5
-    has the sensitivity and, after the first ten procedures of a centre, the specificity asked for; within R0 and within
-    R1 it does not depend on the margin. Pathology reads the margin with an error of 0.2 mm, down to 0.1 mm; the
-    measured one has a bias of 0.3 mm and an error of 0.6 mm. ``p_r1`` is a model from elsewhere: made for a prevalence of 0.126, too
+    The margin is log-normal. The logarithm of the SBR is normal among R1 and among R0 lesions, so that a cut of 1.5 has
+    the sensitivity asked for and, after the first ten procedures of a centre, the specificity; within R0 and R1 it does
+    not depend on the margin. Pathology reads the margin with an error of 0.2 mm, down to 0.1 mm; the measured one has a
+    bias of 0.3 mm and an error of 0.6 mm. ``p_r1`` is a model from elsewhere: made for a prevalence of 0.126, too
     extreme, and with an error of its own. All of these are assumptions; see `SimulatedTrial.parameters`.
 
     Parameters
@@ -127,13 +127,9 @@ def trial(
     centre, procedure = centre_of[patient], number_of[patient]
 
     def within_patients(between: float, of_centres: float = 0.0) -> npt.NDArray[np.float64]:
-        parts = (
-            rng.standard_normal(patients)[patient],
-            rng.standard_normal(centres)[centre],
-            rng.standard_normal(lesions),
-        )
-        weights = (between, of_centres, 1 - between - of_centres)
-        return np.asarray(sum(np.sqrt(w) * part for w, part in zip(weights, parts, strict=True)))
+        of_patient, of_centre = rng.standard_normal(patients)[patient], rng.standard_normal(centres)[centre]
+        own = np.sqrt(1 - between - of_centres) * rng.standard_normal(lesions)
+        return np.asarray(np.sqrt(between) * of_patient + np.sqrt(of_centres) * of_centre + own)
 
     normal = NormalDist()
     true_margin = np.exp(_ASSUMED["log_margin_sd"] * (within_patients(icc) - normal.inv_cdf(r1_share)))
@@ -154,20 +150,17 @@ def trial(
     evidence = ((at_r1 - at_r0) * reading - (at_r1**2 - at_r0**2) / 2) / (1 + error**2)
     logit = np.log(known_share / (1 - known_share)) + evidence / _ASSUMED["model_calibration_slope"]
     p_r1 = np.clip(np.round(1 / (1 + np.exp(-logit)), 3), 0.001, 0.999)
-    measured = np.round(
-        true_margin + _ASSUMED["measured_bias_mm"] + _ASSUMED["measured_sd_mm"] * rng.standard_normal(lesions), 2
-    )
+    off = _ASSUMED["measured_bias_mm"] + _ASSUMED["measured_sd_mm"] * rng.standard_normal(lesions)
+    measured = np.round(true_margin + off, 2)
     seen = true_margin < _ASSUMED["measured_reach_mm"]
 
     converted = r1 & sign & (rng.random(lesions) < _ASSUMED["converted_share"])
     any_sign = np.bincount(patient, weights=sign, minlength=patients) > 0
-    changed = rng.random(patients) < np.where(
-        any_sign, _ASSUMED["changed_share_with_sign"], _ASSUMED["changed_share_without_sign"]
-    )
+    share = np.where(any_sign, _ASSUMED["changed_share_with_sign"], _ASSUMED["changed_share_without_sign"])
+    changed = rng.random(patients) < share
     unknown = rng.random(lesions) < _ASSUMED["unknown_sign_share"]
-    excluded = np.where(
-        rng.random(lesions) < _ASSUMED["excluded_share"], rng.integers(1, 1 + len(_REASONS), lesions), 0
-    )
+    left_out = rng.random(lesions) < _ASSUMED["excluded_share"]
+    excluded = np.where(left_out, rng.integers(1, 1 + len(_REASONS), lesions), 0)
 
     def or_none(values: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> tuple[Any, ...]:
         return tuple(value if there else None for value, there in zip(values.tolist(), known.tolist(), strict=True))
@@ -195,9 +188,7 @@ def trial(
     return SimulatedTrial(MappingProxyType(columns), true_margin, MappingProxyType(parameters))
 
 
-def _check(
-    patients: int, lesions: int, centres: int, shares: tuple[float, ...], correlations: tuple[float, float]
-) -> None:
+def _check(patients: int, lesions: int, centres: int, shares: tuple[float, ...], icc: tuple[float, float]) -> None:
     if not (1 <= centres <= patients <= lesions <= 8 * patients):
         raise InputError(
             f"{lesions} lesions of {patients} patients in {centres} centres; expected 1 to 8 lesions to a patient and "
@@ -205,5 +196,5 @@ def _check(
         )
     if not all(0 < share < 1 for share in shares):
         raise InputError(f"r1_share, sensitivity and specificity are {shares}, expected shares between 0 and 1")
-    if min(correlations) < 0 or sum(correlations) >= 1:
-        raise InputError(f"icc and centre_icc are {correlations}, expected shares of variance that leave some over")
+    if min(icc) < 0 or sum(icc) >= 1:
+        raise InputError(f"icc and centre_icc are {icc}, expected shares of variance that leave some over")

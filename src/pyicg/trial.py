@@ -43,7 +43,7 @@ def analyse_trial(table: TrialTable, options: TrialOptions, *, progress: bool = 
     Raises
     ------
     InputError
-        No lesion is left with a known histology and sign.
+        No lesion is left with a known histology and sign, or patients are wanted and not known.
     """
     curves = TrialCurves()
     cases = TrialCases(table, options, ~table.excluded, curves)
@@ -51,14 +51,19 @@ def analyse_trial(table: TrialTable, options: TrialOptions, *, progress: bool = 
         raise InputError(
             f"{table.path}: no lesion has both a histology and a sign and is not excluded; nothing can be evaluated"
         )
+    if options.ci in {"bca", "gee"} and cases.known("r1", "fluorescent").patients is None:
+        raise InputError(
+            f"{table.path}: --ci {options.ci} needs to know the patients, at least two of them; name their column with "
+            "--group"
+        )
     figures: list[TrialFigure] = []
     skipped, refused = {}, {}
     for section in tqdm(SECTIONS, desc="evaluating", leave=False, disable=None if progress else True):
         lacking = [name for name in section.needs if not table.has(name)]
         if lacking:
             skipped[section.name] = f"no column {' and '.join(lacking)}"
-        elif section.needs and cases.known("r1", *section.needs).n == 0:
-            refused[section.name] = f"no lesion has a value in {' and '.join(section.needs)}"
+        elif cases.known(*section.needs).n == 0:
+            refused[section.name] = f"no lesion that counts has a value in {' and '.join(section.needs)}"
         elif section.name == "prevalence" and not options.prevalences:
             skipped[section.name] = "no --prevalence was given"
         else:

@@ -130,7 +130,7 @@ class TrialCases:
 
     def truth(self, column: str) -> BoolArray:
         """Return a column of truth values."""
-        return self.table.values[column][self.chosen] == 1
+        return np.asarray(self.table.values[column][self.chosen] == 1)
 
     def number(self, column: str) -> FloatArray:
         """Return a column of numbers."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from pyicg import evaluate
 from pyicg.accuracy import AccuracyTable
-from pyicg.errors import InputError
 from pyicg.results import Measurement
 from pyicg.trial_results import TrialCases, TrialFigure
 
@@ -24,7 +23,7 @@ _INDEPENDENT = "lesions independent"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the evaluation; it is skipped where the file lacks one of the columns `needs`."""
+    """A part of the evaluation; `needs` are its columns: without one of them it is skipped."""
 
     name: str
     needs: tuple[str, ...]
@@ -47,17 +46,18 @@ def _rows(section: str, main: Any, naive: Any, names: tuple[str, ...], methods: 
     ]
 
 
-def _plain(section: str, name: str, value: float, method: str = "", **counts: int) -> TrialFigure:
+def _plain(
+    section: str, name: str, value: float, method: str = "", *, n: int | None = None, total: int | None = None
+) -> TrialFigure:
+    """Return a figure that has no interval."""
     item = Measurement.undefined("too_few_cases") if np.isnan(value) else Measurement(float(value))
-    return TrialFigure(section, name, item, method, **counts)
+    return TrialFigure(section, name, item, method, n, total)
 
 
 def _tables(cases: TrialCases) -> tuple[AccuracyTable, AccuracyTable]:
     """Return the 2x2 table with the intervals to quote, and with lesions as independent."""
     ci, groups = cases.options.ci, cases.patients
     r1, sign = cases.truth("r1"), cases.truth("fluorescent")
-    if groups is None and ci is not None and ci not in _NAIVE:
-        raise InputError(f"--ci {ci} needs to know the patients, at least two of them; name their column with --group")
     naive = evaluate.diagnostic_accuracy(r1, sign, ci=ci if ci in _NAIVE else "wilson")  # type: ignore[arg-type]
     if groups is None:
         return naive, naive
@@ -112,8 +112,7 @@ def _roc(section: str, column: str) -> Callable[[TrialCases], list[TrialFigure]]
         naive = evaluate.roc(r1, score)
         main = naive if groups is None else evaluate.roc(r1, score, groups=groups)
         cases.curves.roc[column] = main
-        methods = ("DeLong" if groups is None else "Obuchowski, patients as clusters", f"DeLong, {_INDEPENDENT}")
-        (row,) = _rows(section, main, naive, ("auc",), methods)
+        (row,) = _rows(section, main, naive, ("auc",), (main.ci_method, naive.ci_method))
         return [TrialFigure(section, "auc", row.item, row.method, None, cases.n, row.naive, row.naive_method)]
 
     return compute
@@ -125,9 +124,9 @@ def auc_difference(cases: TrialCases) -> list[TrialFigure]:
     r1, first, second = cases.truth("r1"), cases.number("score"), cases.number("p_r1")
     naive = evaluate.compare_auc(r1, first, second)
     main = naive if cases.patients is None else evaluate.compare_auc(r1, first, second, groups=cases.patients)
-    methods = ("DeLong" if main is naive else "Obuchowski, patients as clusters", f"DeLong, {_INDEPENDENT}")
-    found = _rows("score against p_r1", main, naive, ("difference",), methods)
-    return [*found, _plain("score against p_r1", "p_value", main.p_value, methods[0], total=cases.n)]
+    section = "score against predicted probability"
+    found = _rows(section, main, naive, ("difference",), (main.ci_method, naive.ci_method))
+    return [*found, _plain(section, "p_value", main.p_value, main.ci_method, total=cases.n)]
 
 
 def calibration(cases: TrialCases) -> list[TrialFigure]:
@@ -182,20 +181,18 @@ def re_resection(cases: TrialCases) -> list[TrialFigure]:
         _plain("re-resection", name, values.mean(), n=int(values.sum()), total=cases.n)
         for name, values in (("r0_before", before), ("r0_after", after))
     ]
-    methods = (_INDEPENDENT if main is naive else "patients as clusters", _INDEPENDENT)
     changed = [
         _plain("re-resection", name, count / cases.n, n=count, total=cases.n)
         for name, count in (("converted_to_r0", main.gained), ("reverted_to_r1", main.lost))
     ]
+    difference = _rows("re-resection", main, naive, ("difference",), (main.method, naive.method))
     tests = [
         _plain("re-resection", name, getattr(main, name), f"McNemar, {method}; {_INDEPENDENT}")
-        for name, method in (
-            ("p_exact", "exact"),
-            ("p_mid", "mid-P"),
-            ("p_corrected", "continuity correction"),
-        )
+        for name, method in (("p_exact", "exact"), ("p_mid", "mid-P"), ("p_corrected", "continuity correction"))
     ]
-    return [*shares, *changed, *_rows("re-resection", main, naive, ("difference",), methods), *tests]
+    if main is not naive:
+        tests.append(_plain("re-resection", "p_clustered", main.p_clustered, "McNemar over patients"))
+    return [*shares, *changed, *difference, *tests]
 
 
 def learning_curve(cases: TrialCases) -> list[TrialFigure]:
@@ -226,16 +223,17 @@ def centres(cases: TrialCases) -> list[TrialFigure]:
     )
     rows = []
     for centre, table in zip(found.centres, found.tables, strict=True):
+        method = table.ci_method.partition(":")[0]  # without the number of patients, another one at each centre
         for name, k, n in (
             ("sensitivity", table.tp, table.tp + table.fn),
             ("specificity", table.tn, table.tn + table.fp),
         ):
-            rows.append(TrialFigure("centres", f"{name}, {centre}", getattr(table, name), table.ci_method, k, n))
-    tests = [
-        _plain("centres", f"{name}_p_value", getattr(found, f"{name}_p"), found.method)
-        for name in ("sensitivity", "specificity")
-    ]
-    return [*rows, *tests]
+            rows.append(TrialFigure("centres", f"{name}, {centre}", getattr(table, name), method, k, n))
+    for name in ("sensitivity", "specificity"):
+        why = [note for note in found.notes if note.startswith(f"{name}:")]
+        value = getattr(found, f"{name}_p")
+        rows.append(_plain("centres", f"{name}_p_value", value, "; ".join([found.method, *why])))
+    return rows
 
 
 def agreement(cases: TrialCases) -> list[TrialFigure]:
@@ -253,21 +251,21 @@ def management(cases: TrialCases) -> list[TrialFigure]:
     """Return the share of patients whose surgery changed."""
     cases = cases.known("management_changed")
     found = evaluate.change_in_management(cases.truth("management_changed"), groups=cases.patients)
-    method = f"Wilson, over {found.unit}"
+    method = f"{found.ci_method}, over {found.unit}"
     return [TrialFigure("change in management", "changed", found.share, method, found.changed, found.n)]
 
 
 SECTIONS = (
-    Section("accuracy", (), accuracy),
-    Section("prevalence", (), prevalence),
-    Section("score", ("score",), _roc("score", "score")),
-    Section("predicted probability", ("p_r1",), _roc("predicted probability", "p_r1")),
-    Section("score against p_r1", ("score", "p_r1"), auc_difference),
-    Section("calibration", ("p_r1",), calibration),
-    Section("decision", (), decision),
+    Section("accuracy", ("r1", "fluorescent"), accuracy),
+    Section("prevalence", ("r1", "fluorescent"), prevalence),
+    Section("score", ("r1", "score"), _roc("score", "score")),
+    Section("predicted probability", ("r1", "p_r1"), _roc("predicted probability", "p_r1")),
+    Section("score against predicted probability", ("r1", "score", "p_r1"), auc_difference),
+    Section("calibration", ("r1", "p_r1"), calibration),
+    Section("decision", ("r1", "fluorescent"), decision),
     Section("re-resection", ("r0_before", "r0_after"), re_resection),
-    Section("learning curve", ("procedure",), learning_curve),
-    Section("centres", ("centre",), centres),
+    Section("learning curve", ("r1", "fluorescent", "procedure"), learning_curve),
+    Section("centres", ("r1", "fluorescent", "centre"), centres),
     Section("agreement", ("measured_mm", "margin_mm"), agreement),
     Section("change in management", ("management_changed",), management),
 )

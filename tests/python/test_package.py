@@ -88,6 +88,7 @@ CONTRACT = {
     "evaluate.calibration": "",
     "phantom.bed_scene": "",
     "phantom.section_stack": "",
+    "phantom.trial": "patients lesions centres r1_share sensitivity specificity icc centre_icc seed",
     "Measurement": "value sigma ci reason",
 }
 FIELDS = {

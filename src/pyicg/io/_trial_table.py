@@ -196,7 +196,8 @@ def _require(table: TextTable, found: Mapping[str, str]) -> None:
         raise InputError(
             f"{table.path}: looks like the lesions.csv of pyicg score, one row per lesion and slice and without "
             "histology; expected one row per lesion. Keep one row of each lesion, and join patient_id, r1 (or "
-            "margin_mm) from pathology and fluorescent; lesion_distance_mm can serve as measured_mm, lesion_p_r1 as p_r1"
+            "margin_mm) from pathology, and fluorescent; "
+            "lesion_distance_mm can serve as measured_mm, lesion_p_r1 as p_r1"
         )
     missing = []
     if "r1" not in found and "margin_mm" not in found:

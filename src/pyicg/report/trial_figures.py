@@ -124,7 +124,7 @@ def _decision(analysis: TrialAnalysis) -> bytes:
     axes.axvline(at, color=_GREY, lw=1)
     axes.text(at, 0.985, f" risk threshold {at:g}", transform=axes.get_xaxis_transform(), va="top", fontsize=9)
     reach = max(top, 100 * float(reference.treat_all[0]), 1.0)
-    axes.set(xlim=(0, 0.8), ylim=(-0.35 * reach, 1.3 * reach))
+    axes.set(xlim=(0, max(0.8, min(at + 0.1, 1.0))), ylim=(-0.35 * reach, 1.3 * reach))
     table = analysis.curves.accuracy
     n = "" if table is None else f" (n = {table.tp + table.fn + table.fp + table.tn} lesions)"
     _finish(

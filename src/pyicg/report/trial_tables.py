@@ -36,6 +36,7 @@ _LABELS = {
     "p_exact": "P, exact",
     "p_mid": "P, mid-P",
     "p_corrected": "P, continuity correction",
+    "p_clustered": "P, patients as clusters",
     "p_value": "P",
     "r0_before": "R0 before",
     "r0_after": "R0 after",
@@ -47,7 +48,6 @@ _LABELS = {
     "upper_limit": "upper limit of agreement, mm",
     "sd": "standard deviation of the differences, mm",
 }
-_AUC_NOTE = "For a binary sign the AUC is the balanced accuracy, (sensitivity + specificity) / 2."
 _MAIN = ("sensitivity", "specificity", "ppv", "npv", "auc")
 
 
@@ -64,11 +64,11 @@ def label(name: str) -> str:
 
     Examples
     --------
-    >>> label("ppv_at_0.126"), label("sensitivity_worst_case")
-    ('PPV at 0.126', 'sensitivity worst case')
+    >>> label("ppv_at_0.126"), label("sensitivity_worst_case"), label("net_benefit_p_r1_at_0.2")
+    ('PPV at 0.126', 'sensitivity worst case', 'net benefit P(R1) at 0.2')
     """
     stem, at, where = name.partition("_at_")
-    words = _LABELS.get(stem, stem.replace("_", " "))
+    words = _LABELS.get(stem, stem.replace("p_r1", "P(R1)").replace("_p_value", ": P").replace("_", " "))
     return f"{words} at {where}" if at else words
 
 
@@ -145,8 +145,9 @@ def markdown(analysis: TrialAnalysis, pictures: Sequence[str]) -> bytes:
     for section in dict.fromkeys(row.section for row in analysis.figures):
         rows = [row for row in analysis.figures if row.section == section]
         lines += [f"## {section.capitalize()}", "", *_figures(rows)]
-        if section == "accuracy":
-            lines += [_AUC_NOTE, ""]
+        if section == "accuracy" and analysis.curves.accuracy is not None:
+            notes = [note for note in analysis.curves.accuracy.notes if note not in analysis.warnings]
+            lines += [*(f"- {_text(note)}" for note in notes), ""]
     if pictures:
         lines += [
             "## Figures",
@@ -231,7 +232,8 @@ def terminal(analysis: TrialAnalysis) -> str:
     ]
     lines += [aligned(cells), ""]
     lines += [f"WARNING {words}" for words in analysis.warnings]
-    lines += [f"skipped {name}: {words}" for name, words in analysis.skipped.items()]
+    if analysis.skipped:
+        lines.append(f"skipped: {'; '.join(f'{name} ({words})' for name, words in analysis.skipped.items())}")
     lines += [f"REFUSED {name}: {words}" for name, words in analysis.refused.items()]
     refused = [f"{row.section}: {label(row.name)}" for row in analysis.figures if row.refused]
     if refused:
