@@ -133,10 +133,8 @@ def calibration(cases: TrialCases) -> list[TrialFigure]:
     """Return how well the predicted probabilities agree with histology."""
     cases = cases.known("r1", "p_r1")
     risk, r1 = cases.number("p_r1"), cases.truth("r1")
-    naive = evaluate.calibration(risk, r1, strategy="quantile")
-    main = (
-        naive if cases.patients is None else evaluate.calibration(risk, r1, groups=cases.patients, strategy="quantile")
-    )
+    naive = evaluate.calibration(risk, r1)
+    main = naive if cases.patients is None else evaluate.calibration(risk, r1, groups=cases.patients)
     cases.curves.calibration = main
     names = ("intercept", "slope", "observed_to_expected")
     methods = (_INDEPENDENT if main is naive else "patients as clusters", _INDEPENDENT)

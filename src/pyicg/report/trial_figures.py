@@ -96,7 +96,7 @@ def _calibration(analysis: TrialAnalysis) -> bytes:
     slope = f"calibration slope {_with_interval(found.slope)}; 1 is ideal, less is too sure"
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, title=slope, title_fontsize=9, **_LEGEND)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="Observed share of R1 at pathology")
-    below.bar(found.expected, found.count, width=0.015, color=_MODEL)
+    below.bar(found.expected, found.count, width=0.03, color=_MODEL)
     _tidy(axes)
     _finish(below, f"Predicted P(R1) (n = {int(found.count.sum())} lesions)", "lesions\nper bin")
     return png(figure)

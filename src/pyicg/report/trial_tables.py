@@ -38,6 +38,8 @@ _LABELS = {
     "p_corrected": "P, continuity correction",
     "p_clustered": "P, patients as clusters",
     "p_value": "P",
+    "useful_range_low": "following the sign is best from a risk of",
+    "useful_range_high": "up to a risk of",
     "r0_before": "R0 before",
     "r0_after": "R0 after",
     "converted_to_r0": "converted to R0",
@@ -176,7 +178,7 @@ def _figures(rows: Sequence[TrialFigure]) -> list[str]:
         naive = [] if not clustered else ["" if row.naive is None else _interval(row.naive)]
         of = _count(row.n) + (f" of {row.total}" if row.n is not None else _count(row.total))
         remarks = ["" if row.method == shared else row.method, sentence(row.item.reason) if row.item.reason else ""]
-        remark = _text(" ".join(part for part in remarks if part))
+        remark = _text("; ".join(part for part in remarks if part))
         cells.append([_text(label(row.name)), _value(row), _interval(row.item), *naive, of, remark])
     above = [f"Method: {_text(shared)}."] if shared else []
     above += [f"Naive: {_text('; '.join(naive_methods))}."] if clustered else []
