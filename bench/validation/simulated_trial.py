@@ -1,4 +1,4 @@
-"""Simulated trials: the figures of one as ``pyicg evaluate`` draws them, and how often intervals hold the truth of many.
+"""Simulated trials: the figures of one as ``pyicg evaluate`` draws them; how often intervals hold the truth of many.
 
 Run ``python bench/validation/simulated_trial.py``: it writes docs/_static/trial_roc.png, trial_calibration.png and
 trial_decision_curve.png, and prints the coverage that docs/trial.md tells. ``--trials 0`` draws only.

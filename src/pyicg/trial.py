@@ -64,8 +64,8 @@ def analyse_trial(table: TrialTable, options: TrialOptions, *, progress: bool = 
             skipped[section.name] = f"no column {' and '.join(lacking)}"
         elif cases.known(*section.needs).n == 0:
             refused[section.name] = f"no lesion that counts has a value in {' and '.join(section.needs)}"
-        elif section.name == "prevalence" and not options.prevalences:
-            skipped[section.name] = "no --prevalence was given"
+        elif (why := section.superfluous(cases)) is not None:
+            skipped[section.name] = why
         else:
             try:
                 figures += section.compute(cases)

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyicg import evaluate
 from pyicg.accuracy import AccuracyTable
+from pyicg.errors import InputError
 from pyicg.results import Measurement
 from pyicg.trial_results import TrialCases, TrialFigure
 
@@ -23,11 +24,15 @@ _INDEPENDENT = "lesions independent"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the evaluation; `needs` are its columns: without one of them it is skipped."""
+    """A part of the evaluation; `needs` are its columns: without one of them it is skipped.
+
+    `superfluous` says why there is nothing to do although they are there.
+    """
 
     name: str
     needs: tuple[str, ...]
     compute: Callable[[TrialCases], list[TrialFigure]]
+    superfluous: Callable[[TrialCases], str | None] = lambda _: None
 
 
 def _rows(section: str, main: Any, naive: Any, names: tuple[str, ...], methods: tuple[str, str]) -> list[TrialFigure]:
@@ -95,6 +100,8 @@ def accuracy(cases: TrialCases) -> list[TrialFigure]:
 def prevalence(cases: TrialCases) -> list[TrialFigure]:
     """Return PPV and NPV at the prevalences asked for."""
     tables = _tables(cases.known("r1", "fluorescent"))
+    if np.isnan(tables[0].youden.value):
+        raise InputError("all lesions are R1 or all are R0; PPV and NPV need both kinds at another prevalence")
     found = []
     for at in cases.options.prevalences:
         main, naive = (evaluate.reweight(table, prevalence=at) for table in tables)
@@ -150,8 +157,7 @@ def decision(cases: TrialCases) -> list[TrialFigure]:
     signed = cases.known("r1", "fluorescent")
     # A sign is a probability of 1 or 0: on whichever side of it the threshold lies, the sign is followed.
     curves = {"sign": (signed, signed.truth("fluorescent").astype(np.float64))}
-    if cases.table.has("p_r1"):
-        predicted = cases.known("r1", "p_r1")
+    if cases.table.has("p_r1") and (predicted := cases.known("r1", "p_r1")).n:
         curves["p_r1"] = (predicted, predicted.number("p_r1"))
     exact = evaluate.decision_curve(_tables(signed)[1]).useful_range
     found = [
@@ -253,9 +259,18 @@ def management(cases: TrialCases) -> list[TrialFigure]:
     return [TrialFigure("change in management", "changed", found.share, method, found.changed, found.n)]
 
 
+def _no_prevalence(cases: TrialCases) -> str | None:
+    return None if cases.options.prevalences else "no --prevalence was given"
+
+
+def _one_centre(cases: TrialCases) -> str | None:
+    known = cases.known("r1", "fluorescent", "centre")
+    return "all lesions are of one centre" if len(set(known.text("centre"))) == 1 else None
+
+
 SECTIONS = (
     Section("accuracy", ("r1", "fluorescent"), accuracy),
-    Section("prevalence", ("r1", "fluorescent"), prevalence),
+    Section("prevalence", ("r1", "fluorescent"), prevalence, _no_prevalence),
     Section("score", ("r1", "score"), _roc("score", "score")),
     Section("predicted probability", ("r1", "p_r1"), _roc("predicted probability", "p_r1")),
     Section("score against predicted probability", ("r1", "score", "p_r1"), auc_difference),
@@ -263,7 +278,7 @@ SECTIONS = (
     Section("decision", ("r1", "fluorescent"), decision),
     Section("re-resection", ("r0_before", "r0_after"), re_resection),
     Section("learning curve", ("r1", "fluorescent", "procedure"), learning_curve),
-    Section("centres", ("r1", "fluorescent", "centre"), centres),
+    Section("centres", ("r1", "fluorescent", "centre"), centres, _one_centre),
     Section("agreement", ("measured_mm", "margin_mm"), agreement),
     Section("change in management", ("management_changed",), management),
 )

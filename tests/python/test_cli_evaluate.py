@@ -442,6 +442,19 @@ def test_an_empty_column_is_refused_and_the_rest_stands(tmp_path: Path) -> None:
     assert float(rows(tmp_path / "out")["accuracy", "sensitivity"]["value"]) == pytest.approx(8 / 12)
 
 
+def test_one_centre_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
+    columns = counted(8, 4, 4, 16)
+    columns["centre"] = ["A"] * 32
+    assert run(write(tmp_path / "t.csv", columns), "-o", tmp_path / "out") == 0
+    assert summary(tmp_path / "out")["skipped"]["centres"] == "all lesions are of one centre"  # type: ignore[index]
+
+
+def test_one_class_has_no_other_prevalence(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", counted(0, 0, 8, 8))
+    assert run(path, "--prevalence", "0.2", "-o", tmp_path / "out") == 4
+    assert "all are R0" in summary(tmp_path / "out")["refused"]["prevalence"]  # type: ignore[index]
+
+
 def test_one_patient_has_no_spread_between_patients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = counted(8, 8, 8, 8)
     columns["patient_id"] = ["A"] * 32
