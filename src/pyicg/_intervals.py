@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from pyicg.errors import InputError
 from pyicg.results import Measurement
 
 Z95 = 1.959963984540054
 PROPORTION_METHODS: Mapping[str, Literal["wilson", "exact"]] = {"wilson": "wilson", "clopper-pearson": "exact"}
+
+
+def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
+    """Refuse an option that is none of the words there are."""
+    if not isinstance(value, str) or value not in tuple(choices):
+        raise InputError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
 
 
 def proportion(k: int, n: int, ci: str = "wilson") -> Measurement:

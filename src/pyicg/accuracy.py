@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._intervals import PROPORTION_METHODS, Z95, area_interval, from_logit, log_normal, proportion
+from pyicg._intervals import PROPORTION_METHODS, Z95, area_interval, check_choice, from_logit, log_normal, proportion
 from pyicg._outcomes import BoolArray, BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters
 from pyicg.clustered import DRAWS, SEED, gee, resample, sums_by_patient
 from pyicg.errors import InputError
@@ -125,8 +125,7 @@ class AccuracyTable:
                 f"counts are tp {tp!r}, fn {fn!r}, fp {fp!r}, tn {tn!r}, expected whole numbers >= 0 and at least one "
                 "lesion"
             )
-        if ci not in PROPORTION_METHODS:
-            raise InputError(f"ci is {ci!r}, expected one of {', '.join(PROPORTION_METHODS)}")
+        check_choice("ci", ci, PROPORTION_METHODS)
         tp, fn, fp, tn = (int(n) for n in counts)
         auc, on_logit = _delong(tp, fn, fp, tn)
         lo, hi = auc.ci
@@ -236,18 +235,19 @@ def clustered_table(truth: BoolArray, sign: BoolArray, clusters: IntArray, ci: s
     n = len(sums)
     method = f"BCa bootstrap over patients: {DRAWS} draws of {n} patients, seed {SEED}"
     if ci == "gee":
-        method = f"GEE (exchangeable, bias-reduced covariance, Student's t) for proportions, {method} for the rest"
+        by_gee = "GEE (exchangeable, else independent; bias-reduced covariance, Student's t)"
+        method = f"{by_gee} for proportions, {method} for the rest"
     undefined = int(drawn.undefined()[[math.isfinite(point.value) for point in measured.values()]].max(initial=0))
     notes = [*_NOTES]
     notes.append(
-        f"at most {undefined} of {DRAWS} draws left a figure undefined (0/0) and were left out of it: its interval holds "
-        "given that the figure exists"
+        f"at most {undefined} of {DRAWS} draws left a figure undefined (0/0) and were left out of it: the interval "
+        "holds given that the figure exists"
     )
     if any(point.value in (0.0, 1.0) for name, point in measured.items() if name in of_all):
         notes.append("a proportion of 0 or 1 has Wilson's interval with patients in place of lesions")
     if ci == "gee":
         notes.append(
-            "GEE gives lesions of patients with many of them less weight: its proportions are not those of the counts"
+            "GEE gives patients with many lesions less weight than counts do: its proportions differ from the counts"
         )
     return replace(table, **measured, ci_method=method, notes=tuple(notes), n_patients=n)
 
@@ -306,8 +306,7 @@ def diagnostic_accuracy(
     """
     truth = as_bool_vector("r1", r1)
     sign = as_bool_vector("fluorescent", fluorescent, truth.size)
-    if ci not in (*PROPORTION_METHODS, "bca", "gee"):
-        raise InputError(f"ci is {ci!r}, expected one of wilson, clopper-pearson, bca, gee")
+    check_choice("ci", ci, (*PROPORTION_METHODS, "bca", "gee"))
     if groups is None:
         if ci in ("bca", "gee"):
             raise InputError(f"ci is {ci!r} without groups, expected the patient of each lesion: give groups")

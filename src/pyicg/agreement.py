@@ -142,9 +142,10 @@ def _slope(difference: FloatArray, mean: FloatArray, patients: IntArray | None) 
 
     if np.ptp(mean) == 0:
         return Measurement.undefined("too_few_cases")
-    if patients is None:
-        line = linregress(mean, difference)
-        return wald(float(line.slope), float(line.stderr), float(t.ppf(0.975, mean.size - 2)))
+    line = linregress(mean, difference)
+    if patients is None or line.stderr < 1e-9:  # on a line but for rounding: nothing for GEE to weigh
+        sigma = float(line.stderr) if line.stderr >= 1e-9 else 0.0
+        return wald(float(line.slope), sigma, float(t.ppf(0.975, mean.size - 2)))
     design = np.column_stack([np.ones(mean.size), mean - mean.mean()])
     fit = gee(difference, patients, design, caller="bland_altman with groups", family="Gaussian")
     return wald(*fit.interval(1))

@@ -104,7 +104,7 @@ def learning_curve(
     method = "counts, log-normal (Woolf), lesions independent"
     if groups is not None:
         clusters = as_clusters(groups, truth.size)
-        method = "GEE logistic over patients, exchangeable, bias-reduced covariance, Student's t"
+        method = "GEE logistic over patients, exchangeable, else independent; bias-reduced covariance, Student's t"
         if ratio.reason is None:
             ratio, p_value = _gee_ratio(sign[~truth], early[~truth], clusters[~truth])
     return LearningCurve(fp_early, fp_early + tn_early, fp_late, fp_late + tn_late, ratio, p_value, method)
@@ -201,7 +201,9 @@ def compare_centres(
             clustered_table(truth[here], sign[here], np.unique(patients[here], return_inverse=True)[1], "bca")
             for here in (place == k for k in range(len(names)))
         )
-        method = "GEE logistic over patients, exchangeable, bias-reduced covariance, joint Wald test (F)"
+        method = (
+            "GEE logistic over patients, exchangeable, else independent; bias-reduced covariance, joint Wald test (F)"
+        )
     notes: list[str] = []
     p_values = []
     for figure, kind, which, outcome in (("sensitivity", "R1", truth, sign), ("specificity", "R0", ~truth, ~sign)):

@@ -150,13 +150,14 @@ def gee(
 ) -> GeeFit:
     """Fit generalised estimating equations with patients as clusters (statsmodels; the extra ``trial``).
 
-    Exchangeable working correlation, or none where the estimated one is too negative for the largest patient. The
-    covariance is the bias-reduced one of Mancl and DeRouen (Biometrics 57 (2001) 126-134). The outcome has to vary:
+    Exchangeable working correlation, or none where that does not converge or is too negative for the largest patient.
+    The covariance is the bias-reduced one of Mancl and DeRouen (Biometrics 57 (2001) 126-134). The outcome has to vary:
     the caller sees to it. `design` (N, k) has an intercept; left out, it is nothing else.
     """
     sm = trial_library("statsmodels.api", caller)
     columns = np.ones((clusters.size, 1)) if design is None else design
     _, patients = np.unique(clusters, return_inverse=True)
+    remedy = "merge or drop sparse groups, or go without it"
 
     def fitted(structure: Any) -> Any:
         model = sm.GEE(
@@ -168,14 +169,17 @@ def gee(
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of steps on the way; whether it arrived is asked below
-            return model.fit(cov_type="bias_reduced")
+            try:
+                return model.fit(cov_type="bias_reduced")
+            except (ValueError, np.linalg.LinAlgError) as error:
+                raise InputError(f"{caller}: GEE cannot be fitted ({error}); {remedy}") from error
 
     result = fitted(sm.cov_struct.Exchangeable())
     largest = int(np.bincount(patients).max())
-    if (largest > 1 and 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0) or not result.converged:
+    if not result.converged or 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0:
         result = fitted(sm.cov_struct.Independence())
     if not result.converged:
-        raise InputError(f"{caller}: the GEE did not converge; use ci='bca', or merge or drop sparse groups")
+        raise InputError(f"{caller}: the GEE did not converge; {remedy}")
     return GeeFit(
         np.asarray(result.params), np.asarray(result.cov_params()), int(patients.max()) + 1 - columns.shape[1]
     )

@@ -9,10 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from pyicg._intervals import PROPORTION_METHODS, proportion
+from pyicg._intervals import PROPORTION_METHODS, check_choice, proportion
 from pyicg._outcomes import BoolLike, as_bool_vector, as_clusters
 from pyicg.clustered import resample, sums_by_patient
-from pyicg.errors import InputError
 from pyicg.results import Measurement
 
 __all__ = ["ChangeInManagement", "McNemar", "change_in_management", "mcnemar"]
@@ -186,8 +185,7 @@ def change_in_management(
     0.2786 [0.2212, 0.3443]
     """
     rows = as_bool_vector("changed", changed)
-    if ci not in PROPORTION_METHODS:
-        raise InputError(f"ci is {ci!r}, expected one of {', '.join(PROPORTION_METHODS)}")
+    check_choice("ci", ci, PROPORTION_METHODS)
     if groups is not None:
         rows = np.bincount(as_clusters(groups, rows.size), weights=rows) > 0
     share = proportion(int(rows.sum()), rows.size, ci)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pyicg._intervals import Z95, log_normal, proportion, wald
+from pyicg._intervals import Z95, check_choice, log_normal, proportion, wald
 from pyicg._outcomes import (
     BoolArray,
     BoolLike,
@@ -115,8 +115,7 @@ def calibration(
     risk = as_risk_vector("p", p, truth.size)
     if not isinstance(bins, Integral) or isinstance(bins, bool) or bins < 1:
         raise InputError(f"bins is {bins!r}, expected a whole number >= 1")
-    if strategy not in ("uniform", "quantile"):
-        raise InputError(f"strategy is {strategy!r}, expected uniform or quantile")
+    check_choice("strategy", strategy, ("uniform", "quantile"))
     clusters = None if groups is None else as_clusters(groups, truth.size)
     edges = np.linspace(0, 1, int(bins) + 1)
     if strategy == "quantile":

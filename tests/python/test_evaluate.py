@@ -98,7 +98,7 @@ def test_bootstrap_of_single_lesion_patients_agrees_with_theory() -> None:
         assert found.sigma == pytest.approx(expected.sigma, rel=0.07)
         assert found.ci == pytest.approx(expected.ci, abs=0.02)
     assert clustered.n_patients == 316
-    assert "2000 draws of 316 patients, percentile, seed 20240407" in clustered.ci_method
+    assert clustered.ci_method == "BCa bootstrap over patients: 2000 draws of 316 patients, seed 20240407"
 
 
 def test_bootstrap_sees_the_clusters_and_repeats() -> None:
@@ -122,8 +122,9 @@ def test_bootstrap_with_rare_cells() -> None:
     assert "draws left a figure undefined" in table.notes[-1]
     certain = diagnostic_accuracy([1, 1, 0, 0], [1, 1, 1, 0], groups=list("aabb"))
     assert certain.sensitivity.value == 1.0
-    assert certain.sensitivity.reason == "too_few_cases"
-    assert all(math.isnan(bound) for bound in certain.sensitivity.ci)
+    assert certain.sensitivity.ci == pytest.approx((1 / (1 + 1.959964**2), 1.0))  # Wilson of one patient
+    assert certain.specificity.reason == "too_few_cases"  # 1 of 2 in one patient shows no spread
+    assert all(math.isnan(bound) for bound in certain.specificity.ci)
     assert math.isnan(certain.dor.value)
 
 
@@ -151,12 +152,19 @@ def test_empty_cells_give_reasons_not_numbers() -> None:
         (([1, 0], [1]), {}, "fluorescent has 1 values, expected 2"),
         (([], []), {}, "N >= 1"),
         (([[1]], [1]), {}, "one value per lesion"),
-        (([1.0, math.nan], [1, 0]), {}, "expected bool"),
-        (([1, 0], [1, None]), {}, "expected bool"),
+        (([1.0, math.nan], [1, 0]), {}, r"expected bool or integers 0 and 1: 1 are missing \(the first at \[1\]\)"),
+        (([1, 0], [1, None]), {}, r"expected bool or integers 0 and 1: 1 are missing"),
+        (([1.0, 0.0], [1, 0]), {}, r"r1 has dtype float64, .*convert it: np.asarray\(r1\).astype\(bool\)"),
+        (([0.3, 0.0], [1, 0]), {}, "expected bool .*compare the numbers with a cut"),
+        ((["R1", "R0"], [1, 0]), {}, "compare the text with the word that means yes, r1 == 'R1' for one"),
+        (([[1], [1, 0]], [1, 0]), {}, "rows of unequal length"),
         (([1, 2], [1, 0]), {}, "0 and 1 only"),
         (([1, 0], [1, 0]), {"ci": "normal"}, "wilson, clopper-pearson"),
         (([1, 0], [1, 0]), {"groups": [1, 2], "ci": "clopper-pearson"}, "beside groups"),
         (([1, 0], [1, 0]), {"groups": ["a", ""]}, r"groups\[1\]"),
+        (([1, 0], [1, 0]), {"groups": ["a", math.nan]}, r"groups\[1\] is nan"),
+        (([1, 0], [1, 0]), {"groups": [["a"], ["b"]]}, "no list of names or numbers"),
+        (([1, 0], [1, 0]), {"groups": 3}, "no list of names or numbers"),
         (([1, 0], [1, 0]), {"groups": ["a"]}, "expected 2"),
         (([1, 0], [1, 0]), {"groups": ["a", "a"]}, "1 patient"),
     ],
@@ -167,9 +175,10 @@ def test_diagnostic_accuracy_refuses(arguments: Any, options: Any, message: str)
 
 
 def test_from_counts_refuses() -> None:
-    for counts in ((-1, 2, 3, 4), (0, 0, 0, 0)):
-        with pytest.raises(InputError, match="at least one lesion"):
-            AccuracyTable.from_counts(**dict(zip(("tp", "fn", "fp", "tn"), counts, strict=True)))
+    for counts in ((-1, 2, 3, 4), (0, 0, 0, 0), (3.5, 2, 3, 4), (True, 2, 3, 4), ("3", 2, 3, 4), (None, 2, 3, 4)):
+        with pytest.raises(InputError, match="whole numbers >= 0 and at least one lesion"):
+            AccuracyTable.from_counts(**dict(zip(("tp", "fn", "fp", "tn"), counts, strict=True)))  # type: ignore[arg-type]
+    assert AccuracyTable.from_counts(tp=np.int64(1), fn=0, fp=0, tn=1).tp == 1
 
 
 @given(*[st.integers(1, 200)] * 4)
@@ -257,8 +266,12 @@ def test_reweight_edges() -> None:
             reweight(wrong, prevalence=0.1)
     with pytest.raises(InputError, match=r"expected both in \[0, 1\]"):
         reweight(AccuracyTable.from_counts(tp=0, fn=0, fp=1, tn=1), prevalence=0.1)
-    with pytest.raises(InputError, match="prevalence"):
-        reweight((0.6, 0.9), prevalence=0.0)
+    for prevalence in (0.0, [0.1], None, True, "mimic"):
+        with pytest.raises(InputError, match="prevalence"):
+            reweight((0.6, 0.9), prevalence=prevalence)  # type: ignore[arg-type]
+    for pair in (0.6, (0.6,), (0.6, 0.9, 0.1), ("a", "b"), None):
+        with pytest.raises(InputError, match=r"expected a table or \(sensitivity, specificity\)"):
+            reweight(pair, prevalence=0.1)  # type: ignore[arg-type]
 
 
 def test_decision_curve_of_mimic() -> None:
