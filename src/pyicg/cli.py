@@ -11,6 +11,7 @@ import click
 
 from pyicg import _core
 from pyicg._terminal import BAD_INPUT, INTERRUPTED, REFUSED, RESEARCH_USE, aligned
+from pyicg.cli_evaluate import evaluate
 from pyicg.cli_profile import profile
 from pyicg.errors import PyicgError, UnitError
 from pyicg.frame import Stack
@@ -297,6 +298,7 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
 
 
 commands.add_command(profile)
+commands.add_command(evaluate)
 
 
 @commands.command()

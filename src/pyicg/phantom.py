@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ._characterization_series import CharacterizationSeries
 from ._rim_scene import RimScene, RimShape, RimTruth, rim_scene
 from ._simulated_camera import SimulatedCamera
+from ._simulated_trial import SimulatedTrial, trial
 from .errors import InputError, UnitError
 from .frame import Stack
 from .profile import CameraProfile
@@ -31,9 +32,11 @@ __all__ = [
     "SectionPhantom",
     "SectionTruth",
     "SimulatedCamera",
+    "SimulatedTrial",
     "bed_scene",
     "rim_scene",
     "section_stack",
+    "trial",
 ]
 
 _Reals = npt.NDArray[np.float64]

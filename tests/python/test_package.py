@@ -96,6 +96,7 @@ CONTRACT = {
     "evaluate.change_in_management": "changed groups ci",
     "phantom.bed_scene": "",
     "phantom.section_stack": "",
+    "phantom.trial": "patients lesions centres r1_share sensitivity specificity icc centre_icc seed",
     "Measurement": "value sigma ci reason",
 }
 FIELDS = {
