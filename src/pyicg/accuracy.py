@@ -239,10 +239,11 @@ def clustered_table(truth: BoolArray, sign: BoolArray, clusters: IntArray, ci: s
         method = f"{by_gee} for proportions, {method} for the rest"
     undefined = int(drawn.undefined()[[math.isfinite(point.value) for point in measured.values()]].max(initial=0))
     notes = [*_NOTES]
-    notes.append(
-        f"at most {undefined} of {DRAWS} draws left a figure undefined (0/0) and were left out of it: the interval "
-        "holds given that the figure exists"
-    )
+    if undefined > 0:
+        notes.append(
+            f"at most {undefined} of {DRAWS} draws left a figure undefined (0/0) and were left out of it: the interval "
+            "holds given that the figure exists"
+        )
     if any(point.value in (0.0, 1.0) for name, point in measured.items() if name in of_all):
         notes.append("a proportion of 0 or 1 has Wilson's interval with patients in place of lesions")
     if ci == "gee":

@@ -18,6 +18,8 @@ from pyicg.results import Measurement
 
 __all__ = ["CentreComparison", "LearningCurve", "compare_centres", "learning_curve"]
 
+_DRAWS = 9999  # shuffles and random tables
+
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
@@ -175,9 +177,11 @@ def compare_centres(
     -----
     With groups a joint Wald test of the centres' coefficients in a GEE logistic regression (see `learning_curve`), as F
     with centres - 1 and patients - centres degrees of freedom. A centre in which all R1 (or all R0) lesions have the
-    same sign has no finite coefficient: then, and where a centre has none, P is NaN and `notes` says why. Without
-    groups Pearson's chi-square test, or where an expected count is below 5 the share of 9999 random tables with the
-    same margins that have at least its chi-square (seeded). Equal accuracy is not shown by a large P: a centre with
+    same sign has no finite coefficient: then P is the share of 9999 shuffles of whole patients between the centres that
+    have at least the chi-square of the data (seeded), and `notes` says so. Where a centre has no such lesion, P is NaN.
+
+    Without groups Pearson's chi-square test, or where an expected count is below 5 the share of 9999 random tables with
+    the same margins that have at least its chi-square (seeded). Equal accuracy is not shown by a large P: a centre with
     ten lesions can hide any difference.
 
     Examples
@@ -209,24 +213,27 @@ def compare_centres(
     for figure, kind, which, outcome in (("sensitivity", "R1", truth, sign), ("specificity", "R0", ~truth, ~sign)):
         counts = np.zeros((len(names), 2), dtype=np.int64)
         np.add.at(counts, (place[which], outcome[which].astype(np.int64)), 1)
-        why = _untestable(counts, names, kind, by_gee=patients is not None)
+        why = _untestable(counts, names, kind)
         if why is not None:
             p_values.append(math.nan)
             notes.append(f"{figure}: {why}, so no P")
         elif patients is None:
             p_values.append(_table_p(counts))
+        elif counts.min() == 0:
+            p_values.append(_shuffled_p(outcome[which], place[which], patients[which], len(names)))
+            notes.append(
+                f"{figure}: at one centre all {kind} lesions have the same sign, so P is by shuffling patients"
+            )
         else:
             p_values.append(_gee_p(outcome[which], place[which], patients[which], len(names)))
     notes.append("a large P does not show that centres agree: small centres can hide any difference")
     return CentreComparison(names, tables, p_values[0], p_values[1], method, tuple(notes))
 
 
-def _untestable(counts: IntArray, names: tuple[Hashable, ...], kind: str, *, by_gee: bool) -> str | None:
+def _untestable(counts: IntArray, names: tuple[Hashable, ...], kind: str) -> str | None:
     for name, (no, yes) in zip(names, counts.tolist(), strict=True):
         if no + yes == 0:
             return f"centre {name!r} has no {kind} lesion"
-        if by_gee and min(no, yes) == 0:
-            return f"all {kind} lesions of centre {name!r} have the same sign"
     if counts.sum(axis=0).min() == 0:
         return f"all {kind} lesions have the same sign"
     return None
@@ -238,11 +245,30 @@ def _table_p(counts: IntArray) -> float:
     pearson = chi2_contingency(counts, correction=False)
     if pearson.expected_freq.min() >= 5:
         return float(pearson.pvalue)
-    n_draws = 9999
-    tables = random_table(counts.sum(axis=1), counts.sum(axis=0)).rvs(n_draws, random_state=np.random.default_rng(SEED))
+    tables = random_table(counts.sum(axis=1), counts.sum(axis=0)).rvs(_DRAWS, random_state=np.random.default_rng(SEED))
     expected = pearson.expected_freq
     drawn = ((tables - expected) ** 2 / expected).sum(axis=(1, 2))
-    return float((1 + (drawn >= pearson.statistic - 1e-9).sum()) / (1 + n_draws))
+    return float((1 + (drawn >= pearson.statistic - 1e-9).sum()) / (1 + _DRAWS))
+
+
+def _shuffled_p(outcome: BoolArray, place: IntArray, patients: IntArray, centres: int) -> float:
+    """P of the same share everywhere, by patients that change places; each keeps its lesions, a centre its patients."""
+    _, first, who = np.unique(patients, return_index=True, return_inverse=True)
+    lesions, positive = np.bincount(who), np.bincount(who, weights=outcome)
+    home = np.broadcast_to(place[first], (_DRAWS, first.size))
+    shuffled = np.random.default_rng(SEED).permuted(home, axis=1)
+    share = outcome.mean()
+
+    def chi_square(homes: IntArray) -> FloatArray:
+        total = np.zeros(len(homes))
+        for k in range(centres):
+            n = ((homes == k) * lesions).sum(axis=1)
+            excess = ((homes == k) * positive).sum(axis=1) - n * share
+            total += excess**2 / np.maximum(n * share * (1 - share), 1e-300)
+        return total
+
+    at_least = chi_square(shuffled) >= chi_square(home[:1]) * (1 - 1e-9)
+    return float((1 + at_least.sum()) / (1 + _DRAWS))
 
 
 def _gee_p(outcome: BoolArray, place: IntArray, patients: IntArray, centres: int) -> float:

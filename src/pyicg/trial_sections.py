@@ -234,9 +234,9 @@ def centres(cases: TrialCases) -> list[TrialFigure]:
         ):
             rows.append(TrialFigure("centres", f"{name}, {centre}", getattr(table, name), method, k, n))
     for name in ("sensitivity", "specificity"):
-        why = [note for note in found.notes if note.startswith(f"{name}:")]
+        why = [note.partition(": ")[2] for note in found.notes if note.startswith(f"{name}:")]
         value = getattr(found, f"{name}_p")
-        rows.append(_plain("centres", f"{name}_p_value", value, "; ".join([found.method, *why])))
+        rows.append(_plain("centres", f"{name}_p_value", value, *(why or [found.method])))
     return rows
 
 

@@ -75,17 +75,30 @@ def test_heterogeneity_without_patients() -> None:
     assert few.notes[0] == "specificity: centre 1 has no R0 lesion, so no P"
 
 
-def test_a_real_difference_is_found_and_an_empty_cell_is_not_tested() -> None:
+def test_a_real_difference_is_found() -> None:
     sign = T.sign & ~((CENTRE == "Gouda") & (T.patients % 4 != 0))
     found = compare_centres(T.r1, sign, centre=CENTRE, groups=T.patients)
     assert found.sensitivity_p < 0.02
     never = compare_centres(T.r1, T.sign & (CENTRE != "Gouda"), centre=CENTRE, groups=T.patients)
-    assert math.isnan(never.sensitivity_p)
-    assert never.notes[0] == "sensitivity: all R1 lesions of centre 'Gouda' have the same sign, so no P"
+    assert never.sensitivity_p == 1e-4  # none of 9999 shuffles
+    assert never.notes[0] == (
+        "sensitivity: at one centre all R1 lesions have the same sign, so P is by shuffling patients"
+    )
     assert never.tables[2].sensitivity.value == 0.0
     assert compare_centres(T.r1, T.sign & (CENTRE != "Gouda"), centre=CENTRE).sensitivity_p < 1e-6
     lonely = compare_centres([1, 1, 0, 0, 1, 0], [1, 0, 0, 1, 1, 0], centre=list("AAAABB"), groups=[1, 1, 1, 1, 2, 2])
     assert lonely.tables[0].sensitivity.reason == "too_few_cases"
+
+
+def test_shuffled_patients_against_every_arrangement() -> None:
+    # 6 patients with two R1 lesions each, alike; two of three at A are positive, none at B. Of the 20 ways to deal them
+    # out, those 8 that put both positive patients at one centre are as uneven.
+    groups = np.repeat(np.arange(6), 2)
+    sign = np.repeat([1, 1, 0, 0, 0, 0], 2)
+    found = compare_centres(np.ones(12, int), sign, centre=np.repeat(["A", "B"], 6), groups=groups)
+    assert found.sensitivity_p == pytest.approx(8 / 20, abs=0.02)
+    # As if independent the twelve lesions would say more.
+    assert compare_centres(np.ones(12, int), sign, centre=np.repeat(["A", "B"], 6)).sensitivity_p < 0.1
 
 
 def test_a_patient_of_two_centres_is_two() -> None:
