@@ -7,9 +7,12 @@ from typing import Literal
 
 from pyicg.errors import InputError
 
-__all__ = ["Label", "check_risk_threshold", "label_from_distance", "label_from_probability"]
+__all__ = ["BLOCKING_REASONS", "Label", "check_risk_threshold", "label_from_distance", "label_from_probability"]
 
 Label = Literal["R0", "R1", "indeterminate"]
+
+# With one of these the picture itself is in doubt, so no label may rest on what was read off it.
+BLOCKING_REASONS = frozenset({"saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range"})
 
 
 def check_risk_threshold(risk_threshold: float) -> None:

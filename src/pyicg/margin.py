@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from pyicg.errors import InputError
-from pyicg.labels import check_risk_threshold, label_from_distance, label_from_probability
+from pyicg.labels import BLOCKING_REASONS, check_risk_threshold, label_from_distance, label_from_probability
 from pyicg.published import MIMIC, resolve_prevalence
 from pyicg.results import Distance, MarginStatus
+from pyicg.sample_size import RileyMinimum, riley_minimum
 from pyicg.trained_model import TrainedModel
 
-__all__ = ["PublishedAnchorModel", "TrainedModel", "from_distance"]
+__all__ = ["PublishedAnchorModel", "RileyMinimum", "TrainedModel", "from_distance", "riley_minimum"]
 
-# With one of these the sign itself is in doubt, so no label may rest on it.
-_BLOCKING_REASONS = frozenset({"saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range"})
 _GRID = 800
 _TIE_SOURCE = {"R0": MIMIC.citation, "R1": "Achterberg et al., Ann Transl Med 2020;8(21):1448"}
 # Where the sign beats treat-all and treat-none on the reconstructed table: 1 - NPV and PPV.
@@ -140,7 +139,7 @@ class PublishedAnchorModel:
             by_rule = label_from_probability((low, high), risk_threshold=self.risk_threshold)
             if by_rule == "indeterminate":
                 codes.append("straddles_threshold")
-            if _BLOCKING_REASONS.isdisjoint(codes):
+            if BLOCKING_REASONS.isdisjoint(codes):
                 label = by_rule
         return MarginStatus(p_r1, (low, high), label, sign, tuple(dict.fromkeys(codes)), self._provenance())
 
