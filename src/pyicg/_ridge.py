@@ -91,16 +91,18 @@ def grouped_folds(r1: BoolArray, clusters: IntArray) -> IntArray:
     counts = np.zeros((int(clusters.max()) + 1, 2))
     np.add.at(counts, (clusters, r1.astype(np.int64)), 1)
     n_folds = max(min(FOLDS, int((counts > 0).sum(axis=0).min())), 1)
-    share = counts / counts.sum(axis=0)
-    filled, size = np.zeros((n_folds, 2)), np.zeros(n_folds)
+    filled = np.zeros((n_folds, 2))
     of_patient = np.zeros(len(counts), dtype=np.int64)
     for patient in np.argsort(-counts.std(axis=1), kind="stable"):
-        # Unevenness if the patient went into each fold in turn; ties go to the smallest fold.
-        trial = filled + np.eye(n_folds)[:, :, np.newaxis] * share[patient]
-        uneven = np.round(trial.std(axis=1).mean(axis=1), 12)
-        best = min(range(n_folds), key=lambda fold: (uneven[fold], size[fold]))
-        filled[best] += share[patient]
-        size[best] += counts[patient].sum()
+        # Unevenness if the patient went into each fold in turn; near ties go to the smaller fold.
+        trial = filled + np.eye(n_folds)[:, :, np.newaxis] * counts[patient]
+        uneven = (trial / counts.sum(axis=0)).std(axis=1).mean(axis=1)
+        best = 0
+        for fold in range(1, n_folds):
+            smaller = filled[fold].sum() < filled[best].sum()
+            if uneven[fold] < uneven[best] or (math.isclose(uneven[fold], uneven[best], rel_tol=1e-5) and smaller):
+                best = fold
+        filled[best] += counts[patient]
         of_patient[patient] = best
     return np.asarray(of_patient[clusters])
 
@@ -117,9 +119,9 @@ def develop(lesions: Lesions, weights: FloatArray) -> tuple[float, FloatArray]:
         left = weights * (lesions.fold != np.arange(lesions.n_folds)[:, np.newaxis])
         fits = [_fit(lesions, left, penalty) for penalty in lesions.penalties]
         logits = np.array([np.sum(lesions.design * b[lesions.fold], axis=1) for b in fits])
-        likelihood = (weights * (lesions.r1 * logits - np.logaddexp(0, logits))).sum(axis=1)
-        if lesions.n_folds < 2 or not np.isfinite(likelihood).all():
+        if lesions.n_folds < 2 or not np.isfinite(logits).all():
             return failed
+        likelihood = (weights * (lesions.r1 * logits - np.logaddexp(0, logits))).sum(axis=1)
         penalty = lesions.penalties[int(np.argmax(likelihood))]
     b = _fit(lesions, weights[np.newaxis], penalty)[0]
     return (penalty, b) if np.isfinite(b).all() else failed

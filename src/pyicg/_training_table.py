@@ -58,7 +58,7 @@ def read_table(
             f'missing is {missing!r}, expected "refuse", or "complete-case" to leave out lesions without a feature'
         )
     names, columns = _named_columns(features, names)
-    numbers = {name: _as_numbers(name, column, len(columns[0])) for name, column in zip(names, columns, strict=True)}
+    numbers = {name: _as_numbers(name, column, columns[0].size) for name, column in zip(names, columns, strict=True)}
     matrix = np.column_stack([numbers[name] for name in names])
     n = len(matrix)
     outcome = as_bool_vector("r1", r1, n)

@@ -359,13 +359,15 @@ class TrainedModel:
             "training": dict(self.training),
             "validation": None
             if found is None
-            else {
-                "cross_validated_auc": found.cross_validated.auc.value,
-                "cross_validated_slope": found.cross_validated.slope.value,
-                "corrected_auc": found.corrected_auc.value,
-                "corrected_slope": found.corrected_slope,
-                "centres_left_out": sorted(found.centres),
-            },
+            else _model_file.plain(
+                {
+                    "cross_validated_auc": found.cross_validated.auc.value,
+                    "cross_validated_slope": found.cross_validated.slope.value,
+                    "corrected_auc": found.corrected_auc.value,
+                    "corrected_slope": found.corrected_slope,
+                    "centres_left_out": sorted(found.centres),
+                }
+            ),
             "recalibrations": [
                 {"method": step.method, "slope": step.slope, "intercept": step.intercept, "n_lesions": step.n_lesions}
                 for step in self.recalibrations
