@@ -57,6 +57,9 @@ def read_table(
         raise InputError(
             f'missing is {missing!r}, expected "refuse", or "complete-case" to leave out lesions without a feature'
         )
+    for option, given in (("groups", groups), ("centres", centres)):
+        if not isinstance(given, Iterable) and (option == "groups" or given is not None):
+            raise InputError(f"{option} is {given!r}, expected one value per lesion")
     names, columns = _named_columns(features, names)
     numbers = {name: _as_numbers(name, column, columns[0].size) for name, column in zip(names, columns, strict=True)}
     matrix = np.column_stack([numbers[name] for name in names])

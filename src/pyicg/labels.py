@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Literal
 
 from pyicg.errors import InputError
@@ -17,9 +18,9 @@ BLOCKING_REASONS = frozenset({"saturated_lower_bound", "uncalibrated", "backgrou
 
 def check_risk_threshold(risk_threshold: float) -> None:
     """Raise InputError unless `risk_threshold` lies in (0, 1)."""
-    if not 0 < risk_threshold < 1:
+    if not (isinstance(risk_threshold, Real) and 0 < risk_threshold < 1):
         raise InputError(
-            f"risk_threshold is {risk_threshold}, expected a number in (0, 1): the risk of R1 at which you would cut "
+            f"risk_threshold is {risk_threshold!r}, expected a number in (0, 1): the risk of R1 at which you would cut "
             "again"
         )
 

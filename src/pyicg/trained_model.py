@@ -132,6 +132,8 @@ class TrainedModel:
             size = np.abs(matrix).max()
             if np.abs(matrix - matrix.T).max() > _ROUNDING * size or np.linalg.eigvalsh(matrix)[0] < -_ROUNDING * size:
                 raise InputError(f"{name} is no covariance, expected it symmetric and not negative: fit again")
+        if not isinstance(self.training.get("n_patients"), int) or self.training["n_patients"] < 2:
+            raise InputError(f"training is {dict(self.training)}, expected n_patients of at least 2: fit again")
         check_risk_threshold(self.risk_threshold)
 
     @classmethod
@@ -218,13 +220,13 @@ class TrainedModel:
         Raises
         ------
         InputError
-            A feature is unknown or no number, or `reasons` is a bare string.
+            A feature is unknown or no number, or `reasons` is no sequence of codes.
         """
         if not isinstance(features, Mapping) or not set(features) <= set(self.names):
             found = sorted(map(str, features)) if isinstance(features, Mapping) else repr(features)
             raise InputError(f"features are {found}, expected a mapping with {sorted(self.names)} and no other")
-        if isinstance(reasons, str):
-            raise InputError(f"reasons is the string {reasons!r}, expected a sequence of codes: ({reasons!r},)")
+        if isinstance(reasons, str) or not isinstance(reasons, Iterable):
+            raise InputError(f"reasons is {reasons!r}, expected a sequence of codes: ({reasons!r},)")
         codes = list(reasons)
         x = np.array([_as_number(name, features.get(name)) for name in self.names])
         absent = [name for name, value in zip(self.names, x, strict=True) if math.isnan(value)]
@@ -348,7 +350,8 @@ class TrainedModel:
         found = self.validation
         return {
             "model": "trained",
-            "version": self.version,
+            "version": _core.version(),
+            "trained_with": self.version,
             "digest": self.digest,
             "units": dict(self.units),
             "penalty": {"value": self.penalty, "origin": self.training.get("penalty_origin")},

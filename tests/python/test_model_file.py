@@ -122,6 +122,8 @@ def test_spaces_and_order_do_not_matter(model: TrainedModel, tmp_path: Path) -> 
         ({"validation": {"folds": 5}}, "no file of TrainedModel"),
         ({"recalibrations": [{}]}, "no file of TrainedModel"),
         ({"warnings": None}, "no file of TrainedModel"),
+        ({"training": {}}, "expected n_patients of at least 2"),
+        ({"training": []}, "no file of TrainedModel"),
     ],
 )
 def test_wrong_content_with_a_digest_that_fits_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:

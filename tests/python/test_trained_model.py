@@ -146,6 +146,7 @@ def test_predict_by_hand() -> None:
 def test_provenance() -> None:
     model = TrainedModel.fit({"x": X}, R1, groups=PATIENTS, units={"x": "1"}, **BRIEF)
     told = model.predict({"x": 1.0}).provenance
+    assert told["trained_with"] == model.version
     assert (told["version"], told["digest"], told["units"]) == (_core.version(), model.digest, {"x": "1"})
     assert told["training"]["n_lesions"] == 130
     assert told["penalty"] == {"value": 1.0, "origin": "given"}
@@ -313,6 +314,9 @@ def test_complete_cases_are_counted() -> None:
         ({"groups": [1.0, math.nan] * 65}, r"groups\[1\] is nan"),
         ({"groups": np.arange(130) % 2}, "expected more than 2"),
         ({"groups": np.zeros(130)}, "1 patient"),
+        ({"groups": None}, "groups is None"),
+        ({"centres": 3}, "centres is 3"),
+        ({"risk_threshold": "0.2"}, "risk_threshold is '0.2'"),
         ({"centres": ["a"] * 130}, "1 centre"),
         ({"centres": ["a"] * 129}, "centres has 129"),
         ({"centres": [None] * 130}, r"centres\[0\] is None"),
@@ -354,8 +358,10 @@ def test_predict_refuses() -> None:
     for features in ({"y": 1.0}, {"x": 1.0, "y": 1.0}, {"x": "1"}, {"x": 1j}, {"x": [1.0]}, 1.0, [1.0]):
         with pytest.raises(InputError, match="expected"):
             model.predict(features)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="reasons is the string"):
+    with pytest.raises(InputError, match="reasons is 'uncalibrated'"):
         model.predict({"x": 1.0}, reasons="uncalibrated")
+    with pytest.raises(InputError, match="reasons is None"):
+        model.predict({"x": 1.0}, reasons=None)  # type: ignore[arg-type]
 
 
 def test_recalibrated_intercept_and_slope_are_those_of_statsmodels() -> None:
