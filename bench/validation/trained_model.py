@@ -156,10 +156,10 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=100, help="bootstrap draws inside each development")
     options = parser.parse_args()
     print(
-        "| features | lesions | ICC | penalty | slope before | slope | intercept before | intercept | corrected AUC | "
-        "true AUC | covered: sandwich | covered | at high risk | refused |"
+        "| features | lesions | ICC | penalty | slope before | slope | median | intercept before | intercept | "
+        "corrected AUC | true AUC | covered: sandwich | covered | at high risk | refused |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for setting in SETTINGS:
         found = simulate(setting, options.developments, options.draws)
         penalty = "chosen" if setting.penalty is None else f"{setting.penalty:g}"
@@ -167,6 +167,7 @@ def main() -> None:
             f"{found[name].mean():.3f} ({found[name].std(ddof=1):.3f})"
             for name in ("slope_before", "slope", "intercept_before", "intercept", "corrected_auc", "auc")
         ]
+        spread.insert(2, f"{np.median(found['slope']):.3f}")
         shares = [
             f"{100 * found[name].mean():.1f} %" for name in ("covered_before", "covered", "covered_high", "refused")
         ]
