@@ -11,7 +11,7 @@ from typing import Any
 
 from pyicg.errors import InputError
 
-__all__ = ["read_model", "write_model"]
+__all__ = ["digest_of", "read_model", "write_model"]
 
 
 def write_model(path: str | Path, schema: str, version: int, content: Mapping[str, Any]) -> Path:
@@ -26,7 +26,7 @@ def write_model(path: str | Path, schema: str, version: int, content: Mapping[st
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         sealed = {"schema": schema, "schema_version": version, "content": content}
-        text = json.dumps({**sealed, "digest": _digest(sealed)}, indent=1, allow_nan=False) + "\n"
+        text = json.dumps({**sealed, "digest": digest_of(schema, version, content)}, indent=1, allow_nan=False) + "\n"
         part.write_text(text, encoding="utf-8")
         part.replace(target)
     except (OSError, TypeError, ValueError) as error:
@@ -49,8 +49,8 @@ def read_model(path: str | Path, schema: str, version: int) -> dict[str, Any]:
         named = (found["schema"], found["schema_version"])
         if not isinstance(content, dict):
             raise TypeError("its content is no mapping")
-        whole = _digest(found) == digest
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        whole = digest_of(*named, content) == digest
+    except (OSError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no model file ({error}); give a file that the model's save wrote") from error
     if named != (schema, version):
         raise InputError(f"{path} has schema {named}, expected {(schema, version)}; save the model again")
@@ -59,7 +59,8 @@ def read_model(path: str | Path, schema: str, version: int) -> dict[str, Any]:
     return content
 
 
-def _digest(sealed: Mapping[str, Any]) -> str:
+def digest_of(schema: str, version: int, content: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON: keys sorted, no blanks, floats by their shortest exact form."""
+    sealed = {"schema": schema, "schema_version": version, "content": content}
     text = json.dumps(sealed, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

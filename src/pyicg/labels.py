@@ -9,6 +9,7 @@ from typing import Literal
 from pyicg.errors import InputError
 
 __all__ = [
+    "BLOCKING_REASONS",
     "Label",
     "check_distance_rule",
     "check_risk_threshold",
@@ -18,6 +19,11 @@ __all__ = [
 ]
 
 Label = Literal["R0", "R1", "indeterminate"]
+
+# With one of these what was read off the picture, or what it says of R1, is in doubt: no label may rest on it.
+BLOCKING_REASONS = frozenset(
+    {"saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range", "protocol_differs"}
+)
 
 
 def is_number(value: object) -> bool:

@@ -15,16 +15,12 @@ from pyicg import _core
 from pyicg._margin_provenance import provenance
 from pyicg._model_file import read_model, write_model
 from pyicg.errors import InputError
-from pyicg.labels import Label, check_risk_threshold, is_number, label_from_probability
+from pyicg.labels import BLOCKING_REASONS, Label, check_risk_threshold, is_number, label_from_probability
 from pyicg.published import MIMIC, PREVALENCE_PRESETS, resolve_prevalence
 from pyicg.results import MarginStatus
 
 __all__ = ["PublishedAnchorModel"]
 
-# With one of these the sign itself, or what it says of R1, is in doubt, so no label may rest on it.
-_BLOCKING_REASONS = frozenset(
-    {"saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range", "protocol_differs"}
-)
 _GRID = 800
 _HOURS_BEFORE = (18.0, 30.0)  # assumption: what still counts as the trial's 24 h before surgery
 _SCHEMA, _SCHEMA_VERSION = "pyicg.published-anchor-model", 1
@@ -198,7 +194,7 @@ class PublishedAnchorModel:
             by_rule = label_from_probability((low, high), risk_threshold=self.risk_threshold)
             if by_rule == "indeterminate":
                 codes.append("straddles_threshold")
-            if _BLOCKING_REASONS.isdisjoint(codes):
+            if BLOCKING_REASONS.isdisjoint(codes):
                 label = by_rule
         return label, p_r1, (low, high), tuple(dict.fromkeys(codes))
 

@@ -14,15 +14,17 @@ import pyicg
 from pyicg import Distance, _core
 from pyicg._margin_provenance import NEVER_CLEAR
 from pyicg.cli import main
-from pyicg.margin import PublishedAnchorModel, combine, from_distance
+from pyicg.margin import PublishedAnchorModel, TrainedModel, combine, from_distance
 from pyicg.phantom import SectionPhantom
 from pyicg.report import build
 from pyicg.results import MarginStatus, SpecimenLesion, to_plain
 from pyicg.specimen import section_answer
 
+from .cohorts import PATIENTS, R1, X
 from .reports import Reader
 
 MODEL = PublishedAnchorModel(prevalence="mimic-overall")
+TRAINED = TrainedModel.fit({"x": X}, R1, groups=PATIENTS, draws=20)
 FAR = Distance(4.0, 0.3, (3.4, 4.6), 4.1, (0.0, 0.0, 0.0))
 
 
@@ -64,6 +66,9 @@ def statuses(
         "section without lesion": section_answer((), section.plane, section_score.frames, spacing)[1],
         "section of nothing": section_answer((), None, section_score.frames, spacing)[1],
         "section with its bed": section_score.with_sign(bed_score).margin,
+        "trained": TRAINED.predict({"x": 1.0}),
+        "trained, outside": TRAINED.predict({"x": 9.0}),
+        "trained, unknown": TRAINED.predict({"x": None}),
     }
 
 
@@ -75,11 +80,12 @@ def test_every_status_says_where_it_is_from(statuses: dict[str, MarginStatus | N
         assert set(status.reasons) <= known, name
         assert len(set(status.reasons)) == len(status.reasons), name
         told = status.provenance
-        assert told["model"] in ("published-anchor", "measured-distance", "sign-and-distance"), name
+        assert told["model"] in ("published-anchor", "measured-distance", "sign-and-distance", "trained"), name
         assert told["wording"] == NEVER_CLEAR, name
         assert told["pyicg_version"] == pyicg.__version__, name
         text = json.dumps(to_plain(told), allow_nan=False)
-        assert "Achterberg et al., JAMA Netw Open 2024" in text, name  # a source
+        source = "trained by the user" if told["model"] == "trained" else "Achterberg et al., JAMA Netw Open 2024"
+        assert source in text, name
         assert "assum" in text, name
 
 
