@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pyicg._intervals import Z95, from_logit
 from pyicg._outcomes import BoolArray, FloatArray, IntArray
 from pyicg._ridge import Lesions, develop, fit_ridge
 from pyicg.evaluate import calibration
 from pyicg.results import Measurement
+from pyicg.roc import areas_of
 
 __all__ = ["Performance", "Validation", "clustered_auc"]
-
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class Performance:
     Attributes
     ----------
     auc : Measurement
-        Area under the ROC curve; interval of Obuchowski 1997, patients as clusters, on the logit scale.
+        Area under the ROC curve; interval of Obuchowski 1997, patients as clusters, on the logit scale: of cohorts as
+        small as this is for, it covers better than the plain one.
     slope, intercept : Measurement
         Calibration slope (1 is ideal, below 1 is overfitted) and calibration in the large (0 is ideal), with
         patient-clustered intervals (`pyicg.evaluate.calibration`).
@@ -110,38 +111,18 @@ def clustered_auc(score: FloatArray, r1: BoolArray, clusters: IntArray) -> Measu
     >>> clustered_auc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]), np.arange(4)).value
     0.75
     """
-    from scipy.special import expit, logit
-
-    above_r0, below_r1 = _placements(score, r1)
-    if min(above_r0.size, below_r1.size) == 0:
+    areas, covariance = areas_of(r1, score[:, np.newaxis], clusters)
+    value, variance = float(areas[0]), float(covariance[0, 0])
+    if math.isnan(value):
         return Measurement.undefined("too_few_cases")
-    value = float(above_r0.mean())
-    size = int(clusters.max()) + 1
-    of_r1 = np.bincount(clusters[r1], weights=above_r0 - value, minlength=size) / above_r0.size
-    of_r0 = np.bincount(clusters[~r1], weights=below_r1 - value, minlength=size) / below_r1.size
-    n1, n0, n = (np.unique(clusters[kept]).size for kept in (r1, ~r1, np.ones(r1.size, np.bool_)))
-    if min(n1, n0) < 2 or not 0 < value < 1:
+    if math.isnan(variance) or not 0 < value < 1:
         return Measurement(value, reason="too_few_cases")
-    variance = (
-        n1 / (n1 - 1) * float(of_r1 @ of_r1)
-        + n0 / (n0 - 1) * float(of_r0 @ of_r0)
-        + 2 * n / (n - 1) * float(of_r1 @ of_r0)
-    )
     sigma = math.sqrt(max(variance, 0.0))
-    half = _Z95 * sigma / (value * (1 - value))
-    low, high = (float(expit(logit(value) + shift)) for shift in (-half, half))
-    return Measurement(value, sigma, (low, high))
+    return Measurement(value, sigma, from_logit(math.log(value / (1 - value)), sigma / (value * (1 - value)), Z95))
 
 
-def _placements(score: FloatArray, r1: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Return the share of R0 lesions below each R1 lesion, and of R1 lesions above each R0 lesion; ties count half."""
-    from scipy.stats import rankdata
-
-    rank = rankdata(score)
-    n1, n0 = int(r1.sum()), int((~r1).sum())
-    above_r0 = (rank[r1] - rankdata(score[r1])) / max(n0, 1)
-    below_r1 = 1 - (rank[~r1] - rankdata(score[~r1])) / max(n1, 1)
-    return above_r0, below_r1
+def _area(score: FloatArray, r1: BoolArray) -> float:
+    return float(areas_of(r1, score[:, np.newaxis], None)[0][0])
 
 
 def measure(logit: FloatArray, r1: BoolArray, clusters: IntArray) -> Performance:
@@ -158,7 +139,7 @@ def measure(logit: FloatArray, r1: BoolArray, clusters: IntArray) -> Performance
         error = (p - r1) ** 2 - agreement.brier
         of_patient = np.bincount(clusters, weights=error)
         sigma = math.sqrt(patients / (patients - 1) * float(of_patient @ of_patient)) / r1.size
-        ci = (max(agreement.brier - _Z95 * sigma, 0.0), min(agreement.brier + _Z95 * sigma, 1.0))
+        ci = (max(agreement.brier - Z95 * sigma, 0.0), min(agreement.brier + Z95 * sigma, 1.0))
         brier = Measurement(agreement.brier, sigma, ci)
     return Performance(
         auc=auc, slope=slope, intercept=intercept, brier=brier, n_lesions=r1.size, n_patients=patients, n_r1=n_r1
@@ -220,12 +201,12 @@ def validate(
         spread.append(b)
         weights.append(drawn)
         rows = np.repeat(np.arange(n), drawn)
-        auc_in, auc_all = (float(_placements(logit[i], r1[i])[0].mean()) for i in (rows, np.arange(n)))
+        auc_in, auc_all = (_area(logit[i], r1[i]) for i in (rows, np.arange(n)))
         slope_in, slope_all = (slope_of(logit, r1, w) for w in (drawn.astype(np.float64), once))
         if math.isfinite(slope_in) and math.isfinite(slope_all):
             figures.append((auc_in, auc_in - auc_all, slope_in - slope_all))
     logit = lesions.design @ coefficients
-    apparent_auc, apparent_slope = float(_placements(logit, r1)[0].mean()), slope_of(logit, r1, once)
+    apparent_auc, apparent_slope = _area(logit, r1), slope_of(logit, r1, once)
     corrected_auc, corrected_slope = Measurement.undefined("too_few_cases"), math.nan
     if 2 * len(figures) > draws and math.isfinite(apparent_slope):
         auc_in, auc_optimism, slope_optimism = np.array(figures).T

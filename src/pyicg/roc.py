@@ -15,7 +15,7 @@ from pyicg._outcomes import BoolArray, BoolLike, FloatArray, IntArray, as_bool_v
 from pyicg.clustered import trial_library
 from pyicg.results import Measurement
 
-__all__ = ["AucComparison", "Roc", "compare_auc", "roc"]
+__all__ = ["AucComparison", "Roc", "areas_of", "compare_auc", "roc"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def roc(r1: BoolLike, score: npt.ArrayLike, *, groups: Iterable[Hashable] | None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.__dict__.get("UndefinedMetricWarning", UserWarning))  # one class: NaN
         false_positive, true_positive, thresholds = metrics.roc_curve(truth, values, drop_intermediate=False)
-    areas, covariance = _areas(truth, values[:, np.newaxis], clusters)
+    areas, covariance = areas_of(truth, values[:, np.newaxis], clusters)
     auc, how = _measured(areas[0], covariance[0, 0], clusters)
     return Roc(false_positive, true_positive, thresholds, auc, _nonparametric(truth, values, auc.value), how)
 
@@ -160,7 +160,7 @@ def compare_auc(
         [as_number_vector("first", first, truth.size), as_number_vector("second", second, truth.size)]
     )
     clusters = None if groups is None else as_clusters(groups, truth.size)
-    areas, covariance = _areas(truth, pair, clusters)
+    areas, covariance = areas_of(truth, pair, clusters)
     one, how = _measured(areas[0], covariance[0, 0], clusters)
     two, _ = _measured(areas[1], covariance[1, 1], clusters)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
@@ -171,8 +171,8 @@ def compare_auc(
     return AucComparison(one, two, difference, p_value, how.partition(",")[0])
 
 
-def _areas(truth: BoolArray, scores: FloatArray, clusters: IntArray | None) -> tuple[FloatArray, FloatArray]:
-    """Return the areas (k,) of scores (N, k) and their covariance (k, k); NaN where a class is missing."""
+def areas_of(truth: BoolArray, scores: FloatArray, clusters: IntArray | None) -> tuple[FloatArray, FloatArray]:
+    """Return the areas (k,) of scores (N, k) and their covariance (k, k); NaN where a class is missing (see `roc`)."""
     from scipy.stats import rankdata
 
     k = scores.shape[1]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -415,4 +416,5 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "SIMULATED" in printed
     assert printed.count("recovered") == 10
     assert "MISSED" not in printed
+    assert not re.search(r"\bclear", printed, re.IGNORECASE)  # never of a margin
     assert FILES | {"bed"} == {path.name for path in tmp_path.iterdir()}
