@@ -36,7 +36,9 @@ def _remedy(name: str, array: npt.NDArray[Any]) -> str:
     if missing:
         return f"{len(missing)} are missing (the first at [{missing[0]}]); leave those lesions out, and say how many"
     if array.dtype.kind in "US" or any(isinstance(value, str) for value in array.tolist()):
-        return f"compare the text with the word that means yes, {name} == {array.tolist()[0]!r} for one"
+        words = sorted({str(value) for value in array.tolist()})
+        told = ", ".join(map(repr, words[:4])) + (", ..." if len(words) > 4 else "")
+        return f"it holds the words {told}; compare it with the one that means yes: {name} == ..."
     if all(value in (0, 1) for value in array.tolist()):
         return f"every value is 0 or 1, so convert it: np.asarray({name}).astype(bool)"
     return "compare the numbers with a cut, or pass the column that holds yes and no"

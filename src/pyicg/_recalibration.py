@@ -122,6 +122,11 @@ def recalibration(
     intercept, slope, after, spread = updated(
         coefficients, covariance, design, kept.r1, clusters, slope=method == "slope"
     )
+    if slope <= 0:
+        raise InputError(
+            f"the predictions run against the outcomes (slope {slope:.2f}): is r1 coded with True for R1, and are the "
+            "features in the model's units?"
+        )
     outside = int(np.sum(~within))
     return after, spread, step_of(method, slope, intercept, coefficients, after, kept, outside=outside)
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,17 @@ class TrainingTable:
         return digest.hexdigest()
 
 
+def _check_rows(features: Features, *others: object) -> None:
+    """Refuse tables of pandas whose rows are named differently: they would be paired by position."""
+    given = [*(features.values() if isinstance(features, Mapping) else [features]), *others]
+    rows: list[Any] = [index for index in (getattr(one, "index", None) for one in given) if hasattr(index, "equals")]
+    if any(not index.equals(rows[0]) for index in rows):
+        raise InputError(
+            "features, r1, groups or centres have rows of different names (their index), expected the same lesions in "
+            "one order: take all of them from one table, or reset_index(drop=True) where the order is right"
+        )
+
+
 def read_table(
     features: Features,
     r1: BoolLike,
@@ -60,6 +72,7 @@ def read_table(
     for option, given in (("groups", groups), ("centres", centres)):
         if not isinstance(given, Iterable) and (option == "groups" or given is not None):
             raise InputError(f"{option} is {given!r}, expected one value per lesion")
+    _check_rows(features, r1, groups, centres)
     names, columns = _named_columns(features, names)
     numbers = {name: _as_numbers(name, column, columns[0].size) for name, column in zip(names, columns, strict=True)}
     matrix = np.column_stack([numbers[name] for name in names])

@@ -26,9 +26,9 @@ def combine(sign_status: MarginStatus, distance_status: MarginStatus) -> MarginS
     ============= ==================== ======================================= =====================
     distance      sign                 status                                  P(R1) and interval of
     ============= ==================== ======================================= =====================
-    R1            any                  R1 (sign R0: ``sign_contradicts``)      the distance
+    R1            any                  R1 (absent, R0: ``sign_contradicts``)   the distance
     R0            R0, absent, unknown  R0                                      the distance
-    R0            R1, or present       indeterminate, ``sign_contradicts``     none: NaN
+    R0            present, not R0      indeterminate, ``sign_contradicts``     none: NaN
     indeterminate R1                   R1                                      the sign
     indeterminate R0, indeterminate    indeterminate                           the distance
     not measured  any                  that of the sign                        the sign
@@ -98,9 +98,10 @@ def combine(sign_status: MarginStatus, distance_status: MarginStatus) -> MarginS
 def _decide(sign: MarginStatus, distance: MarginStatus) -> tuple[MarginStatus, str, tuple[str, ...]]:
     """Return the status whose figures are shown, what decided, and the reasons."""
     if distance.label == "R1":
-        return distance, "distance", distance.reasons + (("sign_contradicts",) if sign.label == "R0" else ())
+        contradicted = sign.label == "R0" and sign.sign is False
+        return distance, "distance", distance.reasons + (("sign_contradicts",) if contradicted else ())
     if distance.label == "R0":
-        if sign.label == "R1" or (sign.sign and sign.label != "R0"):
+        if sign.sign and sign.label != "R0":
             open_ = MarginStatus(math.nan, (math.nan, math.nan), "indeterminate")
             return open_, "neither", (*distance.reasons, "sign_contradicts")
         return distance, "distance", distance.reasons
@@ -121,7 +122,7 @@ def _check(status: object, name: str, *, of_distance: bool) -> None:
     if not isinstance(status, MarginStatus):
         raise InputError(f"{name} is {status!r}, expected a MarginStatus of {source}")
     model = status.provenance.get("model")
-    if model == "sign-and-distance" or (model == "measured-distance") is not of_distance:
+    if model != ("measured-distance" if of_distance else "published-anchor"):
         raise InputError(f"{name} is from the model {model!r}, expected one of {source}; the sign comes first")
 
 

@@ -15,6 +15,7 @@ from pyicg.results import MarginStatus
 __all__ = ["from_distance"]
 
 _TIE_SOURCE = {"R0": MIMIC.citation, "R1": "Achterberg et al., Ann Transl Med 2020;8(21):1448"}
+_ROUNDING = 1e-9  # mm
 _PATHOLOGY = (
     "the distance is taken for the margin of pathology, whose own error (shrinkage in fixation, sampling of slices) is "
     "not in P"
@@ -76,10 +77,15 @@ def from_distance(dist: Distance, *, threshold_mm: float = 1.0, tie: str = "R0")
         raise InputError(f"dist is {dist!r}, expected a Distance with its uncertainty, from pyicg.distance_to_plane")
     check_distance_rule(threshold_mm, tie)
     low_mm, high_mm = dist.ci_mm
+    if dist.sigma_mm < 0 or low_mm > dist.min_mm + _ROUNDING or high_mm < dist.min_mm - _ROUNDING:
+        raise InputError(
+            f"dist is {dist.min_mm} mm with sigma {dist.sigma_mm} and interval {dist.ci_mm}, expected sigma >= 0 and "
+            "an interval around the distance"
+        )
     label = label_from_distance(dist.ci_mm, threshold_mm=threshold_mm, tie=tie)
     origin = _provenance(dist, threshold_mm, tie)
     nothing = (math.nan, math.nan)
-    if any(math.isnan(number) for number in (dist.min_mm, dist.sigma_mm, low_mm, high_mm)):
+    if not all(math.isfinite(number) for number in (dist.min_mm, dist.sigma_mm, low_mm, high_mm)):
         explained = math.isnan(dist.min_mm) and dist.warnings
         reasons = dist.warnings if explained else (*dist.warnings, "no_distance")
         return MarginStatus(math.nan, nothing, "indeterminate", None, reasons, origin)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from numbers import Real
 from typing import Literal
 
+from pyicg import _core
 from pyicg.errors import InputError
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Label",
     "check_distance_rule",
     "check_risk_threshold",
+    "checked_reasons",
     "is_number",
     "label_from_distance",
     "label_from_probability",
@@ -22,13 +25,32 @@ Label = Literal["R0", "R1", "indeterminate"]
 
 # With one of these what was read off the picture, or what it says of R1, is in doubt: no label may rest on it.
 BLOCKING_REASONS = frozenset(
-    {"saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range", "protocol_differs"}
+    {
+        "saturated_lower_bound",
+        "uncalibrated",
+        "background_not_resolved",
+        "background_saturated",
+        "out_of_range",
+        "too_few_pixels",
+        "protocol_differs",
+    }
 )
 
 
 def is_number(value: object) -> bool:
     """Tell whether a value is a real number; truth values are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def checked_reasons(reasons: Iterable[str]) -> tuple[str, ...]:
+    """Return reason codes without repeats; a code that is none would let a label stand, so it is refused."""
+    if isinstance(reasons, str) or not isinstance(reasons, Iterable):
+        raise InputError(f"reasons is {reasons!r}, expected a sequence of codes: ({reasons!r},)")
+    codes = tuple(dict.fromkeys(reasons))
+    unknown = [code for code in codes if code not in _core.reason_names() or code == "none"]
+    if unknown:
+        raise InputError(f"reasons holds {unknown}, expected codes of the reason list (docs/conventions.md)")
+    return codes
 
 
 def check_risk_threshold(risk_threshold: float) -> None:

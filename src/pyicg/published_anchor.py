@@ -11,11 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from pyicg import _core
 from pyicg._margin_provenance import provenance
 from pyicg._model_file import read_model, write_model
 from pyicg.errors import InputError
-from pyicg.labels import BLOCKING_REASONS, Label, check_risk_threshold, is_number, label_from_probability
+from pyicg.labels import (
+    BLOCKING_REASONS,
+    Label,
+    check_risk_threshold,
+    checked_reasons,
+    is_number,
+    label_from_probability,
+)
 from pyicg.published import MIMIC, PREVALENCE_PRESETS, resolve_prevalence
 from pyicg.results import MarginStatus
 
@@ -166,7 +172,7 @@ class PublishedAnchorModel:
         >>> status.label, round(status.p_r1, 3), status.reasons
         ('indeterminate', 0.083, ('uncalibrated',))
         """
-        sign, limits = _checked_sign(fluorescent), _checked_reasons(reasons)
+        sign, limits = _checked_sign(fluorescent), checked_reasons(reasons)
         label, p_r1, ci, codes = self._answer(sign, limits)
         beside = {}
         for cut, seen in (sign_at or {}).items():
@@ -291,13 +297,3 @@ def _checked_cut(cut: float) -> float:
     if not is_number(cut) or not 0 < cut < math.inf:
         raise InputError(f"an SBR cut is {cut!r}, expected a number > 0")
     return cut
-
-
-def _checked_reasons(reasons: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(reasons, str):
-        raise InputError(f"reasons is the string {reasons!r}, expected a sequence of codes: ({reasons!r},)")
-    codes = tuple(dict.fromkeys(reasons))
-    unknown = [code for code in codes if code not in _core.reason_names() or code == "none"]
-    if unknown:
-        raise InputError(f"reasons holds {unknown}, expected codes of the reason list (docs/conventions.md)")
-    return codes

@@ -24,7 +24,7 @@ from pyicg.published_anchor import PublishedAnchorModel
 from pyicg.results import CalibratedFrame, FrameScore, SpecimenLesion
 from pyicg.scorer import Scorer
 from pyicg.sensitivity import SensitivityTable, sensitivity_table
-from pyicg.specimen import key_slice, link_slices, on_the_tumours_side, section_answer
+from pyicg.specimen import key_slice, lesions_beside, link_slices, on_the_tumours_side, section_answer
 from pyicg.stack_score import StackScore
 from pyicg.tumour_bed import bed_answer, margin_of_sign
 
@@ -137,6 +137,8 @@ def score_stack(
             # A length needs no calibrated counts, but a curve that is not linear moves the half level.
             label = status.label if stack.transfer == "linear" else "indeterminate"
             status = replace(status, label=label, reasons=(*status.reasons, "uncalibrated"))
+        if distance is not None and lesions:
+            lesions = lesions_beside(status, lesions, linear=stack.transfer == "linear")
         key = key_slice(frames, distance, spacing)
     else:
         members = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer", "frame_digest", "score_frame"]
 
+# Less than this share of a frame's pixels says nothing of the rest. Assumed; the round picture of an endoscope fills
+# 44 % of a 16:9 frame.
+_LEAST_SEEN = 0.2
+
 _OUTPUTS = ("metrics", "data", "mask", "labels", "signal", "lesion")
 
 
@@ -146,7 +150,10 @@ class Scorer:
             maps=bool(self._outputs),
         )
         self.maps = {name: found[name] for name in self._outputs}
-        return self._frame_score(found, index, frame_digest(frame))
+        score = self._frame_score(found, index, frame_digest(frame))
+        if "not_finite" in score.reasons and np.isfinite(frame).mean() < _LEAST_SEEN:
+            return _mostly_unseen(score)
+        return score
 
     def _frame_score(self, found: Mapping[str, Any], index: int, digest: str) -> FrameScore:
         area = self._pixel_size_mm**2 if self._pixel_size_mm is not None else None
@@ -194,6 +201,16 @@ def frame_digest(frame: npt.NDArray[Any]) -> str:
         for row in frame:
             digest.update(np.ascontiguousarray(row).data)
     return digest.hexdigest()
+
+
+def _mostly_unseen(score: FrameScore) -> FrameScore:
+    """Take an absent sign back: what was not seen may glow. A present one stands."""
+    return replace(
+        score,
+        fluorescent=True if score.fluorescent else None,
+        sign_at={cut: True if sign else None for cut, sign in score.sign_at.items()},
+        reasons=tuple(dict.fromkeys((*score.reasons, "too_few_pixels"))),
+    )
 
 
 def score_frame(

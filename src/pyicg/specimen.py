@@ -14,7 +14,7 @@ from pyicg.results import Distance, FrameScore, MarginStatus, SpecimenLesion
 from pyicg.slices import Slice
 from pyicg.tumour_track import link_lesions
 
-__all__ = ["key_slice", "link_slices", "on_the_tumours_side", "section_answer"]
+__all__ = ["key_slice", "lesions_beside", "link_slices", "on_the_tumours_side", "section_answer"]
 
 _WORST_FIRST = ("R1", "indeterminate", "R0")
 _RULE = (
@@ -23,6 +23,8 @@ _RULE = (
 )
 # What makes a length on the picture doubtful. A missing camera profile alone does not.
 _LIMITS = frozenset({"out_of_range", "background_not_resolved"})
+# A slice with one of these and without a lesion was not seen: it may hide a tumour, or the end of one.
+_UNSEEN = frozenset({"saturated_lower_bound", "too_few_pixels"})
 
 Spacing = tuple[float | None, float | None, float | None]
 
@@ -37,7 +39,7 @@ def link_slices(
     frames: Sequence[FrameScore], plane: Plane | None, spacing: Spacing, *, tie: str = "R0"
 ) -> tuple[SpecimenLesion, ...]:
     """Join the lesions of neighbouring slices, and measure each tumour's distance where there is a plane."""
-    tracks = link_lesions({frame.index: frame.lesions for frame in frames}, len(frames))
+    tracks = link_lesions({frame.index: frame.lesions for frame in frames if not _unseen(frame)}, len(frames))
     lesions = []
     for label, track in enumerate(tracks, start=1):
         distance = status = None
@@ -80,13 +82,40 @@ def section_answer(
     limits = {r for frame in frames for r in frame.reasons if r in _LIMITS}
     if any("saturated_lower_bound" in distance.warnings for _, distance in measured):
         limits.add("saturated_lower_bound")
+    if worst.label == "R0":
+        limits |= {r for frame in frames for r in _unseen(frame)}
     if limits:
         reasons = tuple(dict.fromkeys((*worst.reasons, *sorted(limits))))
         worst = replace(worst, label="indeterminate", reasons=reasons)
-    chosen = {"rule": _RULE, "of": len(measured), "worst": of_lesion}
+    chosen = {"rule": _RULE, "of": len(measured), "worst": of_lesion, "specimen": sorted(limits)}
     worst = replace(worst, provenance={**worst.provenance, "lesions": chosen})
     seen = [distance.map for _, distance in measured if distance.map is not None]
     return replace(nearest, warnings=(*nearest.warnings, *extra), map=together(seen) if seen else None), worst
+
+
+def _unseen(frame: FrameScore) -> frozenset[str]:
+    """Return why a slice without a lesion was not seen; empty where it was."""
+    return frozenset() if frame.lesions else _UNSEEN & set(frame.reasons)
+
+
+def lesions_beside(
+    answer: MarginStatus, lesions: Sequence[SpecimenLesion], *, linear: bool
+) -> tuple[SpecimenLesion, ...]:
+    """Take R0 from every lesion where something leaves the whole specimen in doubt, as its answer says."""
+    doubts = [*answer.provenance["lesions"]["specimen"], *(() if linear else ("uncalibrated",))]
+    return tuple(
+        lesion
+        if not doubts or lesion.margin is None or lesion.margin.label != "R0"
+        else replace(
+            lesion,
+            margin=replace(
+                lesion.margin,
+                label="indeterminate",
+                reasons=tuple(dict.fromkeys((*lesion.margin.reasons, *doubts))),
+            ),
+        )
+        for lesion in lesions
+    )
 
 
 def _rank(item: tuple[int, MarginStatus]) -> tuple[int, float, tuple[str, ...], int]:

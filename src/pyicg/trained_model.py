@@ -21,7 +21,7 @@ from pyicg._recalibration import Recalibration, recalibration
 from pyicg._training import mahalanobis, train
 from pyicg._training_table import MAX_FEATURES, Features, check_trainable, read_table
 from pyicg.errors import InputError
-from pyicg.labels import BLOCKING_REASONS, Label, check_risk_threshold, label_from_probability
+from pyicg.labels import BLOCKING_REASONS, Label, check_risk_threshold, checked_reasons, label_from_probability
 from pyicg.model_validation import Validation
 from pyicg.results import MarginStatus
 
@@ -33,6 +33,8 @@ _ASSUMED = (
     "the lesion comes from the same kind of patients, camera and protocol as those that the model was fitted to last",
     "the interval holds how the coefficients vary with the sample of patients, and no difference between centres",
 )
+
+FEWEST = 10  # lesions of either class: with one or two R1 the interval covers 12 to 70 % (simulated)
 
 
 def _no_array() -> FloatArray:
@@ -137,6 +139,8 @@ class TrainedModel:
         if not isinstance(self.training.get("n_patients"), int) or self.training["n_patients"] < 2:
             raise InputError(f"training is {dict(self.training)}, expected n_patients of at least 2: fit again")
         check_risk_threshold(self.risk_threshold)
+        for name in (*shapes, "training_range", "correlation"):
+            getattr(self, name).setflags(write=False)  # the digest tells of these numbers
 
     @classmethod
     def fit(
@@ -215,7 +219,8 @@ class TrainedModel:
         Returns
         -------
         MarginStatus
-            `ci` by the delta method on the logit, with Student's t for one less than the number of patients. NaN and
+            `ci` by the delta method on the logit, with Student's t for one less than the number of patients. Of a model
+            trained on fewer than 10 lesions of R1, or of R0, it is too narrow: no label, ``too_few_cases``. NaN and
             indeterminate where a feature is missing (``feature_missing``), and where one, or all of them together
             (Mahalanobis distance), lies farther out than any lesion in training (``outside_training_range``).
 
@@ -227,9 +232,7 @@ class TrainedModel:
         if not isinstance(features, Mapping) or not set(features) <= set(self.names):
             found = sorted(map(str, features)) if isinstance(features, Mapping) else repr(features)
             raise InputError(f"features are {found}, expected a mapping with {sorted(self.names)} and no other")
-        if isinstance(reasons, str) or not isinstance(reasons, Iterable):
-            raise InputError(f"reasons is {reasons!r}, expected a sequence of codes: ({reasons!r},)")
-        codes = list(reasons)
+        codes = list(checked_reasons(reasons))
         x = np.array([_as_number(name, features.get(name)) for name in self.names])
         absent = [name for name, value in zip(self.names, x, strict=True) if math.isnan(value)]
         far = (x < self.training_range[:, 0]) | (x > self.training_range[:, 1])
@@ -246,12 +249,14 @@ class TrainedModel:
         codes += ["feature_missing"] * bool(absent) + ["outside_training_range"] * bool(outside)
         p_r1, ci = math.nan, (math.nan, math.nan)
         label: Label = "indeterminate"
+        few = min(self.training.get("n_r1", 0), self.training["n_lesions"] - self.training.get("n_r1", 0)) < FEWEST
+        codes += ["too_few_cases"] * few
         if not absent and not outside:
             p_r1, ci = self._risk(standard)
             by_rule = label_from_probability(ci, risk_threshold=self.risk_threshold)
             if by_rule == "indeterminate":
                 codes.append("straddles_threshold")
-            if BLOCKING_REASONS.isdisjoint(codes):
+            if not few and BLOCKING_REASONS.isdisjoint(codes):
                 label = by_rule
         return MarginStatus(p_r1, ci, label, reasons=tuple(dict.fromkeys(codes)), provenance=origin)
 

@@ -156,7 +156,7 @@ def test_empty_cells_give_reasons_not_numbers() -> None:
         (([1, 0], [1, None]), {}, r"expected bool or integers 0 and 1: 1 are missing"),
         (([1.0, 0.0], [1, 0]), {}, r"r1 has dtype float64, .*convert it: np.asarray\(r1\).astype\(bool\)"),
         (([0.3, 0.0], [1, 0]), {}, "expected bool .*compare the numbers with a cut"),
-        ((["R1", "R0"], [1, 0]), {}, "compare the text with the word that means yes, r1 == 'R1' for one"),
+        ((["R1", "R0"], [1, 0]), {}, "it holds the words 'R0', 'R1'; compare it with the one that means yes: r1 == "),
         (([[1], [1, 0]], [1, 0]), {}, "rows of unequal length"),
         (([1, 2], [1, 0]), {}, "0 and 1 only"),
         (([1, 0], [1, 0]), {"ci": "normal"}, "wilson, clopper-pearson"),

@@ -17,7 +17,7 @@ from pyicg import Plane
 from pyicg.errors import InputError
 from pyicg.evaluate import AccuracyTable, decision_curve, reweight
 from pyicg.labels import label_from_distance, label_from_probability
-from pyicg.margin import PublishedAnchorModel, from_distance
+from pyicg.margin import PublishedAnchorModel, combine, from_distance
 from pyicg.results import Distance, MarginStatus, to_plain
 
 BLOCKING = ("saturated_lower_bound", "uncalibrated", "background_not_resolved", "out_of_range", "protocol_differs")
@@ -405,3 +405,30 @@ def test_import_leaves_scipy_alone() -> None:
     code = "import sys, pyicg.margin, pyicg.evaluate; print('scipy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("distance", "message"),
+    [
+        (Distance(2.0, -0.1, (1.8, 2.2), 2.0, (0.0, 0.0, 0.0)), "expected sigma >= 0"),
+        (Distance(2.0, 0.1, (2.2, 1.8), 2.0, (0.0, 0.0, 0.0)), "an interval around the distance"),
+        (Distance(2.0, 0.1, (3.0, 4.0), 2.0, (0.0, 0.0, 0.0)), "an interval around the distance"),
+    ],
+)
+def test_a_distance_beside_its_interval_is_refused(distance: Distance, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_distance(distance)
+
+
+def test_an_infinite_distance_is_none() -> None:
+    far = from_distance(Distance(math.inf, 0.25, (math.inf, math.inf), 1.0, (0.0, 0.0, 0.0)))
+    assert (far.label, far.reasons) == ("indeterminate", ("no_distance",))
+    vague = from_distance(Distance(2.0, math.inf, (-math.inf, math.inf), 2.0, (0.0, 0.0, 0.0)))
+    assert (vague.label, vague.reasons) == ("indeterminate", ("no_distance",))
+
+
+def test_absence_at_a_high_prevalence_takes_no_r0_away() -> None:
+    far = from_distance(Distance(4.0, 0.3, (3.4, 4.6), 4.1, (0.0, 0.0, 0.0)))
+    absent = PublishedAnchorModel(prevalence=0.5).predict(fluorescent=False)
+    assert absent.label == "R1"
+    assert combine(absent, far).label == "R0"

@@ -263,7 +263,8 @@ def test_sign_and_distance_are_both_shown() -> None:
     text = text_of(make_section(margin=combine(sign, distance)))
     assert (
         "Resection margin indeterminate no single probability of R1: sign and distance contradict each other "
-        "The fluorescent sign and the measured distance say different things. By the measured distance: R0" in text
+        "The fluorescent sign and the measured distance, or frames of one bed, say different things. "
+        "By the measured distance: R0" in text
     )
     assert "R1 below 1 mm" in text
     assert "By the measured distance: R0, probability of R1 < 0.1 % (at both ends of the distance's" in text

@@ -148,6 +148,7 @@ LOST = np.zeros((60, 60), np.uint16)
     [
         ([GLOWS, GLOWS, GLOWS, DARK, DARK], True),
         ([GLOWS, DARK, DARK], False),
+        ([DARK, GLOWS, GLOWS, DARK, DARK, DARK], False),
         ([GLOWS, DARK], None),
         ([GLOWS, LOST, LOST, LOST], True),
         ([LOST, LOST], None),
@@ -164,11 +165,37 @@ def test_the_majority_of_frames_decides(frames: list[npt.NDArray[np.uint16]], si
         assert result.margin.label == "indeterminate"
     else:
         alone = pyicg.margin.PublishedAnchorModel(prevalence=MIMIC).predict(fluorescent=sign)
+        if sign is False and len(frames) > 1:  # outvoted, but seen
+            alone = replace(alone, label="indeterminate", reasons=("sign_contradicts",))
         assert replace(result.margin, provenance=alone.provenance) == alone
     signs = [frame.fluorescent for frame in result.frames]
     told = result.margin.provenance["frames"]
     assert [told[name] for name in ("present", "absent", "unknown")] == [signs.count(s) for s in (True, False, None)]
     assert told["rule"].startswith("the sign that most frames agree on")
+
+
+def test_one_frame_of_many_is_outvoted() -> None:
+    profile = replace(CameraProfile.identity((60, 60), bit_depth=12), calibrated=True)
+    stack = Stack.from_array(np.array([DARK, DARK, GLOWS, DARK]), axes="TYX", bit_depth=12)
+    margin = pyicg.score_stack(stack, profile=profile, prevalence=MIMIC).margin
+    assert margin is not None
+    assert (margin.label, margin.sign, margin.reasons) == ("R0", False, ())
+
+
+@pytest.mark.parametrize(("seen", "sign"), [(10, None), (60, False)])
+def test_a_frame_that_is_hardly_seen_has_no_absent_sign(seen: int, sign: bool | None) -> None:
+    frame = np.full((60, 60), np.nan, np.float32)
+    frame[:seen] = DARK[:seen]
+    profile = replace(CameraProfile.identity((60, 60), bit_depth=12), calibrated=True)
+    stack = Stack.from_array(np.array([frame]), axes="TYX", bit_depth=12)
+    result = pyicg.score_stack(stack, profile=profile, prevalence=MIMIC)
+    assert result.margin is not None
+    assert (result.frames[0].fluorescent, result.margin.sign) == (sign, sign)
+    assert result.margin.label == ("R0" if sign is False else "indeterminate")
+    assert ("too_few_pixels" in result.margin.reasons) is (sign is None)
+    glowing = frame.copy()
+    glowing[2:8, 10:40] *= 3
+    assert pyicg.score_frame(glowing, profile=profile, prevalence=MIMIC).fluorescent is True  # what is seen, is seen
 
 
 def says_uncalibrated(score: FrameScore) -> bool:
@@ -533,3 +560,26 @@ def test_a_black_table_is_not_the_background() -> None:
     assert "empty_field_left_out" in result.summary["reasons"]
     assert result.distance is not None
     assert result.distance.min_mm == pytest.approx(1.5, abs=0.15)
+
+
+def test_slices_that_were_not_seen_allow_no_r0() -> None:
+    cut = pyicg.phantom.section_stack(margins_mm=(3.0,), n_slices=9)
+    frames = np.array([np.array(frame) for frame in cut.stack])
+    frames[0] = 4095  # beyond the end of the tumour
+    stack = Stack.from_array(frames, axes="ZYX", spacing_mm=cut.stack.spacing_mm, exposure_ms=20, bit_depth=12)
+    result = pyicg.score_stack(stack, profile=cut.profile, view="section", plane=cut.plane)
+    assert result.margin is not None
+    assert result.margin.label == "indeterminate"
+    assert {"saturated_lower_bound", "too_few_pixels"} <= set(result.margin.reasons)
+    (lesion,) = result.lesions
+    assert lesion.margin is not None
+    assert (lesion.margin.label, lesion.margin.reasons) == ("indeterminate", result.margin.reasons)
+    # Where the nearest slices are lost, the tumour goes on into them: 0.9 mm is not taken for more.
+    near = pyicg.phantom.section_stack(margins_mm=(0.9,), n_slices=9)
+    frames = np.array([np.array(frame) for frame in near.stack])
+    frames[:6] = 4095
+    stack = Stack.from_array(frames, axes="ZYX", spacing_mm=near.stack.spacing_mm, exposure_ms=20, bit_depth=12)
+    result = pyicg.score_stack(stack, profile=near.profile, view="section", plane=near.plane)
+    assert result.margin is not None
+    assert result.margin.label == "indeterminate"
+    assert "slice_missing" in result.margin.reasons

@@ -423,3 +423,41 @@ def test_recalibrate_refuses() -> None:
     ):
         with pytest.raises(InputError, match=message):
             model.recalibrate(features, r1, groups=PATIENTS, method=method)  # type: ignore[arg-type]
+
+
+def test_a_handful_of_r1_gives_no_label() -> None:
+    few = TrainedModel.fit({"x": X[:69]}, R1[:69] & (np.arange(69) < 9), groups=PATIENTS[:69], **BRIEF)
+    status = few.predict({"x": 0.0})
+    assert (status.label, "too_few_cases" in status.reasons, math.isnan(status.p_r1)) == ("indeterminate", True, False)
+    model = TrainedModel.fit({"x": X}, R1, groups=PATIENTS, **BRIEF)
+    assert "too_few_cases" not in model.predict({"x": 0.0}).reasons
+
+
+def test_misspelled_reasons_are_refused() -> None:
+    model = TrainedModel.fit({"x": X}, R1, groups=PATIENTS, **BRIEF)
+    for reasons in (("uncalibratd",), (3,), None, "uncalibrated"):
+        with pytest.raises(InputError, match="reasons"):
+            model.predict({"x": 0.0}, reasons=reasons)  # type: ignore[arg-type]
+
+
+def test_rows_of_pandas_must_be_the_same_lesions() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"x": X, "r1": R1, "patient": PATIENTS})
+    model = TrainedModel.fit({"x": table.x}, table.r1, groups=table.patient, **BRIEF)
+    np.testing.assert_array_equal(
+        model.coefficients, TrainedModel.fit({"x": X}, R1, groups=PATIENTS, **BRIEF).coefficients
+    )
+    with pytest.raises(InputError, match="rows of different names"):
+        TrainedModel.fit({"x": table.x.sort_values()}, table.r1, groups=table.patient, **BRIEF)
+
+
+def test_the_numbers_behind_the_digest_cannot_be_changed() -> None:
+    model = TrainedModel.fit({"x": X}, R1, groups=PATIENTS, **BRIEF)
+    with pytest.raises(ValueError, match="read-only"):
+        model.coefficients[0] = 9.0
+
+
+def test_recalibration_against_the_outcomes_is_refused() -> None:
+    model = TrainedModel.fit({"x": X}, R1, groups=PATIENTS, **BRIEF)
+    with pytest.raises(InputError, match=r"run against the outcomes \(slope -.*is r1 coded"):
+        model.recalibrate({"x": X}, ~R1, groups=PATIENTS, method="slope")

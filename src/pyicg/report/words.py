@@ -86,7 +86,7 @@ SENTENCES = {
     "outside_training_range": "A feature lies outside the range that the trained model has seen.",
     "feature_missing": "A feature that the trained model needs is not known.",
     "protocol_differs": "Dose or timing of ICG differ from the trial that the figures are from, so they may not hold.",
-    "sign_contradicts": "The fluorescent sign and the measured distance say different things.",
+    "sign_contradicts": "The fluorescent sign and the measured distance, or frames of one bed, say different things.",
     "low_confidence": "Unsure whether this is a rim (confidence under 0.5): check it on the picture.",
     "no_closed_boundary": "A dark place has a rim at too few angles to be a lesion.",
 }
