@@ -254,10 +254,12 @@ def clustered_table(truth: BoolArray, sign: BoolArray, clusters: IntArray, ci: s
 
 
 def _gee_proportion(outcome: BoolArray, clusters: IntArray) -> Measurement:
+    from scipy.special import expit
+
     if np.unique(clusters).size < 2:
         return Measurement(float(outcome.mean()), reason="too_few_cases")
     logit, sigma, quantile = gee(outcome, clusters, caller="ci='gee'").interval(0)
-    p = 1 / (1 + math.exp(-logit))
+    p = float(expit(logit))
     if not sigma > 0:
         return Measurement(p, reason="too_few_cases")
     return Measurement(p, p * (1 - p) * sigma, from_logit(logit, sigma, quantile))

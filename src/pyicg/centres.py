@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pyicg._outcomes import BoolArray, BoolLike, FloatArray, IntArray, as_bool_vector, as_clusters, cluster_names
 from pyicg.accuracy import AccuracyTable, clustered_table, diagnostic_accuracy, odds_ratio
-from pyicg.clustered import SEED, gee
+from pyicg.clustered import SEED, gee, trial_library
 from pyicg.errors import InputError
 from pyicg.results import Measurement
 
@@ -226,6 +226,9 @@ def compare_centres(
             )
         else:
             p_values.append(_gee_p(outcome[which], place[which], patients[which], len(names)))
+            if math.isnan(p_values[-1]):
+                p_values[-1] = _shuffled_p(outcome[which], place[which], patients[which], len(names))
+                notes.append(f"{figure}: the GEE cannot be fitted, so P is by shuffling patients")
     notes.append("a large P does not show that centres agree: small centres can hide any difference")
     return CentreComparison(names, tables, p_values[0], p_values[1], method, tuple(notes))
 
@@ -255,8 +258,7 @@ def _shuffled_p(outcome: BoolArray, place: IntArray, patients: IntArray, centres
     """P of the same share everywhere, by patients that change places; each keeps its lesions, a centre its patients."""
     _, first, who = np.unique(patients, return_index=True, return_inverse=True)
     lesions, positive = np.bincount(who), np.bincount(who, weights=outcome)
-    home = np.broadcast_to(place[first], (_DRAWS, first.size))
-    shuffled = np.random.default_rng(SEED).permuted(home, axis=1)
+    home, rng = place[first][np.newaxis], np.random.default_rng(SEED)
     share = outcome.mean()
 
     def chi_square(homes: IntArray) -> FloatArray:
@@ -267,15 +269,23 @@ def _shuffled_p(outcome: BoolArray, place: IntArray, patients: IntArray, centres
             total += excess**2 / np.maximum(n * share * (1 - share), 1e-300)
         return total
 
-    at_least = chi_square(shuffled) >= chi_square(home[:1]) * (1 - 1e-9)
-    return float((1 + at_least.sum()) / (1 + _DRAWS))
+    least = chi_square(home)[0] * (1 - 1e-9)
+    at_least, rows = 0, max(1, 1_000_000 // first.size)
+    for start in range(0, _DRAWS, rows):  # not all at once: a large trial would not fit in memory
+        shuffled = rng.permuted(np.repeat(home, min(rows, _DRAWS - start), axis=0), axis=1)
+        at_least += int((chi_square(shuffled) >= least).sum())
+    return (1 + at_least) / (1 + _DRAWS)
 
 
 def _gee_p(outcome: BoolArray, place: IntArray, patients: IntArray, centres: int) -> float:
     from scipy.stats import f
 
     design: FloatArray = np.column_stack([np.ones(place.size), *(place == k for k in range(1, centres))])
-    fit = gee(outcome, patients, design, caller="compare_centres with groups")
+    try:
+        fit = gee(outcome, patients, design, caller="compare_centres with groups")
+    except InputError:
+        trial_library("statsmodels.api", "compare_centres with groups")  # what is missing is said
+        return math.nan
     effects, covariance = fit.coefficients[1:], fit.covariance[1:, 1:]
     if fit.freedom < 1 or np.linalg.matrix_rank(covariance) < centres - 1:
         return math.nan

@@ -25,6 +25,7 @@ __all__ = ["DRAWS", "SEED", "GeeFit", "Resampled", "gee", "resample", "sums_by_p
 DRAWS = 2000
 SEED = 20240407
 _CHUNK = 4_000_000  # numbers drawn at once
+_SATURATED = 1e-6  # a fitted probability so near to 0 or 1 is no estimate
 
 
 def trial_library(name: str, caller: str) -> Any:
@@ -150,9 +151,11 @@ def gee(
 ) -> GeeFit:
     """Fit generalised estimating equations with patients as clusters (statsmodels; the extra ``trial``).
 
-    Exchangeable working correlation, or none where that does not converge or is too negative for the largest patient.
-    The covariance is the bias-reduced one of Mancl and DeRouen (Biometrics 57 (2001) 126-134). The outcome has to vary:
-    the caller sees to it. `design` (N, k) has an intercept; left out, it is nothing else.
+    Exchangeable working correlation, or none where that fit does not arrive, runs off to a probability of 0 or 1 (where
+    the score vanishes too, so that it calls itself converged), or finds a negative correlation, which weighs the
+    lesions of large patients against each other. The covariance is the bias-reduced one of Mancl and DeRouen
+    (Biometrics 57 (2001) 126-134). The outcome has to vary: the caller sees to it. `design` (N, k) has an intercept;
+    left out, it is nothing else.
     """
     sm = trial_library("statsmodels.api", caller)
     columns = np.ones((clusters.size, 1)) if design is None else design
@@ -171,15 +174,22 @@ def gee(
             warnings.simplefilter("ignore")  # of steps on the way; whether it arrived is asked below
             try:
                 return model.fit(cov_type="bias_reduced")
-            except (ValueError, np.linalg.LinAlgError) as error:
-                raise InputError(f"{caller}: GEE cannot be fitted ({error}); {remedy}") from error
+            except (ValueError, np.linalg.LinAlgError):
+                return None
+
+    def arrived(result: Any) -> bool:
+        if result is None or not result.converged:
+            return False
+        with np.errstate(over="ignore"):  # of a fit that ran away
+            values = np.asarray(result.fittedvalues)
+        inside = family != "Binomial" or bool(((values > _SATURATED) & (values < 1 - _SATURATED)).all())
+        return inside and bool(np.isfinite(result.params).all() and np.isfinite(result.cov_params()).all())
 
     result = fitted(sm.cov_struct.Exchangeable())
-    largest = int(np.bincount(patients).max())
-    if not result.converged or 1 + (largest - 1) * float(result.model.cov_struct.dep_params) <= 0:
+    if not arrived(result) or float(result.model.cov_struct.dep_params) < 0:
         result = fitted(sm.cov_struct.Independence())
-    if not result.converged:
-        raise InputError(f"{caller}: the GEE did not converge; {remedy}")
+    if not arrived(result):
+        raise InputError(f"{caller}: the GEE cannot be fitted; {remedy}")
     return GeeFit(
         np.asarray(result.params), np.asarray(result.cov_params()), int(patients.max()) + 1 - columns.shape[1]
     )

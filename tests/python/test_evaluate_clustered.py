@@ -193,3 +193,21 @@ def test_coverage_on_a_slice_of_the_simulation() -> None:
     naive = np.mean([covered[name, "naive"] for name in script.PROPORTIONS])
     assert naive < 0.91
     assert np.mean([covered[name, "BCa"] for name in script.PROPORTIONS]) > naive + 0.03
+
+
+def test_gee_that_runs_away_falls_back_on_independent_lesions() -> None:
+    """Small sets on which the exchangeable fit of statsmodels ends at 1 and calls itself converged."""
+    y, patients = [0, 1, 0, 0, 0, 1, 0, 1], [0, 1, 1, 2, 2, 2, 3, 4]
+    found = diagnostic_accuracy([1] * 8 + [0] * 4, [*y, 0, 1, 0, 0], groups=[*patients, 5, 6, 7, 8], ci="gee")
+    assert found.sensitivity.value == pytest.approx(3 / 8, abs=1e-9)
+    assert found.sensitivity.ci[0] < 0.15
+    assert found.sensitivity.ci[1] > 0.65
+
+
+def test_gee_takes_no_negative_correlation() -> None:
+    """Lesions of a patient that differ more than chance would make the interval absurdly narrow."""
+    y, patients = [1, 1, 0, 1, 0, 0, 0, 0, 1, 0], [0, 1, 2, 2, 2, 3, 4, 5, 5, 5]
+    found = diagnostic_accuracy([1] * 10 + [0] * 4, [*y, 0, 1, 0, 0], groups=[*patients, 6, 7, 8, 9], ci="gee")
+    assert found.sensitivity.value == pytest.approx(0.4, abs=1e-9)
+    assert found.sensitivity.ci[0] < 0.2
+    assert found.sensitivity.ci[1] > 0.7
