@@ -214,8 +214,9 @@ class PublishedAnchorModel:
     def _provenance(self, cut_used: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
         value, origin = (None, "not given") if self.prevalence is None else resolve_prevalence(self.prevalence)
         assumed = "the risk of R1 at which you would cut again"
+        useful: tuple[float, float] | None = None
         if value is not None:
-            low, high = _useful_risk(value)
+            useful = low, high = _useful_risk(value)
             where = "inside" if low < self.risk_threshold < high else "outside"
             assumed += (
                 f"; {where} the range {low:.3f}-{high:.3f} (1 - NPV to PPV of the reconstructed table at this "
@@ -230,7 +231,7 @@ class PublishedAnchorModel:
                 "assumption": "weight of the counts for reconstruction, clustering and transport; removes no bias",
             },
             prevalence={"value": value, "origin": origin},
-            risk_threshold={"value": self.risk_threshold, "assumption": assumed},
+            risk_threshold={"value": self.risk_threshold, "assumption": assumed, "useful_range": useful},
             sign={**cut_used, "assumption": "the sign of the trial is taken to equal a region over the SBR cut"},
             at_cuts=dict(beside),
             protocol={

@@ -17,6 +17,7 @@ from pyicg.errors import InputError
 from pyicg.margin import PublishedAnchorModel, combine, from_distance
 from pyicg.published import PERRIN
 from pyicg.report import build, html, literature, marks, words
+from pyicg.report.status import status as card
 from pyicg.results import (
     Distance,
     HotSpot,
@@ -370,3 +371,14 @@ def test_no_global_plot_state() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_card_says_what_the_probability_takes_for_granted() -> None:
+    model = PublishedAnchorModel(prevalence="mimic-overall", dose_mg=10, hours_before=24)
+    told = card(model.predict(fluorescent=False))["basis"]
+    assert "a prevalence of 12.6 %, the accuracy of the MIMIC trial as reconstructed; the interval holds" in told
+    assert "not worth following" not in told
+    assumed = card(PublishedAnchorModel(prevalence=0.01).predict(fluorescent=True))["basis"]
+    assert "10 mg ICG, 24 h before surgery (assumed, not stated)" in assumed
+    assert "At this threshold and prevalence the sign is not worth following" in assumed
+    assert "takes for granted" not in card(PublishedAnchorModel(prevalence=None).predict(fluorescent=True))["basis"]

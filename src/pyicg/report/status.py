@@ -156,7 +156,25 @@ def _basis(margin: MarginStatus) -> str:
     }.get(model)
     if source is None or risk is None:
         return ""
+    rests_on = _rests_on(margin.provenance) if model == "published-anchor" else ""
     return (
         f"From {source}. R1 when the whole interval lies above a risk of {percent(risk)}, R0 when it lies below, "
-        f"otherwise indeterminate. {_REMAINING}"
+        f"otherwise indeterminate. {rests_on}{_REMAINING}"
+    )
+
+
+def _rests_on(provenance: Mapping[str, Any]) -> str:
+    """Say what P(R1) from the sign takes for granted; its interval holds none of it."""
+    prevalence = _stated(provenance, "prevalence")
+    if prevalence is None:
+        return ""
+    protocol = provenance["protocol"]
+    assumed = any(str(protocol[name]).startswith("assumed") for name in ("dose_mg", "hours_before"))
+    dose = f", and {protocol['trial']} (assumed, not stated)" if assumed else ""
+    low, high = provenance["risk_threshold"]["useful_range"]
+    changes = low < provenance["risk_threshold"]["value"] < high
+    idle = "" if changes else "At this threshold and prevalence the sign is not worth following: either way the same. "
+    return (
+        f"It takes for granted a prevalence of {100 * prevalence:g} %, the accuracy of the MIMIC trial as reconstructed"
+        f"{dose}; the interval holds the scatter of the trial's counts only. {idle}"
     )
