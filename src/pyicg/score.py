@@ -156,13 +156,18 @@ def score_stack(
         plane=plane,
         spacing_mm=spacing,
         summary=_summary(stack, profile, view, frames, lesions, sbr_cut)
-        | {"prevalence": prevalence, "risk_threshold": risk_threshold, "tie": tie}
-        | {"dose_mg": dose_mg, "hours_before": hours_before},
+        | _used(view, prevalence=prevalence, risk_threshold=risk_threshold, dose_mg=dose_mg, hours_before=hours_before)
+        | {"tie": tie if view == "section" else None},
         key_index=key,
         key_image=cal.data,
         key_mask=cal.mask,
         sensitivity=table,
     )
+
+
+def _used(view: str, **of_the_sign: object) -> dict[str, object]:
+    """Return the options of the sign's margin; none is used in section view."""
+    return {name: value if view == "bed" else None for name, value in of_the_sign.items()}
 
 
 def _one_pixel_size(spacing: tuple[float | None, float | None, float | None]) -> float | None:

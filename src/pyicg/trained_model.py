@@ -399,7 +399,10 @@ def _as_number(name: str, value: object) -> float:
         return math.nan
     if not isinstance(value, Real | np.bool_):
         raise InputError(f"feature {name!r} is {value!r}, expected a number, or None where it is missing")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise InputError(f"feature {name!r} is too large for a number of 64 bits") from error
 
 
 def _checked_units(units: Mapping[str, str] | None, names: tuple[str, ...]) -> dict[str, str]:
