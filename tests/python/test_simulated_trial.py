@@ -113,7 +113,7 @@ def test_the_slope_and_the_bias_that_a_table_shows(many: list[SimulatedTrial]) -
         return np.concatenate([column(t, name) for t in many])
 
     r1, p, number = joined("r1"), joined("p_r1"), joined("procedure")
-    for chosen, slope in ((~np.isnan(p), 0.735), (~np.isnan(p) & (number > 10), 0.774)):
+    for chosen, slope in ((~np.isnan(p), 0.739), (~np.isnan(p) & (number > 10), 0.775)):
         assert calibration(p[chosen], r1[chosen] == 1).slope.value == pytest.approx(slope, abs=0.03)
     assert np.nanmean(joined("measured_mm") - joined("margin_mm")) == pytest.approx(0.350, abs=0.015)
 

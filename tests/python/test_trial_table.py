@@ -224,6 +224,7 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
 def test_one_column_has_one_role(tmp_path: Path) -> None:
     message = refusal(tmp_path, PLAIN, names={"p_r1": "score"})
     assert "column 'score' is used for score and p_r1, expected a column of its own" in message
+    assert "column 'r1' holds r1, expected one that names the patient" in refusal(tmp_path, PLAIN, group="r1")
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:

@@ -217,6 +217,9 @@ def _group_column(table: TextTable, group: str | None, found: Mapping[str, str])
         raise InputError(
             f"{table.path}: has no column {group!r} that names the patient; found {', '.join(table.header)}"
         )
+    role = next((name for name, column in found.items() if column == group), "")
+    if role in {*_BOOLEANS, *_NUMBERS} - {"procedure"}:
+        raise InputError(f"{table.path}: column {group!r} holds {role}, expected one that names the patient in --group")
     return group
 
 
