@@ -1,7 +1,8 @@
 """Simulated trials: the figures of one as ``pyicg evaluate`` draws them; how often intervals hold the truth of many.
 
 Run ``python bench/validation/simulated_trial.py``: it writes docs/_static/trial_roc.png, trial_calibration.png and
-trial_decision_curve.png, and prints the coverage that docs/trial.md tells. ``--trials 0`` draws only.
+trial_decision_curve.png, and prints the coverage, the calibration slopes and the bias that docs/trial.md tells.
+``--trials 0`` draws only.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyicg.evaluate import AccuracyTable, diagnostic_accuracy
+from pyicg.evaluate import AccuracyTable, calibration, diagnostic_accuracy
 from pyicg.io._trial_table import read_trial_table
 from pyicg.phantom import trial
 from pyicg.report.trial_figures import pictures
@@ -22,6 +23,7 @@ from pyicg.trial_results import TrialOptions
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "_static"
 FIRST_SEED = 1000
+POOLED = 3000
 
 
 def draw() -> None:
@@ -51,14 +53,28 @@ def coverage(trials: int) -> None:
         print(f"{name} {truth:.3f} held by the naive interval in {held[0]:.1%}, by the clustered one in {held[1]:.1%}")
 
 
+def pooled() -> None:
+    """Print the calibration slope of p_r1 and the bias of measured_mm among the lesions of many simulated trials."""
+    trials = [trial(seed=FIRST_SEED + k).columns for k in range(POOLED)]
+
+    def joined(name: str) -> np.ndarray:
+        return np.array([np.nan if value is None else value for t in trials for value in t[name]], dtype=np.float64)
+
+    r1, p, number = joined("r1") == 1, joined("p_r1"), joined("procedure")
+    for words, chosen in (("all lesions", ~np.isnan(p)), ("after ten procedures", ~np.isnan(p) & (number > 10))):
+        print(f"calibration slope, {words}: {calibration(p[chosen], r1[chosen]).slope.value:.3f}")
+    print(f"measured minus pathology's margin: {np.nanmean(joined('measured_mm') - joined('margin_mm')):.3f} mm")
+
+
 def main() -> None:
-    """Draw the figures and print the coverage."""
+    """Draw the figures; print the coverage, and what a table of lesions shows of slope and bias."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=400, help="simulated trials for the coverage")
     options = parser.parse_args()
     draw()
     if options.trials:
         coverage(options.trials)
+        pooled()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,15 @@ from pyicg.published import resolve_prevalence
 
 __all__ = ["evaluate"]
 
+_OUTPUTS = (
+    "accuracy.csv",
+    "accuracy.md",
+    "flow.csv",
+    "summary.json",
+    "roc.png",
+    "calibration.png",
+    "decision_curve.png",
+)
 _INSIDE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
@@ -59,9 +68,10 @@ def evaluate(
     Writes accuracy.csv, accuracy.md, flow.csv, summary.json and the figures.
     """
     check_writable(folder)
-    at = tuple(_prevalence(text) for text in prevalences)
-    for value in at:
-        resolve_prevalence(value)
+    _keep_input(lesions, folder)
+    at: dict[float, float | str] = {}
+    for value in map(_prevalence, prevalences):
+        at.setdefault(resolve_prevalence(value)[0], value)
     table = read_trial_table(
         lesions,
         group=group,
@@ -76,27 +86,44 @@ def evaluate(
     ):
         if given is not None and not table.has(column):
             raise InputError(f"{option} needs the column {column}, which {lesions} lacks; take the option out")
+        if given is not None and column == "margin_mm" and table.threshold_mm is None:
+            raise InputError(
+                f"{option} makes R1 out of margin_mm, but the column {table.columns['r1']} of {lesions} says what is "
+                "R1; take the option out, or the column"
+            )
 
     from pyicg.report.trial_figures import pictures
     from pyicg.report.trial_tables import accuracy_csv, flow_csv, markdown, summary_json, terminal
     from pyicg.trial import analyse_trial
     from pyicg.trial_results import TrialOptions
 
-    options = TrialOptions(ci=ci, prevalences=at, first=10 if first is None else first, risk_threshold=risk_threshold)
+    options = TrialOptions(
+        ci=ci,
+        prevalences=tuple(at.values()),
+        first=10 if first is None else first,
+        risk_threshold=risk_threshold,
+    )
     analysis = analyse_trial(table, options, progress=True)
     drawn = pictures(analysis)
-    write_files(
-        folder,
-        {
-            "accuracy.csv": accuracy_csv(analysis),
-            "accuracy.md": markdown(analysis, list(drawn)),
-            "flow.csv": flow_csv(analysis),
-            "summary.json": summary_json(analysis),
-            **drawn,
-        },
-    )
+    files = {
+        "accuracy.csv": accuracy_csv(analysis),
+        "accuracy.md": markdown(analysis, list(drawn)),
+        "flow.csv": flow_csv(analysis),
+        "summary.json": summary_json(analysis),
+        **drawn,
+    }
+    write_files(folder, files, remove=[name for name in _OUTPUTS if name not in files])
     click.echo(f"{terminal(analysis)}\n\nresults  {folder / 'accuracy.md'}\n{RESEARCH_USE}")
     return 0 if analysis.complete else REFUSED
+
+
+def _keep_input(lesions: Path, folder: Path) -> None:
+    """Raise `InputError` when a result would take the place of the table of lesions."""
+    for name in _OUTPUTS:
+        if (folder / name).exists() and lesions.exists() and (folder / name).samefile(lesions):
+            raise InputError(
+                f"{lesions}: the results in {folder} would overwrite this table; choose another folder with -o"
+            )
 
 
 def _prevalence(text: str) -> float | str:

@@ -8,7 +8,6 @@ import numpy as np
 from tqdm import tqdm
 
 from pyicg._outcomes import BoolArray
-from pyicg.accuracy import AccuracyTable
 from pyicg.errors import InputError
 from pyicg.io._trial_table import TrialTable
 from pyicg.trial_results import FlowStep, TrialAnalysis, TrialCases, TrialCurves, TrialFigure, TrialOptions
@@ -47,6 +46,12 @@ def analyse_trial(table: TrialTable, options: TrialOptions, *, progress: bool = 
     """
     curves = TrialCurves()
     cases = TrialCases(table, options, ~table.excluded, curves)
+    if cases.n == 0:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in Counter(table.texts["excluded"]).most_common())
+        raise InputError(
+            f"{table.path}: all {table.n} lesions are excluded ({reasons}); expected an empty cell or no in the column "
+            f"{table.columns['excluded']} where a lesion counts"
+        )
     if cases.known("r1", "fluorescent").n == 0:
         raise InputError(
             f"{table.path}: no lesion has both a histology and a sign and is not excluded; nothing can be evaluated"
@@ -78,7 +83,7 @@ def analyse_trial(table: TrialTable, options: TrialOptions, *, progress: bool = 
         flow=_flow(table),
         skipped=skipped,
         refused=refused,
-        warnings=tuple(_warnings(cases, curves.accuracy)),
+        warnings=tuple(_warnings(cases)),
         curves=curves,
     )
 
@@ -102,9 +107,10 @@ def _flow(table: TrialTable) -> tuple[FlowStep, ...]:
     sign = kept & table.known("fluorescent")
     analysed = sign & table.known("r1")
     steps.append(step("sign unknown (indeterminate)", kept & ~sign, lost=True))
-    steps.append(step("histology unknown", sign & ~analysed, lost=True))
-    steps.append(step("analysed", analysed))
     r1, positive = table.values["r1"] == 1, table.values["fluorescent"] == 1
+    steps.append(step("histology unknown, fluorescent", sign & ~analysed & positive, lost=True))
+    steps.append(step("histology unknown, not fluorescent", sign & ~analysed & ~positive, lost=True))
+    steps.append(step("analysed", analysed))
     for words, chosen in (
         ("fluorescent, R1 (true positive)", positive & r1),
         ("fluorescent, R0 (false positive)", positive & ~r1),
@@ -115,8 +121,14 @@ def _flow(table: TrialTable) -> tuple[FlowStep, ...]:
     return tuple(steps)
 
 
-def _warnings(cases: TrialCases, accuracy: AccuracyTable | None) -> list[str]:
-    table, found = cases.table, [_VERIFICATION]
+def _warnings(cases: TrialCases) -> list[str]:
+    table, found, accuracy = cases.table, [_VERIFICATION], cases.curves.accuracy
+    found += _histology_missing(cases)
+    if 3 * cases.n < 2 * table.n:
+        found.append(
+            f"{table.n - cases.n} of {table.n} lesions are excluded, more than a third: the others may not stand for "
+            "them; the flow lists the reasons"
+        )
     analysed = cases.known("r1", "fluorescent")
     if table.patients is None:
         found.append(
@@ -142,4 +154,37 @@ def _warnings(cases: TrialCases, accuracy: AccuracyTable | None) -> list[str]:
         few = ", ".join(f"{name} {count}" for name, count in cells.items() if count < _FEW)
         if few:
             found.append(f"cells with fewer than {_FEW} lesions ({few}): their figures say little")
-    return [*found, *table.notes]
+    return [*found, *_other_lesions(cases), *table.notes]
+
+
+def _histology_missing(cases: TrialCases) -> list[str]:
+    """Tell the shares by sign: histology that is missing more often under one sign biases the accuracy."""
+    signed = cases.known("fluorescent")
+    positive, missing = signed.truth("fluorescent"), np.isnan(signed.number("r1"))
+    if not missing.any():
+        return []
+    shares = [
+        f"{missing[of].mean():.0%} of {words} lesions ({missing[of].sum()} of {of.sum()})".replace("%", " %")
+        for words, of in (("fluorescent", positive), ("dark", ~positive))
+        if of.any()
+    ]
+    return [
+        f"histology is missing in {' and '.join(shares)}: these lesions are left out; where the sign decides who gets "
+        "a histology, sensitivity and specificity are biased"
+    ]
+
+
+def _other_lesions(cases: TrialCases) -> list[str]:
+    """Tell which curves rest on other lesions than their neighbours."""
+    curves, found = cases.curves, []
+    if curves.lesions and curves.roc_differ:
+        counts = ", ".join(f"{name} {of.sum()}" for name, of in curves.lesions.items())
+        found.append(f"the ROC curves rest on different lesions ({counts}): their areas cannot be compared by eye")
+    signed = cases.known("r1", "fluorescent").n
+    predicted = cases.known("r1", "p_r1").n if "p_r1" in curves.decision else signed
+    if max(signed, predicted) > curves.decision_n > 0:
+        found.append(
+            f"net benefits and decision curves rest on the {curves.decision_n} lesions that have both a sign and p_r1, "
+            f"of {signed} with a sign and {predicted} with p_r1"
+        )
+    return found

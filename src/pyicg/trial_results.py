@@ -45,7 +45,8 @@ class TrialFigure:
     """One row of the table.
 
     `item` is the figure with the interval to quote; `naive` the one that takes lesions as independent, where patients
-    are known. `n` of `total` are the lesions (or patients) behind a share.
+    are known. `n` of `total` are the lesions (or patients) behind a share. `why` tells, where there is a good reason,
+    why the figure has no value or no interval; nothing is amiss then.
     """
 
     section: str
@@ -56,11 +57,12 @@ class TrialFigure:
     total: int | None = None
     naive: Measurement | None = None
     naive_method: str = ""
+    why: str = ""
 
     @property
     def refused(self) -> bool:
-        """Whether the figure has no value, or a reason why it has no interval."""
-        return math.isnan(self.item.value) or self.item.reason is not None
+        """Whether the figure has no value or no interval for want of data."""
+        return not self.why and (math.isnan(self.item.value) or self.item.reason is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,24 @@ class FlowStep:
 
 @dataclass(eq=False)
 class TrialCurves:
-    """What is drawn: ROC curves and decision curves by name, the 2x2 table of the sign, the calibration."""
+    """What is drawn: ROC curves and decision curves by name, the 2x2 table of the sign, the calibration.
+
+    `lesions` holds the lesions that each ROC curve rests on, the sign among them; all decision curves rest on the same
+    `decision_n` lesions.
+    """
 
     accuracy: AccuracyTable | None = None
+    lesions: dict[str, BoolArray] = field(default_factory=dict)
+    decision_n: int = 0
     roc: dict[str, Roc] = field(default_factory=dict)
     decision: dict[str, DecisionCurve] = field(default_factory=dict)
     calibration: Calibration | None = None
+
+    @property
+    def roc_differ(self) -> bool:
+        """Whether the ROC curves do not all rest on the same lesions."""
+        first, *others = self.lesions.values()
+        return any(not np.array_equal(first, of) for of in others)
 
 
 @dataclass(frozen=True, eq=False)

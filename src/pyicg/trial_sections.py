@@ -76,6 +76,7 @@ def accuracy(cases: TrialCases) -> list[TrialFigure]:
     cases = cases.known("r1", "fluorescent")
     main, naive = _tables(cases)
     cases.curves.accuracy = main
+    cases.curves.lesions["sign"] = cases.chosen
     tp, fn, fp, tn = main.tp, main.fn, main.fp, main.tn
     counts = {"sensitivity": (tp, tp + fn), "specificity": (tn, tn + fp), "ppv": (tp, tp + fp), "npv": (tn, tn + fn)}
     found = []
@@ -119,6 +120,7 @@ def _roc(section: str, column: str) -> Callable[[TrialCases], list[TrialFigure]]
         naive = evaluate.roc(r1, score)
         main = naive if groups is None else evaluate.roc(r1, score, groups=groups)
         cases.curves.roc[column] = main
+        cases.curves.lesions[column] = cases.chosen
         (row,) = _rows(section, main, naive, ("auc",), (main.ci_method, naive.ci_method))
         return [TrialFigure(section, "auc", row.item, row.method, None, cases.n, row.naive, row.naive_method)]
 
@@ -130,8 +132,12 @@ def auc_difference(cases: TrialCases) -> list[TrialFigure]:
     cases = cases.known("r1", "score", "p_r1")
     r1, first, second = cases.truth("r1"), cases.number("score"), cases.number("p_r1")
     naive = evaluate.compare_auc(r1, first, second)
-    main = naive if cases.patients is None else evaluate.compare_auc(r1, first, second, groups=cases.patients)
     section = "score against predicted probability"
+    ranks = [np.unique(of, return_inverse=True)[1] for of in (first, second)]
+    if np.array_equal(ranks[0], ranks[1]) and 0 < r1.sum() < r1.size:
+        why = "score and predicted probability rank the lesions alike: the difference is exactly 0"
+        return [TrialFigure(section, "difference", Measurement(0.0), total=cases.n, why=why)]
+    main = naive if cases.patients is None else evaluate.compare_auc(r1, first, second, groups=cases.patients)
     found = _rows(section, main, naive, ("difference",), (main.ci_method, naive.ci_method))
     return [*found, _plain(section, "p_value", main.p_value, main.ci_method, total=cases.n)]
 
@@ -150,29 +156,51 @@ def calibration(cases: TrialCases) -> list[TrialFigure]:
 
 
 def decision(cases: TrialCases) -> list[TrialFigure]:
-    """Return where following the sign, or the predicted probability, beats treating all and treating none."""
+    """Return where following the sign, or the predicted probability, beats treating all and treating none.
+
+    Net benefits are those of the same lesions, or they could not be compared: with predictions, the lesions that have
+    both. The useful range of the sign comes from all lesions with a sign.
+    """
     at = cases.options.risk_threshold
     grid = np.unique(np.append(np.arange(1, 100) / 100, at))
     index = int(np.searchsorted(grid, at))
-    signed = cases.known("r1", "fluorescent")
-    # A sign is a probability of 1 or 0: on whichever side of it the threshold lies, the sign is followed.
-    curves = {"sign": (signed, signed.truth("fluorescent").astype(np.float64))}
-    if cases.table.has("p_r1") and (predicted := cases.known("r1", "p_r1")).n:
-        curves["p_r1"] = (predicted, predicted.number("p_r1"))
-    exact = evaluate.decision_curve(_tables(signed)[1]).useful_range
-    found = [
-        _plain("decision", f"useful_range_{end}", bound, "from 1 - NPV to PPV, at the share of R1 in the table")
-        for end, bound in zip(("low", "high"), exact, strict=True)
-    ]
-    for name, (of, risk) in curves.items():
-        curve = evaluate.decision_curve(risk, of.truth("r1"), thresholds=grid, groups=of.patients)
+    signed = compared = cases.known("r1", "fluorescent")
+    policies = ["sign"]
+    if cases.table.has("p_r1") and (both := signed.known("p_r1")).n:
+        compared = both
+        policies.append("p_r1")
+    found = _useful_range(signed)
+    cases.curves.decision_n = compared.n
+    for name in policies:
+        # A sign is a probability of 1 or 0: on whichever side of it the threshold lies, the sign is followed.
+        risk = compared.truth("fluorescent").astype(np.float64) if name == "sign" else compared.number(name)
+        curve = evaluate.decision_curve(risk, compared.truth("r1"), thresholds=grid, groups=compared.patients)
         cases.curves.decision[name] = curve
-        low, high = curve.follow_ci[index]
-        item = Measurement(float(curve.follow_sign[index]), ci=(float(low), float(high)))
-        method = "" if np.isnan(low) else ("bootstrap over patients" if of.patients else "bootstrap over lesions")
-        found.append(TrialFigure("decision", f"net_benefit_{name}_at_{at:g}", item, method, total=of.n))
+        low, high = (float(bound) for bound in curve.follow_ci[index])
+        value, figure = float(curve.follow_sign[index]), f"net_benefit_{name}_at_{at:g}"
+        if not np.isnan(low):
+            item, why = Measurement(value, ci=(low, high)), ""
+            method = "bootstrap over patients" if compared.patients else "bootstrap over lesions"
+        elif not (risk >= at).any():
+            item, method, why = Measurement(value), "", "no lesion is called R1 here: it is re-resecting none"
+        else:
+            item, method, why = Measurement(value, reason="too_few_cases"), "", ""
+        found.append(TrialFigure("decision", figure, item, method, total=compared.n, why=why))
     treat_all = cases.curves.decision["sign"].treat_all[index]
-    return [*found, _plain("decision", f"net_benefit_treat_all_at_{at:g}", treat_all, total=signed.n)]
+    return [*found, _plain("decision", f"net_benefit_treat_all_at_{at:g}", treat_all, total=compared.n)]
+
+
+def _useful_range(signed: TrialCases) -> list[TrialFigure]:
+    """Return the risks between which following the sign is best; none is an answer, not a want of cases."""
+    table = _tables(signed)[1]
+    bounds = evaluate.decision_curve(table).useful_range
+    never = np.isnan(bounds[0]) and min(table.tp + table.fn, table.fp + table.tn) > 0
+    ends = zip(("useful_range_low", "useful_range_high"), bounds, strict=True)
+    if never:
+        why = "following the sign is never best"
+        return [TrialFigure("decision", name, Measurement(bound), total=signed.n, why=why) for name, bound in ends]
+    method = "from 1 - NPV to PPV, at the share of R1 in the table"
+    return [_plain("decision", name, bound, method, total=signed.n) for name, bound in ends]
 
 
 def re_resection(cases: TrialCases) -> list[TrialFigure]:

@@ -14,6 +14,7 @@ import pytest
 
 from pyicg import evaluate
 from pyicg.cli import main
+from pyicg.io._trial_table import read_trial_table
 from pyicg.phantom import SimulatedTrial, trial
 from pyicg.published import MIMIC
 
@@ -283,7 +284,16 @@ def test_the_summary_holds_every_figure_and_where_it_came_from(source: Path, eva
     told = summary(evaluated)
     assert told["schema"] == 1
     assert told["input"]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()  # type: ignore[index]
-    assert told["options"] == {"ci": None, "prevalences": [0.126], "first": 10, "risk_threshold": 0.2}
+    columns = [name for name in read_trial_table(source).columns if name != "score"]
+    assert told["options"] == {
+        "ci": None,
+        "prevalences": [0.126],
+        "first": 10,
+        "risk_threshold": 0.2,
+        "threshold_mm": None,
+        "tie": None,
+        "columns": {"score": "sbr", **{name: name for name in columns}},
+    }
     assert set(told["libraries"]) >= {"numpy", "scipy", "statsmodels"}  # type: ignore[call-overload]
     table = rows(evaluated)
     figures = told["figures"]
@@ -368,6 +378,161 @@ def test_the_risk_threshold_is_in_the_decision_curve(tmp_path: Path) -> None:
     odds = 0.123 / 0.877
     assert float(found["decision", "net_benefit_sign_at_0.123"]["value"]) == pytest.approx((32 - 27 * odds) / 316)
     assert float(found["decision", "net_benefit_treat_all_at_0.123"]["value"]) == pytest.approx((53 - 263 * odds) / 316)
+
+
+def test_a_prevalence_that_is_asked_for_twice_is_told_once(tmp_path: Path) -> None:
+    options = ["--prevalence", "0.2", "--prevalence", "mimic-overall", "--prevalence", "0.126", "--prevalence", "0.20"]
+    run(write(tmp_path / "t.csv", counted(8, 4, 4, 16)), *options, "-o", tmp_path / "out")
+    told = summary(tmp_path / "out")
+    assert told["options"]["prevalences"] == [0.2, "mimic-overall"]  # type: ignore[index]
+    names = [row["name"] for row in told["figures"] if row["section"] == "prevalence"]  # type: ignore[attr-defined]
+    assert names == ["ppv_at_0.2", "npv_at_0.2", "ppv_at_0.126", "npv_at_0.126"]
+
+
+@pytest.mark.parametrize("options", [["--tie", "R1"], ["--threshold-mm", "2"]])
+def test_the_rule_for_margins_is_refused_where_r1_decides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    columns = counted(8, 4, 4, 16)
+    columns["margin_mm"] = [0.5] * 12 + [2.0] * 20
+    assert run(write(tmp_path / "t.csv", columns), *options, "-o", tmp_path / "out") == 3
+    assert f"{options[0]} makes R1 out of margin_mm, but the column r1" in capsys.readouterr().err
+
+
+# ---- who is compared with whom
+
+
+def some_predicted() -> dict[str, list[object]]:
+    """Thirty-two lesions; `p_r1` is known for the 8 true positives, 2 false negatives and 8 true negatives."""
+    columns = counted(8, 4, 4, 16)
+    columns["p_r1"] = [0.9] * 7 + [0.1] + [0.6, 0.1] + [""] * 6 + [0.1] * 5 + [0.4] * 3 + [""] * 8
+    return columns
+
+
+def test_net_benefits_are_those_of_the_same_lesions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    from pyicg.report import trial_figures
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr(trial_figures, "png", lambda figure: drawn.append(figure) or b"")
+    run(write(tmp_path / "t.csv", some_predicted()), "-o", tmp_path / "out")
+    found = rows(tmp_path / "out")
+    benefits = {
+        name: (float(found["decision", f"net_benefit_{name}_at_0.2"]["value"]), found["decision", figure]["N"])
+        for name in ("sign", "p_r1", "treat_all")
+        for figure in (f"net_benefit_{name}_at_0.2",)
+    }
+    assert benefits == {
+        "sign": (pytest.approx(8 / 18), "18"),
+        "p_r1": (pytest.approx((8 - 3 * 0.25) / 18), "18"),
+        "treat_all": (pytest.approx((10 - 8 * 0.25) / 18), "18"),
+    }
+    assert found["decision", "useful_range_low"]["N"] == "32"
+    warnings = summary(tmp_path / "out")["warnings"]
+    assert (
+        "net benefits and decision curves rest on the 18 lesions that have both a sign and p_r1, of 32 with a sign and "
+        "18 with p_r1"
+    ) in warnings  # type: ignore[operator]
+    assert any("the ROC curves rest on different lesions (sign 32, p_r1 18)" in words for words in warnings)  # type: ignore[attr-defined]
+    roc, _, decision = drawn
+    assert decision.axes[0].get_xlabel().endswith("(n = 18 lesions)")
+    assert "n =" not in roc.axes[0].get_xlabel() + roc.axes[0].get_ylabel()
+    legend = [text.get_text() for text in roc.axes[0].get_legend().get_texts()]
+    assert [text.rpartition("\n")[2] for text in legend[1:]] == ["of 10 R1 and 8 R0", "of 12 R1 and 20 R0"]
+
+
+def test_predictions_of_other_lesions_leave_the_sign_alone(tmp_path: Path) -> None:
+    columns = counted(8, 4, 4, 16)
+    columns = {name: [*values, *more] for (name, values), more in zip(columns.items(), ([1, 0], ["", ""]), strict=True)}
+    columns["p_r1"] = [""] * 32 + [0.7, 0.2]
+    run(write(tmp_path / "t.csv", columns), "-o", tmp_path / "out")
+    found = rows(tmp_path / "out")
+    assert found["decision", "net_benefit_sign_at_0.2"]["N"] == "32"
+    assert ("decision", "net_benefit_p_r1_at_0.2") not in found
+
+
+def test_histology_that_depends_on_the_sign_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = counted(8, 4, 4, 16)
+    columns["r1"] += [""] * 47
+    columns["fluorescent"] += [0] * 46 + [""]
+    run(write(tmp_path / "t.csv", columns), "-o", tmp_path / "out")
+    words = "histology is missing in 0 % of fluorescent lesions (0 of 12) and 70 % of dark lesions (46 of 66)"
+    assert words in capsys.readouterr().out
+    with (tmp_path / "out" / "flow.csv").open(newline="") as file:
+        flow = {row["step"]: (int(row["lesions"]), row["lost"]) for row in csv.DictReader(file)}
+    assert flow["histology unknown, fluorescent"] == (0, "true")
+    assert flow["histology unknown, not fluorescent"] == (46, "true")
+    assert flow["in the file"][0] - sum(n for n, lost in flow.values() if lost == "true") == flow["analysed"][0] == 32
+
+
+@pytest.mark.parametrize(("excluded", "told"), [(10, False), (11, True)])
+def test_many_excluded_lesions_are_told(tmp_path: Path, excluded: int, told: bool) -> None:
+    columns = counted(8, 7, 7, 8)
+    columns["excluded"] = ["late"] * excluded + ["no"] * (30 - excluded)
+    run(write(tmp_path / "t.csv", columns), "-o", tmp_path / "out")
+    warnings = summary(tmp_path / "out")["warnings"]
+    assert any("11 of 30 lesions are excluded, more than a third" in words for words in warnings) is told  # type: ignore[attr-defined]
+
+
+# ---- no value or no interval, and nothing amiss
+
+
+def test_a_sign_worse_than_chance_is_never_best_to_follow(tmp_path: Path) -> None:
+    assert run(write(tmp_path / "t.csv", counted(6, 14, 30, 10)), "-o", tmp_path / "out") == 0
+    found = rows(tmp_path / "out")
+    for end in ("low", "high"):
+        row = found["decision", f"useful_range_{end}"]
+        assert (row["value"], row["reason"]) == ("", "following the sign is never best")
+    assert "| none |" in (tmp_path / "out" / "accuracy.md").read_text()
+
+
+def test_equal_ranks_differ_by_exactly_nothing(tmp_path: Path) -> None:
+    columns = counted(8, 6, 6, 16)
+    score = np.linspace(0.05, 0.95, 36)[np.random.default_rng(3).permutation(36)]
+    columns["score"], columns["p_r1"] = (10 * score**2).tolist(), score.tolist()
+    assert run(write(tmp_path / "t.csv", columns), "-o", tmp_path / "out") == 0
+    found = rows(tmp_path / "out")
+    section = "score against predicted probability"
+    row = found[section, "difference"]
+    assert (float(row["value"]), row["lo"], row["N"]) == (0.0, "", "36")
+    assert "rank the lesions alike: the difference is exactly 0" in row["reason"]
+    assert (section, "p_value") not in found
+
+
+def test_a_net_benefit_without_an_interval_says_why(tmp_path: Path) -> None:
+    columns = counted(8, 6, 6, 16)
+    columns["p_r1"] = np.linspace(0.01, 0.19, 36)[np.random.default_rng(3).permutation(36)].tolist()
+    assert run(write(tmp_path / "t.csv", columns), "-o", tmp_path / "out") == 0
+    row = rows(tmp_path / "out")["decision", "net_benefit_p_r1_at_0.2"]
+    assert (float(row["value"]), row["lo"], row["reason"]) == (
+        0.0,
+        "",
+        "no lesion is called R1 here: it is re-resecting none",
+    )
+    run(write(tmp_path / "t.csv", counted(8, 0, 0, 0)), "-o", tmp_path / "ones")
+    row = rows(tmp_path / "ones")["decision", "net_benefit_sign_at_0.2"]
+    assert (float(row["value"]), row["lo"], row["reason"]) == (1.0, "", "too_few_cases")
+
+
+# ---- the folder
+
+
+def test_pictures_of_an_earlier_run_do_not_stay(source: Path, tmp_path: Path) -> None:
+    run(source, "-o", tmp_path / "out")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    run(write(tmp_path / "t.csv", counted(8, 4, 4, 16)), "-o", tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == TABLES | PICTURES | {"notes.txt"}
+
+
+@pytest.mark.parametrize("name", ["accuracy.csv", "flow.csv", "calibration.png"])
+def test_the_table_itself_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    path = write(tmp_path / name, counted(8, 4, 4, 16))
+    before = path.read_bytes()
+    assert run(path, "-o", tmp_path) == 3
+    assert "would overwrite this table; choose another folder with -o" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert [item.name for item in tmp_path.iterdir()] == [name]
 
 
 def test_text_from_the_file_stays_in_its_cell(tmp_path: Path) -> None:
@@ -472,7 +637,10 @@ def test_one_patient_has_no_spread_between_patients(tmp_path: Path, capsys: pyte
         ("r1,fluorescent\nmaybe,1\n", "line 2, column r1: found 'maybe', expected yes or no"),
         ("r1,sbr\n1,2\n", "lacks fluorescent"),
         ("r1,fluorescent\n1,\n,1\n", "no lesion has both a histology and a sign"),
-        ("r1,fluorescent,excluded\n1,1,withdrawn\n", "no lesion has both a histology and a sign"),
+        (
+            "r1,fluorescent,excluded\n1,1,late\n1,1,withdrawn\n0,1,withdrawn\n",
+            "all 3 lesions are excluded (withdrawn 2, late 1)",
+        ),
     ],
 )
 def test_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, words: str) -> None:

@@ -105,6 +105,19 @@ def test_measured_margins_have_the_error_they_state() -> None:
     assert np.nanmax(simulated.true_margin_mm[~np.isnan(error)]) < 10
 
 
+def test_the_slope_and_the_bias_that_a_table_shows(many: list[SimulatedTrial]) -> None:
+    """Over all lesions of many trials: the figures that the documentation states."""
+    from pyicg.evaluate import calibration
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([column(t, name) for t in many])
+
+    r1, p, number = joined("r1"), joined("p_r1"), joined("procedure")
+    for chosen, slope in ((~np.isnan(p), 0.739), (~np.isnan(p) & (number > 10), 0.775)):
+        assert calibration(p[chosen], r1[chosen] == 1).slope.value == pytest.approx(slope, abs=0.03)
+    assert np.nanmean(joined("measured_mm") - joined("margin_mm")) == pytest.approx(0.350, abs=0.015)
+
+
 def test_one_seed_one_trial(tmp_path: Path) -> None:
     first, second = (trial(seed=3).write(tmp_path / name) for name in ("a.csv", "b.csv"))
     assert first.read_bytes() == second.read_bytes()
@@ -138,8 +151,20 @@ def test_the_file_says_simulated_on_every_row_and_is_read_again(tmp_path: Path) 
         ({"sensitivity": 1.0}, "expected shares between 0 and 1"),
         ({"icc": -0.1}, "expected shares of variance"),
         ({"icc": 0.98}, "leave some over"),
+        ({"icc": float("nan")}, "expected shares of variance"),
+        ({"centre_icc": float("nan")}, "expected shares of variance"),
+        ({"icc": "0.3"}, "icc is '0.3', expected a number"),
+        ({"r1_share": None}, "r1_share is None, expected a number"),
+        ({"specificity": float("nan")}, "expected shares between 0 and 1"),
+        ({"seed": "7"}, "seed is '7', expected a whole number from 0"),
+        ({"seed": -1}, "seed is -1, expected a whole number from 0"),
+        ({"seed": 1.5}, "seed is 1.5, expected a whole number from 0"),
+        ({"patients": 201.0}, "patients is 201.0, expected a whole number from 1"),
+        ({"lesions": "316"}, "lesions is '316', expected a whole number from 1"),
+        ({"centres": True}, "centres is True, expected a whole number from 1"),
+        ({"patients": -3}, "patients is -3, expected a whole number from 1"),
     ],
 )
-def test_numbers_that_do_not_go_together(options: dict[str, float], words: str) -> None:
+def test_numbers_that_do_not_go_together(options: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         trial(**options)  # type: ignore[arg-type]

@@ -63,6 +63,10 @@ def test_a_plain_table(tmp_path: Path) -> None:
         PLAIN.replace("yes", "1.0").replace("no,", "0.0,").replace("unknown", "nan"),
         PLAIN.replace("r1,fluorescent,score", "R1,Fluorescent,SBR"),
         PLAIN.removesuffix("\n"),
+        "sep=;\n" + PLAIN.replace(",", ";").replace("2.5", "2,5"),
+        '"sep=,"\n' + PLAIN,
+        "sep=\t\r\n" + PLAIN.replace(",", "\t"),
+        PLAIN.replace("\n", ",,\n"),
     ],
 )
 def test_the_same_table_in_other_spellings(tmp_path: Path, content: str) -> None:
@@ -80,9 +84,43 @@ def test_a_quoted_separator_and_line_break_stay_in_their_cell(tmp_path: Path) ->
     np.testing.assert_array_equal(table.excluded, [True, False])
 
 
-def test_no_is_no_reason_for_leaving_a_lesion_out(tmp_path: Path) -> None:
-    table = read(tmp_path, "r1,fluorescent,excluded\n1,1,no\n0,0,0\n0,0,lost\n0,0,\n")
-    np.testing.assert_array_equal(table.excluded, [False, False, True, False])
+@pytest.mark.parametrize("word", ["", "no", "No", "nein", "none", "0", "false", "FALSE", "included", "-", "–", "n/a"])
+def test_no_is_no_reason_for_leaving_a_lesion_out(tmp_path: Path, word: str) -> None:
+    table = read(tmp_path, f"r1,fluorescent,excluded\n1,1,{word}\n0,0,lost\n")
+    np.testing.assert_array_equal(table.excluded, [False, True])
+
+
+def test_ids_that_restart_in_each_centre_are_different_people(tmp_path: Path) -> None:
+    content = "lesion_id,patient_id,centre,r1,fluorescent\n1,1,A,1,1\n2,1,A,0,0\n1,1,B,0,0\n1,2,B,1,1\n1,3,,1,1\n"
+    table = read(tmp_path, content)
+    assert table.patients == ("1 at A", "1 at A", "1 at B", "2", "3")
+    (note,) = table.notes
+    assert note.startswith("1 patient ids occur at more than one centre and are taken as different people at each")
+    assert "lesion 1 of patient 1 at B is there twice" in refusal(tmp_path, content + "1,1,B,0,0\n")
+    assert "line 7: found no centre for patient 1" in refusal(tmp_path, content + "9,1,,0,0\n")
+    by_site = read(tmp_path, content.replace("centre", "site"), names={"centre": "site"})
+    assert by_site.patients == table.patients
+
+
+def test_ids_of_one_centre_each_stay_as_they_are(tmp_path: Path) -> None:
+    table = read(tmp_path, "patient_id,centre,r1,fluorescent\n1,A,1,1\n1,,0,0\n2,B,0,0\n")
+    assert (table.patients, table.notes) == (("1", "1", "2"), ())
+
+
+def test_a_margin_that_looks_like_a_code_is_told(tmp_path: Path) -> None:
+    content = "r1,margin_mm,measured_mm,fluorescent\n0,999,-0.4,1\n0,100,-99,1\n0,3,999,0\n1,0,0,1\n"
+    assert [note.partition(":")[0] for note in read(tmp_path, content).notes] == [
+        "1 lesions have a margin_mm beyond 100 mm",
+        "1 lesions have a measured_mm beyond 100 mm",
+    ]
+
+
+def test_the_rule_and_the_columns_that_were_used(tmp_path: Path) -> None:
+    table = read(tmp_path, "Pathology_mm,glow\n0.9,1\n", names={"fluorescent": "glow"}, threshold_mm=2.0, tie="R1")
+    assert table.columns == {"fluorescent": "glow", "margin_mm": "Pathology_mm"}
+    assert (table.threshold_mm, table.tie) == (2.0, "R1")
+    decided = read(tmp_path, PLAIN)
+    assert (decided.threshold_mm, decided.tie) == (None, None)
 
 
 @pytest.mark.parametrize(("tie", "at_1_mm"), [("R0", 0.0), ("R1", 1.0)])
@@ -130,6 +168,15 @@ def test_simulated_and_source(tmp_path: Path) -> None:
         ("r1,fluorescent\n", ["no row", "one row per lesion"]),
         ("r1,fluorescent,r1\n1,1,1\n", ["names r1 more than once"]),
         ("r1,,fluorescent\n1,1,1\n", ["column 2 has no name"]),
+        ("r1,fluorescent,,\n1,1,,\n0,0,,x\n", ["column 3 has no name"]),
+        ("sep=;\n", ["is empty but for its first line"]),
+        ("margin_mm,fluorescent\n2,1\n-9,1\n", ["line 3, column margin_mm", "'-9'", "leave the cell empty"]),
+        ("r1,pathology_mm,fluorescent\n1,-0.1,1\n", ["line 2, column pathology_mm", "codes such as -9 or 999"]),
+        ("margin_mm,fluorescent\n<1,1\n", ["'<1'", "a bound is no number", "column r1"]),
+        ("margin_mm,fluorescent\n>10,1\n", ["'>10'", "a bound is no number"]),
+        ("r1,fluorescent,p_r1\n1,1,12%\n", ["'12%'", "0.12 for 12 %"]),
+        ("r1,fluorescent\n1,ja\n", ["line 2, column fluorescent", "write yes for 'ja'"]),
+        ("r1,fluorescent\nNein,1\n", ["line 2, column r1", "write no for 'Nein'"]),
         ("r1,fluorescent\n1,1\n1,1,0\n", ["line 3", "found 3 cells, expected 2"]),
         ('r1,fluorescent\n1,"1\n', ["line 2", "quotation mark"]),
         (
@@ -172,6 +219,12 @@ def test_names_that_lead_nowhere(tmp_path: Path) -> None:
     assert "no column 'histology' for r1" in refusal(tmp_path, PLAIN, names={"r1": "histology"})
     with pytest.raises(InputError, match="no column is called 'R-status' here; expected one of centre, excluded"):
         read(tmp_path, PLAIN, names={"R-status": "r1"})
+
+
+def test_one_column_has_one_role(tmp_path: Path) -> None:
+    message = refusal(tmp_path, PLAIN, names={"p_r1": "score"})
+    assert "column 'score' is used for score and p_r1, expected a column of its own" in message
+    assert "column 'r1' holds r1, expected one that names the patient" in refusal(tmp_path, PLAIN, group="r1")
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pyicg.errors import InputError
@@ -25,11 +25,11 @@ def check_writable(folder: Path) -> None:
         raise _unwritable(folder, error) from error
 
 
-def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, files: Mapping[str, bytes], *, remove: Iterable[str] = ()) -> None:
     """Write all files under temporary names, then rename; a failure or Ctrl-C while writing changes nothing.
 
     A new folder appears as a whole. In one that is there the files are renamed one after the other, with Ctrl-C held
-    back until all are.
+    back until all are; those to remove, of an earlier run, go in the same moment.
     """
     partial = (folder if folder.is_dir() else folder.parent) / f".pyicg-partial-{uuid.uuid4().hex}"
     try:
@@ -40,6 +40,8 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
             if folder.is_dir():
                 for name in files:
                     (partial / name).replace(folder / name)
+                for name in remove:
+                    (folder / name).unlink(missing_ok=True)
             else:
                 partial.rename(folder)
     except OSError as error:

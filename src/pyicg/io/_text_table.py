@@ -21,6 +21,7 @@ _NOT_TEXT = {
     b"\xfe\xff": "text in UTF-16",
 }
 _SEPARATORS = ",;\t"
+_SEP = "sep="  # first line in which Excel says what parts the columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,22 @@ class TextTable:
         except ValueError:
             found = math.nan
         if not math.isfinite(found):
-            comma = "" if self.decimal_comma or "," not in text else " (with a decimal point: commas part the columns)"
-            raise self.wrong(line, column, text, f"a number such as 1.5, or nothing when it is unknown{comma}")
+            hint = ""
+            if text.startswith(("<", ">", "≤", "≥")):
+                hint = " (a bound is no number: leave it empty, and give R0 or R1 in a column r1)"
+            elif text.endswith("%"):
+                hint = " (0.12 for 12 %)"
+            elif "," in text and not self.decimal_comma:
+                hint = " (with a decimal point: commas part the columns)"
+            raise self.wrong(line, column, text, f"a number such as 1.5, or nothing when it is unknown{hint}")
         return found
 
 
 def read_text_table(path: Path) -> TextTable:
     """Read a table whose first line names the columns; columns parted by commas, semicolons or tabs.
 
-    A byte order mark, either kind of line end, quoted cells and blank lines are in order. Names and cells lose the
-    spaces around them.
+    A byte order mark, a first line such as ``sep=;``, either kind of line end, quoted cells, blank lines and, at the
+    end, empty columns without a name are in order. Names and cells lose the spaces around them.
 
     Raises
     ------
@@ -75,7 +82,8 @@ def read_text_table(path: Path) -> TextTable:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected a CSV table") from error
-    lines = _lines(path, _text(path, content))
+    text = _text(path, content)
+    lines = _without_empty_columns(_lines(path, text))
     header = lines[0][1]
     if "" in header:
         raise InputError(f"{path}: column {header.index('') + 1} has no name in the first line; name it or take it out")
@@ -94,7 +102,7 @@ def read_text_table(path: Path) -> TextTable:
         path,
         header,
         tuple(lines[1:]),
-        decimal_comma=_separator(content.decode("utf-8-sig")) != ",",
+        decimal_comma=_separator(text) != ",",
         digest=hashlib.sha256(content).hexdigest(),
     )
 
@@ -118,9 +126,10 @@ def _text(path: Path, content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """Return what parts the columns: the most frequent candidate in the first line that is not blank."""
+    """Return what parts the columns: what `sep=` says, or the most frequent candidate in the first line not blank."""
     first = next(line for line in text.splitlines() if line.strip())
-    return max(_SEPARATORS, key=first.count)
+    told = first.replace('"', "")[len(_SEP) :][:1] if _is_sep(first) else ""
+    return told if told and told in _SEPARATORS else max(_SEPARATORS, key=first.count)
 
 
 def _lines(path: Path, text: str) -> list[tuple[int, tuple[str, ...]]]:
@@ -130,8 +139,25 @@ def _lines(path: Path, text: str) -> list[tuple[int, tuple[str, ...]]]:
         for row in reader:
             if any(cell.strip() for cell in row):
                 found.append((reader.line_num, tuple(cell.strip() for cell in row)))
+            if len(found) == 1 and _is_sep(found[0][1][0]):
+                found.clear()
     except csv.Error as error:
         raise InputError(
             f"{path}, line {reader.line_num}: not a CSV table ({error}); look for a quotation mark without its partner"
         ) from error
+    if not found:
+        raise InputError(f"{path}: is empty but for its first line, expected a CSV table with one row per lesion")
     return found
+
+
+def _is_sep(line: str) -> bool:
+    return line.lstrip('"').casefold().startswith(_SEP)
+
+
+def _without_empty_columns(lines: list[tuple[int, tuple[str, ...]]]) -> list[tuple[int, tuple[str, ...]]]:
+    """Return the lines without the columns at the end that have neither a name nor a filled cell."""
+    header = lines[0][1]
+    width = max(k + 1 for k, name in enumerate(header) if name)
+    if any(cell for _, row in lines for cell in row[width:]):
+        return lines
+    return [(line, row[:width] if len(row) <= len(header) else row) for line, row in lines]

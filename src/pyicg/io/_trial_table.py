@@ -17,7 +17,9 @@ from pyicg.io._text_table import TextTable, read_text_table
 __all__ = ["COLUMNS", "TrialTable", "read_trial_table"]
 
 UNKNOWN = frozenset({"", "unknown", "na", "n/a", "nan", "?"})
+_ENGLISH = {"ja": "yes", "oui": "yes", "nein": "no", "non": "no"}
 _TRUE, _FALSE = frozenset({"true", "1", "1.0", "yes"}), frozenset({"false", "0", "0.0", "no"})
+_NOT_EXCLUDED = _FALSE | {"-", "–", "—", "none", "nein", "included"}
 _BOOLEANS = ("r1", "fluorescent", "r0_before", "r0_after", "management_changed", "simulated")
 _NUMBERS = ("margin_mm", "measured_mm", "score", "p_r1", "procedure")
 _TEXTS = ("lesion_id", "centre", "excluded", "source")
@@ -25,6 +27,7 @@ _ALSO = {"margin_mm": "pathology_mm", "score": "sbr"}
 COLUMNS = ("patient_id", *_BOOLEANS, *_NUMBERS, *_TEXTS)
 """Names under which columns are looked for; any of them can be mapped to another name."""
 _DEFAULT_GROUP = "patient_id"
+_FAR_MM = 100.0  # a margin beyond it is more likely a code for unknown
 _OF_SCORE = frozenset({"lesion", "index", "completeness", "pattern"})  # columns of the lesions.csv of `pyicg score`
 
 
@@ -48,6 +51,10 @@ class TrialTable:
         Columns that have no meaning here.
     notes : tuple of str
         What was assumed on reading.
+    columns : mapping of str to str
+        The column in the file for each name that has one.
+    threshold_mm, tie : float or None, str or None
+        The rule that made R1 out of ``margin_mm``; None where a column ``r1`` decides.
     """
 
     path: Path
@@ -58,6 +65,9 @@ class TrialTable:
     group: str | None
     ignored: tuple[str, ...]
     notes: tuple[str, ...]
+    columns: Mapping[str, str]
+    threshold_mm: float | None
+    tie: str | None
 
     @property
     def n(self) -> int:
@@ -120,11 +130,22 @@ def read_trial_table(
     values |= {name: _numbers(table, found[name], _CHECKS.get(name)) for name in _NUMBERS if name in found}
     texts = {name: tuple(_plain(text) for _, text in table.cells(found[name])) for name in _TEXTS if name in found}
     if "excluded" in texts:
-        texts["excluded"] = tuple("" if text.casefold() in _FALSE else text for text in texts["excluded"])
+        texts["excluded"] = tuple("" if text.casefold() in _NOT_EXCLUDED else text for text in texts["excluded"])
+    notes = [
+        f"{far} lesions have a {name} beyond {_FAR_MM:g} mm: where that is a code for unknown, leave the cell empty"
+        for name in ("margin_mm", "measured_mm")
+        if name in values and (far := int((np.abs(values[name]) > _FAR_MM).sum()))
+    ]
     patients = None if column is None else _patients(table, column)
+    if patients is not None and "centre" in texts:
+        patients, again = _by_centre(table, patients, texts["centre"])
+        if again:
+            notes.append(
+                f"{again} patient ids occur at more than one centre and are taken as different people at each; give "
+                "one who was treated at two centres the same centre in every row"
+            )
     if "lesion_id" in found:
         _no_lesion_twice(table, texts["lesion_id"], patients)
-    notes = []
     if "margin_mm" in values:
         margin = values["margin_mm"]
         below = (margin < threshold_mm) | ((margin == threshold_mm) & (tie == "R1"))
@@ -148,6 +169,9 @@ def read_trial_table(
         group=column,
         ignored=tuple(name for name in table.header if name not in used),
         notes=tuple(notes),
+        columns=found,
+        threshold_mm=None if "r1" in found else threshold_mm,
+        tie=None if "r1" in found else tie,
     )
 
 
@@ -176,6 +200,13 @@ def _find_columns(table: TextTable, names: Mapping[str, str]) -> dict[str, str]:
             )
         if candidates:
             found[name] = candidates[0]
+    for column in found.values():
+        roles = [name for name in COLUMNS if found.get(name) == column]
+        if len(roles) > 1:
+            raise InputError(
+                f"{table.path}: column {column!r} is used for {' and '.join(roles)}, expected a column of its own for "
+                "each; take one --column out, or copy the column"
+            )
     return found
 
 
@@ -186,6 +217,9 @@ def _group_column(table: TextTable, group: str | None, found: Mapping[str, str])
         raise InputError(
             f"{table.path}: has no column {group!r} that names the patient; found {', '.join(table.header)}"
         )
+    role = next((name for name, column in found.items() if column == group), "")
+    if role in {*_BOOLEANS, *_NUMBERS} - {"procedure"}:
+        raise InputError(f"{table.path}: column {group!r} holds {role}, expected one that names the patient in --group")
     return group
 
 
@@ -228,13 +262,18 @@ def _booleans(table: TextTable, column: str, name: str) -> FloatArray:
             return 1.0
         if word in _FALSE | negative:
             return 0.0
-        raise table.wrong(line, column, text, expected)
+        hint = f"; write {_ENGLISH[word]} for {text!r}" if word in _ENGLISH else ""
+        raise table.wrong(line, column, text, expected + hint)
 
     return np.array([value(line, text) for line, text in table.cells(column)])
 
 
 _CHECKS: Mapping[str, tuple[Callable[[float], bool], str]] = {
     "p_r1": (lambda p: 0 <= p <= 1, "a probability from 0 to 1"),
+    "margin_mm": (
+        lambda margin: margin >= 0,
+        "a margin of 0 mm or more: codes such as -9 or 999 are no margins, leave the cell empty when it is unknown",
+    ),
     "procedure": (lambda k: k >= 1 and k == int(k), "a whole number from 1: the running number within the centre"),
 }
 
@@ -254,6 +293,23 @@ def _patients(table: TextTable, column: str) -> tuple[str, ...]:
         if _plain(text) == "":
             raise table.wrong(line, column, text, "the patient of this lesion: fill it in")
     return tuple(text for _, text in table.cells(column))
+
+
+def _by_centre(table: TextTable, patients: tuple[str, ...], centres: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """Return patients told apart by centre where centres number theirs anew, and how many ids that concerns."""
+    seen: dict[str, set[str]] = {}
+    for patient, centre in zip(patients, centres, strict=True):
+        if centre:
+            seen.setdefault(patient, set()).add(centre)
+    again = {patient for patient, at in seen.items() if len(at) > 1}
+    for (line, _), patient, centre in zip(table.rows, patients, centres, strict=True):
+        if patient in again and not centre:
+            raise InputError(
+                f"{table.path}, line {line}: found no centre for patient {patient}, whose id occurs at more than one, "
+                "expected the centre: fill it in"
+            )
+    keys = (f"{p} at {c}" if p in again else p for p, c in zip(patients, centres, strict=True))
+    return tuple(keys), len(again)
 
 
 def _no_lesion_twice(table: TextTable, ids: tuple[str, ...], patients: tuple[str, ...] | None) -> None:

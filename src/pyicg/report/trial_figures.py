@@ -47,9 +47,11 @@ def _roc(analysis: TrialAnalysis) -> bytes:
     """Draw the curves of the scores, and the sign as a point with its intervals."""
     figure, axes = _figure(analysis, "How well fluorescence tells R1 from R0", (6.4, 6.6))
     axes.plot([0, 1], [0, 1], color=_GREY, ls=":", lw=1.2, label="no better than chance")
+    counts = _roc_counts(analysis)
+    alike = not analysis.curves.roc_differ
     for name, roc in analysis.curves.roc.items():
         colour, line, words = _STYLE[name]
-        text = f"{words}: AUC {_with_interval(roc.auc)}"
+        text = f"{words}: AUC {_with_interval(roc.auc)}" + ("" if alike else f",\n{_roc_n(counts[name])}")
         axes.plot(roc.false_positive_rate, roc.true_positive_rate, color=colour, ls=line, lw=2, label=text)
     table = analysis.curves.accuracy
     assert table is not None
@@ -67,14 +69,25 @@ def _roc(analysis: TrialAnalysis) -> bytes:
             capsize=4,
             lw=1.8,
             zorder=4,
-            label=f"sign: AUC {_with_interval(table.auc)},\nsensitivity {sensitivity:.2f}, specificity {1 - fpr:.2f}",
+            label=f"sign: AUC {_with_interval(table.auc)},\nsensitivity {sensitivity:.2f}, specificity {1 - fpr:.2f}"
+            + ("" if alike else f",\n{_roc_n(counts['sign'])}"),
         )
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    r1, r0 = table.tp + table.fn, table.fp + table.tn
-    x_label = f"False positive rate: share of R0 lesions called R1 (n = {r0})"
-    _finish(axes, x_label, f"Sensitivity: share of R1 lesions called R1 (n = {r1})")
+    of_r1, of_r0 = (f" (n = {n})" if alike else "" for n in counts["sign"])
+    x_label = f"False positive rate: share of R0 lesions called R1{of_r0}"
+    _finish(axes, x_label, f"Sensitivity: share of R1 lesions called R1{of_r1}")
     axes.legend(loc="lower right", title="bars and brackets: 95 % intervals", title_fontsize=8.5, **_LEGEND)
     return png(figure)
+
+
+def _roc_counts(analysis: TrialAnalysis) -> dict[str, tuple[int, int]]:
+    """Return the number of R1 and R0 lesions behind each curve."""
+    r1 = analysis.table.values["r1"] == 1
+    return {name: (int((r1 & of).sum()), int((~r1 & of).sum())) for name, of in analysis.curves.lesions.items()}
+
+
+def _roc_n(counts: tuple[int, int]) -> str:
+    return f"of {counts[0]} R1 and {counts[1]} R0"
 
 
 def _arms(value: float, ci: tuple[float, float]) -> list[list[float]] | None:
@@ -125,11 +138,9 @@ def _decision(analysis: TrialAnalysis) -> bytes:
     axes.text(at, 0.985, f" risk threshold {at:g}", transform=axes.get_xaxis_transform(), va="top", fontsize=9)
     reach = max(top, 100 * float(reference.treat_all[0]), 1.0)
     axes.set(xlim=(0, max(0.8, min(at + 0.1, 1.0))), ylim=(-0.35 * reach, 1.3 * reach))
-    table = analysis.curves.accuracy
-    n = "" if table is None else f" (n = {table.tp + table.fn + table.fp + table.tn} lesions)"
     _finish(
         axes,
-        f"Risk of R1 at which one would cut again{n}",
+        f"Risk of R1 at which one would cut again (n = {analysis.curves.decision_n} lesions)",
         "Net benefit: R1 found per 100 lesions,\nless the price of cutting again in vain",
     )
     axes.legend(

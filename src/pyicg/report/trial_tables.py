@@ -95,7 +95,7 @@ def _record(row: TrialFigure) -> dict[str, Any]:
         "n": row.n,
         "N": row.total,
         "method": row.method,
-        "reason": row.item.reason or "",
+        "reason": row.why or row.item.reason or "",
         "naive_lo": naive.ci[0],
         "naive_hi": naive.ci[1],
         "naive_method": row.naive_method,
@@ -116,7 +116,12 @@ def summary_json(analysis: TrialAnalysis) -> bytes:
         "simulated": table.simulated,
         "input": {"file": table.path.name, "sha256": table.digest, "lesions": table.n, "patient_column": table.group},
         "ignored_columns": table.ignored,
-        "options": asdict(analysis.options),
+        "options": {
+            **asdict(analysis.options),
+            "threshold_mm": table.threshold_mm,
+            "tie": table.tie,
+            "columns": table.columns,
+        },
         "flow": [asdict(step) for step in analysis.flow],
         "counts": counts,
         "figures": [asdict(row) for row in analysis.figures],
@@ -177,7 +182,8 @@ def _figures(rows: Sequence[TrialFigure]) -> list[str]:
     for row in rows:
         naive = [] if not clustered else ["" if row.naive is None else _interval(row.naive)]
         of = _count(row.n) + (f" of {row.total}" if row.n is not None else _count(row.total))
-        remarks = ["" if row.method == shared else row.method, sentence(row.item.reason) if row.item.reason else ""]
+        why = row.why or (sentence(row.item.reason) if row.item.reason else "")
+        remarks = ["" if row.method == shared else row.method, why]
         remark = _text("; ".join(part for part in remarks if part))
         cells.append([_text(label(row.name)), _value(row), _interval(row.item), *naive, of, remark])
     above = [f"Method: {_text(shared)}."] if shared else []
@@ -212,7 +218,7 @@ def _number(value: float) -> str:
 
 
 def _value(row: TrialFigure) -> str:
-    return "undefined" if math.isnan(row.item.value) else _number(row.item.value)
+    return ("none" if row.why else "undefined") if math.isnan(row.item.value) else _number(row.item.value)
 
 
 def _interval(item: Measurement) -> str:
