@@ -108,10 +108,10 @@ static void words(void) {
   CHECK(pyicg_status_string(PYICG_ERROR_INTERNAL + 1) == NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NONE), "none") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_CLIPPED_BY_BORDER), "clipped_by_border") == 0);
-  for (reason = 0; reason <= PYICG_REASON_LESION_SPLITS; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
+  for (reason = 0; reason <= PYICG_REASON_SIGN_CONTRADICTS; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NOT_LINEAR), "not_linear") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_LOW_CONFIDENCE), "low_confidence") == 0);
-  CHECK(pyicg_reason_string(PYICG_REASON_LESION_SPLITS + 1) == NULL);
+  CHECK(pyicg_reason_string(PYICG_REASON_SIGN_CONTRADICTS + 1) == NULL);
   CHECK(pyicg_reason_string(UINT32_MAX) == NULL);
 }
 

@@ -156,6 +156,12 @@ def found(name: str) -> object:
     return value
 
 
+def test_nothing_is_pickled() -> None:
+    """A model or result that is unpickled may run any code."""
+    for path in (REPO / "src" / "pyicg").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) (pickle|joblib|dill|shelve)\b", path.read_text(), re.MULTILINE), path
+
+
 @pytest.mark.parametrize("name", CONTRACT)
 def test_contract_callables(name: str) -> None:
     parameters = inspect.signature(found(name)).parameters  # type: ignore[arg-type]
