@@ -143,8 +143,9 @@ class PublishedAnchorModel:
         fluorescent : bool or None
             The sign: True when a region of the resection plane lies over the SBR cut; None when it cannot be known.
         reasons : iterable of str
-            Codes that limit the sign. ``saturated_lower_bound``, ``uncalibrated``, ``background_not_resolved`` and
-            ``out_of_range`` make the label indeterminate; the probability is still shown when there is a sign.
+            Codes that limit the sign. Those of `pyicg.labels.BLOCKING_REASONS` (uncalibrated, saturated, out of range,
+            no resolved or a saturated background, too few pixels, another protocol) make the label indeterminate; the
+            probability is still shown when there is a sign.
         sbr_cut : float, optional
             The cut behind the sign, for the provenance.
         sign_at : mapping of float to bool or None, optional

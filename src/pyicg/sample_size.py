@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyicg._intervals import Z95
 from pyicg._outcomes import BoolArray, FloatArray, IntArray
 from pyicg.errors import InputError
 
 __all__ = ["RileyMinimum", "riley_minimum"]
 
-_Z95 = 1.959963984540054
 _SHRINKAGE = 0.9  # Riley et al. 2020: at most 10 % of overfitting
 _OPTIMISM = 0.05  # largest optimism in Nagelkerke's R2
 _RISK_ERROR = 0.05  # largest error of the overall risk
@@ -100,7 +100,7 @@ def riley_minimum(n_features: int, *, prevalence: float, c_statistic: float) -> 
     criteria = {
         "shrinkage": _for_shrinkage(k, r2, _SHRINKAGE),
         "optimism": _for_shrinkage(k, r2, optimistic),
-        "overall risk": math.ceil((_Z95 / _RISK_ERROR) ** 2 * phi * (1 - phi)),
+        "overall risk": math.ceil((Z95 / _RISK_ERROR) ** 2 * phi * (1 - phi)),
     }
     binding = max(criteria, key=lambda name: criteria[name])
     lesions = criteria[binding]

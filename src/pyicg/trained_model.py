@@ -28,13 +28,12 @@ from pyicg.results import MarginStatus
 __all__ = ["TrainedModel"]
 
 _ROUNDING = 1e-9
+_FEWEST = 10  # lesions of either class for a label: our choice; of one or two R1 no interval can be had
 _ASSUMED = (
     "the logit of the risk is linear in the features",
     "the lesion comes from the same kind of patients, camera and protocol as those that the model was fitted to last",
     "the interval holds how the coefficients vary with the sample of patients, and no difference between centres",
 )
-
-FEWEST = 10  # lesions of either class: with one or two R1 the interval covers 12 to 70 % (simulated)
 
 
 def _no_array() -> FloatArray:
@@ -136,8 +135,11 @@ class TrainedModel:
             size = np.abs(matrix).max()
             if np.abs(matrix - matrix.T).max() > _ROUNDING * size or np.linalg.eigvalsh(matrix)[0] < -_ROUNDING * size:
                 raise InputError(f"{name} is no covariance, expected it symmetric and not negative: fit again")
-        if not isinstance(self.training.get("n_patients"), int) or self.training["n_patients"] < 2:
-            raise InputError(f"training is {dict(self.training)}, expected n_patients of at least 2: fit again")
+        counts = [self.training.get(name) for name in ("n_patients", "n_r1", "n_lesions")]
+        if not all(isinstance(count, int) for count in counts) or self.training["n_patients"] < 2:
+            raise InputError(
+                f"training is {dict(self.training)}, expected n_patients of at least 2, n_r1 and n_lesions: fit again"
+            )
         check_risk_threshold(self.risk_threshold)
         for name in (*shapes, "training_range", "correlation"):
             getattr(self, name).setflags(write=False)  # the digest tells of these numbers
@@ -213,14 +215,15 @@ class TrainedModel:
         features : mapping of str to float or None
             Features of the model, and no other; one that is None, NaN or not there is missing.
         reasons : iterable of str
-            Codes that limit the features. ``saturated_lower_bound``, ``uncalibrated``, ``background_not_resolved`` and
-            ``out_of_range`` make the label indeterminate; the probability is still shown.
+            Codes that limit the features. Those of `pyicg.labels.BLOCKING_REASONS` (see `PublishedAnchorModel.predict`)
+            make the label indeterminate; the probability is still shown.
 
         Returns
         -------
         MarginStatus
             `ci` by the delta method on the logit, with Student's t for one less than the number of patients. Of a model
-            trained on fewer than 10 lesions of R1, or of R0, it is too narrow: no label, ``too_few_cases``. NaN and
+            trained on fewer than 10 lesions of R1, or of R0 (our choice), it is too narrow: no label,
+            ``too_few_cases``. NaN and
             indeterminate where a feature is missing (``feature_missing``), and where one, or all of them together
             (Mahalanobis distance), lies farther out than any lesion in training (``outside_training_range``).
 
@@ -249,7 +252,8 @@ class TrainedModel:
         codes += ["feature_missing"] * bool(absent) + ["outside_training_range"] * bool(outside)
         p_r1, ci = math.nan, (math.nan, math.nan)
         label: Label = "indeterminate"
-        few = min(self.training.get("n_r1", 0), self.training["n_lesions"] - self.training.get("n_r1", 0)) < FEWEST
+        n_r1 = self.training["n_r1"]
+        few = min(n_r1, self.training["n_lesions"] - n_r1) < _FEWEST
         codes += ["too_few_cases"] * few
         if not absent and not outside:
             p_r1, ci = self._risk(standard)

@@ -264,7 +264,7 @@ def centres(cases: TrialCases) -> list[TrialFigure]:
     for name in ("sensitivity", "specificity"):
         why = [note.partition(": ")[2] for note in found.notes if note.startswith(f"{name}:")]
         value = getattr(found, f"{name}_p")
-        rows.append(_plain("centres", f"{name}_p_value", value, *(why or [found.method])))
+        rows.append(_plain("centres", f"{name}_p_value", value, "; ".join(why) or found.method))
     return rows
 
 
