@@ -3,6 +3,8 @@
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
+#include "mode_bins.hpp"
+#include "tile_rows.hpp"
 
 namespace pyicg::kernels {
 
@@ -10,7 +12,9 @@ namespace baseline {
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const ModeKernels mode;
 extern const std::size_t register_bytes;
+extern const TileKernels tiles;
 }  // namespace baseline
 
 #ifdef PYICG_AVX2
@@ -18,7 +22,9 @@ namespace avx2 {
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const ModeKernels mode;
 extern const std::size_t register_bytes;
+extern const TileKernels tiles;
 }  // namespace avx2
 #else
 namespace avx2 = baseline;  // not built here, and never asked for
@@ -40,6 +46,10 @@ const CalibrationKernels& calibration_kernels(InstructionSet set) {
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
+
+const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
+
+const TileKernels& tile_kernels(InstructionSet set) { return of(set, baseline::tiles, avx2::tiles); }
 
 std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }
 

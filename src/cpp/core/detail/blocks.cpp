@@ -3,23 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../../kernels/tile_rows.hpp"
+
 namespace pyicg::detail {
-namespace {
-
-// The part that each of [0, length) belongs to; returns how many parts there are.
-std::size_t parts_of(std::size_t length, std::size_t part, std::vector<std::size_t>& edges,
-                     std::vector<std::uint32_t>& part_of) {
-  symmetric_edges(length, part, edges);
-  part_of.resize(length);
-  for (std::size_t k = 0; k + 1 < edges.size(); ++k) {
-    std::fill(part_of.begin() + static_cast<std::ptrdiff_t>(edges[k]),
-              part_of.begin() + static_cast<std::ptrdiff_t>(edges[k + 1]), static_cast<std::uint32_t>(k));
-  }
-  return edges.size() - 1;
-}
-
-}  // namespace
-
 void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size_t>& edges) {
   std::size_t parts = std::max<std::size_t>((length + part / 2) / part, 1);
   // An even number of unequal parts has an edge in the middle, which rounding puts to one side.
@@ -32,43 +18,62 @@ void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size
 }
 
 void Blocks::reset(std::size_t height, std::size_t width, std::size_t edge) {
-  rows_ = parts_of(height, edge, edges_, row_of_);
-  columns_ = parts_of(width, edge, edges_, column_of_);
-  cells_.assign(rows_ * columns_, Cell{});
+  symmetric_edges(height, edge, row_edges_);
+  symmetric_edges(width, edge, column_edges_);
+  rows_ = row_edges_.size() - 1;
+  columns_ = column_edges_.size() - 1;
+  cells_.sum.assign(rows_ * columns_, 0);
+  cells_.n.assign(rows_ * columns_, 0);
+  squares_.assign(columns_, 0);
+  y_ = row_ = 0;
+  n_ = sum_ = sum_of_squares_ = 0;
 }
 
+void Blocks::add_row(const double* influences) {
+  double* const n = cells_.n.data() + row_ * columns_;
+  double* const sum = cells_.sum.data() + row_ * columns_;
+  kernels::tile_kernels().add_blocks(influences, column_edges_.data(), columns_, {n, sum, squares_.data()});
+  if (++y_ < row_edges_[row_ + 1]) return;
+  for (std::size_t x = 0; x < columns_; ++x) {
+    n_ += n[x];
+    sum_ += sum[x];
+    sum_of_squares_ += squares_[x];
+  }
+  std::fill(squares_.begin(), squares_.end(), 0.0);
+  ++row_;
+}
+
+// In place: a coarse block is written where fine ones have been read.
 void Blocks::coarsen() {
   const std::size_t columns = columns_;
-  const std::size_t rows = rows_;
-  rows_ = parts_of(rows, 2, edges_, row_of_);
-  columns_ = parts_of(columns, 2, edges_, column_of_);
-  coarse_.assign(rows_ * columns_, Cell{});
-  for (std::size_t y = 0; y < rows; ++y) {
-    for (std::size_t x = 0; x < columns; ++x) {
-      const Cell& fine = cells_[y * columns + x];
-      Cell& cell = coarse_[row_of_[y] * columns_ + column_of_[x]];
-      cell.sum += fine.sum;
-      cell.n += fine.n;
+  symmetric_edges(rows_, 2, row_edges_);
+  symmetric_edges(columns, 2, column_edges_);
+  rows_ = row_edges_.size() - 1;
+  columns_ = column_edges_.size() - 1;
+  for (std::vector<double>* table : {&cells_.sum, &cells_.n}) {
+    double* to = table->data();
+    for (std::size_t r = 0; r < rows_; ++r) {
+      for (std::size_t c = 0; c < columns_; ++c) {
+        double v = 0;
+        for (std::size_t y = row_edges_[r]; y < row_edges_[r + 1]; ++y) {
+          const double* row = table->data() + y * columns;
+          for (std::size_t x = column_edges_[c]; x < column_edges_[c + 1]; ++x) v += row[x];
+        }
+        *to++ = v;
+      }
     }
+    table->resize(rows_ * columns_);
   }
-  cells_.swap(coarse_);
 }
 
 Correlation Blocks::correlation() {
-  double n = 0;
-  double sum = 0;
-  double squares = 0;
-  for (const Cell& cell : cells_) {
-    n += cell.n;
-    sum += cell.sum;
-    squares += cell.squares;
-  }
+  const double n = n_;
   Correlation result;
   Inflation& best = result.worst;
   best = {1, n};
   if (n < 2) return result;
-  const double mean = sum / n;
-  const double independent = squares - n * mean * mean;
+  const double mean = sum_ / n;
+  const double independent = sum_of_squares_ - n * mean * mean;
   if (!(independent > 0)) return result;
   double best_bound = 1 - std::sqrt(2 / n);
   for (bool first = true;; first = false) {
@@ -78,10 +83,10 @@ Correlation Blocks::correlation() {
     }
     double between = 0;
     double n_squared = 0;
-    for (const Cell& cell : cells_) {
-      const double d = cell.sum - cell.n * mean;
+    for (std::size_t i = 0; i < cells_.n.size(); ++i) {
+      const double d = cells_.sum[i] - cells_.n[i] * mean;
       between += d * d;
-      n_squared += cell.n * cell.n;
+      n_squared += cells_.n[i] * cells_.n[i];
     }
     const double blocks = n * n / n_squared;
     if (blocks < fewest_blocks) break;
