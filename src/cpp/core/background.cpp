@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../kernels/rank_rows.hpp"
 #include "../kernels/tile_rows.hpp"
 #include "background_parts.hpp"
 #include "detail/distance_field.hpp"
@@ -76,33 +77,35 @@ void each_row(const CalibratedView& frame, Buffers& ws, const Visit& visit) {
   }
 }
 
-// How much the influences of the selected pixels on a level are correlated. `influence` of NaN is NaN.
-template <class Influence>
-detail::Correlation blocked(const CalibratedView& frame, Buffers& ws, const Influence& influence) {
+// What a second look at the usable pixels tells.
+struct Scatter {
+  detail::Correlation correlation;  // of their influences on a level
+  double noise = nan;               // mean camera noise of those within bounds; NaN where the frame's is not known
+};
+
+// `set(values, influences)` turns a row of values into influences; NaN stays NaN.
+template <class Set>
+Scatter scatter(const CalibratedView& frame, double lo, double hi, Buffers& ws, const Set& set) {
+  const bool noise_known = frame.variance.data != nullptr;
+  kernels::NoiseSum noise{};
   ws.blocks.reset(frame.data.height, frame.data.width, 2);
   ws.influences.resize(frame.data.width);
-  each_row(frame, ws, [&](std::size_t, const std::vector<float>& values) {
-    std::transform(values.begin(), values.end(), ws.influences.begin(), influence);
+  each_row(frame, ws, [&](std::size_t y, const std::vector<float>& values) {
+    set(values, ws.influences);
     ws.blocks.add_row(ws.influences.data());
+    if (!noise_known) return;
+    kernels::rank_kernels().add_noise(values.data(), frame.variance.row(y), values.size(), lo, hi, &noise);
   });
-  return ws.blocks.correlation();
+  double sum = 0;
+  for (const double part : noise.sum) sum += part;
+  return {ws.blocks.correlation(), noise.n > 0 ? sum / static_cast<double>(noise.n) : nan};
 }
 
-// Mean camera noise over selected pixels within [lo, hi]; NaN where the frame's variance is not known.
-double mean_noise(const CalibratedView& frame, Buffers& ws, double lo, double hi) {
-  if (frame.variance.data == nullptr) return nan;
-  double sum = 0;
-  double n = 0;
-  each_row(frame, ws, [&](std::size_t y, const std::vector<float>& values) {
-    const float* variance = frame.variance.row(y);
-    for (std::size_t x = 0; x < values.size(); ++x) {
-      const auto v = static_cast<double>(values[x]);
-      if (!(v >= lo && v <= hi)) continue;
-      sum += static_cast<double>(variance[x]);
-      n += 1;
-    }
-  });
-  return n > 0 ? sum / n : nan;
+Scatter scatter(const CalibratedView& frame, Buffers& ws, const kernels::QuantileInfluence& influence) {
+  return scatter(frame, influence.lo, influence.hi, ws,
+                 [&](const std::vector<float>& values, std::vector<double>& influences) {
+                   kernels::rank_kernels().influences(values.data(), values.size(), influence, influences.data());
+                 });
 }
 
 void collect_values(const CalibratedView& frame, Buffers& ws) {
@@ -118,33 +121,38 @@ constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double median_error = 1.2533141373155001;
 constexpr double mad_efficiency = 2.72;  // variance of 1.4826 MAD over that of the standard deviation
 
-Background median_background(const CalibratedView& frame, Buffers& ws) {
-  collect_values(frame, ws);
+Background median_background(const Selection& selection, Buffers& ws) {
+  const CalibratedView& frame = selection.frame;
+  detail::RankedPixels& pixels = ws.ranked;
+  pixels.count(frame, selection.n);
   Background b;
   double lo = -infinity;
   double hi = infinity;
-  for (std::size_t before = 0; before != ws.values.size();) {
-    before = ws.values.size();
-    b.level = detail::median(ws.values);
-    ws.deviations.assign(ws.values.begin(), ws.values.end());
-    for (float& v : ws.deviations) v = std::fabs(v - static_cast<float>(b.level));
-    b.sigma = mad_to_sigma * detail::median(ws.deviations);
-    if (b.sigma == 0) break;
-    lo = std::max(lo, b.level - 3 * b.sigma);
-    hi = std::min(hi, b.level + 3 * b.sigma);
-    std::erase_if(ws.values, [&](float v) { return std::fabs(static_cast<double>(v) - b.level) > 3 * b.sigma; });
-  }
-  b.n_pixels = ws.values.size();
-  const detail::Correlation found = blocked(frame, ws, [&](float value) {
-    const auto v = static_cast<double>(value);
-    if (std::isnan(v)) return nan;
-    if (v < lo || v > hi || v == b.level) return 0.0;
-    return v > b.level ? 1.0 : -1.0;
+  pixels.exactly([&] {
+    lo = -infinity;
+    hi = infinity;
+    detail::Ranks kept{0, pixels.size()};
+    for (std::size_t before = 0; before != kept.size();) {
+      before = kept.size();
+      b.level = pixels.quantile(kept, 0.5);
+      b.sigma = mad_to_sigma * pixels.median_distance(kept, static_cast<float>(b.level));
+      if (b.sigma == 0) break;
+      const double reach = 3 * b.sigma;
+      lo = std::max(lo, b.level - reach);
+      hi = std::min(hi, b.level + reach);
+      const double tolerance = 1e-9 * (std::fabs(b.level) + reach);
+      const auto too_low = [&](float v) { return static_cast<double>(v) - b.level < -reach; };
+      const auto not_too_high = [&](float v) { return !(static_cast<double>(v) - b.level > reach); };
+      kept.first = std::max(kept.first, pixels.count_before(b.level - reach, tolerance, too_low));
+      kept.last = std::min(kept.last, pixels.count_before(b.level + reach, tolerance, not_too_high));
+    }
+    b.n_pixels = kept.size();
   });
+  const Scatter found = scatter(frame, ws, {.lo = lo, .hi = hi, .level = b.level, .below = -1, .at = 0, .above = 1});
   set_error(b,
             {.white = median_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
-             .noise_variance = mean_noise(frame, ws, lo, hi),
-             .correlation = found,
+             .noise_variance = found.noise,
+             .correlation = found.correlation,
              .efficiency = median_error * median_error,
              .on_grid = true,
              .spread_efficiency = mad_efficiency},
@@ -154,24 +162,26 @@ Background median_background(const CalibratedView& frame, Buffers& ws) {
 
 // 25th percentile. sigma from the spread below it (for a normal distribution the 5th and the 25th percentile lie
 // 0.9704 sigma apart); standard error sqrt(q (1 - q)) / phi(z_q) = 1.3626 sigma/sqrt(n).
-Background percentile_background(const CalibratedView& frame, Buffers& ws) {
+Background percentile_background(const Selection& selection, Buffers& ws) {
   constexpr double q = 0.25;
   constexpr double quantile_error = 1.3626;
   constexpr double spread_efficiency = 8.57;  // from the covariance of two quantiles of a normal distribution
-  collect_values(frame, ws);
+  const CalibratedView& frame = selection.frame;
+  detail::RankedPixels& pixels = ws.ranked;
+  pixels.count(frame, selection.n);
   Background b;
-  b.level = detail::quantile(ws.values, q);
-  b.sigma = (b.level - detail::quantile(ws.values, 0.05)) / 0.9704;
-  b.n_pixels = ws.values.size();
-  const detail::Correlation found = blocked(frame, ws, [&](float value) {
-    const auto v = static_cast<double>(value);
-    if (std::isnan(v)) return nan;
-    return v < b.level ? q - 1 : q;
+  pixels.exactly([&] {
+    const detail::Ranks all{0, pixels.size()};
+    b.level = pixels.quantile(all, q);
+    b.sigma = (b.level - pixels.quantile(all, 0.05)) / 0.9704;
   });
+  b.n_pixels = pixels.size();
+  const Scatter found =
+      scatter(frame, ws, {.lo = -infinity, .hi = infinity, .level = b.level, .below = q - 1, .at = q, .above = q});
   set_error(b,
             {.white = quantile_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
-             .noise_variance = mean_noise(frame, ws, -infinity, infinity),
-             .correlation = found,
+             .noise_variance = found.noise,
+             .correlation = found.correlation,
              .efficiency = quantile_error * quantile_error,
              .on_grid = true,
              .spread_efficiency = spread_efficiency},
@@ -186,11 +196,15 @@ Background mean_background(const CalibratedView& frame, Buffers& ws) {
   b.level = m.mean;
   b.sigma = m.sd;
   b.n_pixels = m.n;
-  const detail::Correlation found = blocked(frame, ws, [&](float v) { return static_cast<double>(v) - m.mean; });
+  const Scatter found =
+      scatter(frame, -infinity, infinity, ws, [&](const std::vector<float>& values, std::vector<double>& influences) {
+        std::transform(values.begin(), values.end(), influences.begin(),
+                       [&](float v) { return static_cast<double>(v) - m.mean; });
+      });
   set_error(b,
             {.white = m.sd / std::sqrt(static_cast<double>(m.n)),
-             .noise_variance = mean_noise(frame, ws, -infinity, infinity),
-             .correlation = found},
+             .noise_variance = found.noise,
+             .correlation = found.correlation},
             frame.step);
   return b;
 }
@@ -374,10 +388,10 @@ Background estimate_background(const CalibratedView& frame, const BackgroundOpti
       b = mode_background(s, lesion_excluded, ws);
       break;
     case BackgroundPolicy::median:
-      b = median_background(s.frame, ws);
+      b = median_background(s, ws);
       break;
     case BackgroundPolicy::percentile:
-      b = percentile_background(s.frame, ws);
+      b = percentile_background(s, ws);
       break;
     case BackgroundPolicy::mask:
     case BackgroundPolicy::annulus:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "detail/blocks.hpp"
+#include "detail/ranked_pixels.hpp"
 #include "detail/tiles.hpp"
 #include "pyicg/background.hpp"
 
@@ -26,6 +27,7 @@ struct BackgroundWorkspace::Buffers {
   std::vector<double> squared_distance;
   std::vector<double> influences;  // of a row
   std::vector<double> weights;     // of tiles
+  detail::RankedPixels ranked;
   detail::Tiles tiles;
   detail::Blocks blocks;
 };

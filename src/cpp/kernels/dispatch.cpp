@@ -1,28 +1,34 @@
 // The kernels of each instruction set, by name.
+#include "block_rows.hpp"
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "mode_bins.hpp"
+#include "rank_rows.hpp"
 #include "tile_rows.hpp"
 
 namespace pyicg::kernels {
 
 namespace baseline {
+extern const BlockKernels blocks;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const ModeKernels mode;
+extern const RankKernels ranks;
 extern const std::size_t register_bytes;
 extern const TileKernels tiles;
 }  // namespace baseline
 
 #ifdef PYICG_AVX2
 namespace avx2 {
+extern const BlockKernels blocks;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const ModeKernels mode;
+extern const RankKernels ranks;
 extern const std::size_t register_bytes;
 extern const TileKernels tiles;
 }  // namespace avx2
@@ -39,6 +45,8 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 
 }  // namespace
 
+const BlockKernels& block_kernels(InstructionSet set) { return of(set, baseline::blocks, avx2::blocks); }
+
 const CalibrationKernels& calibration_kernels(InstructionSet set) {
   return of(set, baseline::calibration, avx2::calibration);
 }
@@ -48,6 +56,8 @@ const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, bas
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
 const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
+
+const RankKernels& rank_kernels(InstructionSet set) { return of(set, baseline::ranks, avx2::ranks); }
 
 const TileKernels& tile_kernels(InstructionSet set) { return of(set, baseline::tiles, avx2::tiles); }
 

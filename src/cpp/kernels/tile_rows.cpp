@@ -229,41 +229,10 @@ void finish_tiles(const TileSums& sums, std::size_t n, float* mean, double* with
   }
 }
 
-void add_blocks(const double* values, const std::size_t* edges, std::size_t parts, const BlockSums& sums) {
-  const BlockSums s = sums;
-  const auto add_one = [&](std::size_t k, std::size_t x) {
-    const double v = values[x];
-    if (v != v) return;
-    s.n[k] += 1;
-    s.sum[k] += v;
-    s.squares[k] += v * v;
-  };
-  std::size_t k = 0;
-  for (; k + together <= parts; k += together) {
-    const std::size_t common = least_width(edges + k);
-    Doubles n = load(s.n + k);
-    Doubles sum = load(s.sum + k);
-    Doubles squares = load(s.squares + k);
-    for (std::size_t i = 0; i < common; ++i) {
-      const Doubles v = across(values, edges + k, i);
-      const auto there = v == v;
-      const Doubles d = there ? v : Doubles{};
-      n += there ? Doubles{} + 1.0 : Doubles{};
-      sum += d;
-      squares += d * d;
-    }
-    store(n, s.n + k);
-    store(sum, s.sum + k);
-    store(squares, s.squares + k);
-    add_rest(edges, k, k + together, common, add_one);
-  }
-  add_rest(edges, k, parts, 0, add_one);
-}
-
 }  // namespace
 
 namespace PYICG_KERNEL_SET {
-const TileKernels tiles{count, pick, add_tiles, finish_tiles, add_blocks};
+const TileKernels tiles{count, pick, add_tiles, finish_tiles};
 }
 }  // namespace pyicg::kernels
 // NOLINTEND(modernize-avoid-c-arrays)

@@ -24,13 +24,6 @@ struct TileSums {
   double* noise;
 };
 
-// The same where nothing is taken off.
-struct BlockSums {
-  double* n;
-  double* sum;
-  double* squares;
-};
-
 // A pixel is usable where the mask has none of the bits `left_out`; a value that is missing is NaN. Part k of a row
 // holds [edges[k], edges[k + 1]).
 struct TileKernels {
@@ -49,8 +42,6 @@ struct TileKernels {
 
   // Means and variances of n parts; NaN where a part is empty.
   void (*finish_tiles)(const TileSums& sums, std::size_t n, float* mean, double* within, double* noise);
-
-  void (*add_blocks)(const double* values, const std::size_t* edges, std::size_t parts, const BlockSums& sums);
 };
 
 const TileKernels& tile_kernels(InstructionSet set = instruction_set());

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../../kernels/tile_rows.hpp"
-
 namespace pyicg::detail {
 void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size_t>& edges) {
   std::size_t parts = std::max<std::size_t>((length + part / 2) / part, 1);
@@ -17,77 +15,81 @@ void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size
   }
 }
 
+namespace {
+
+// The longest run of parts that are pairs.
+kernels::Parts parts_of(const std::vector<std::size_t>& edges) {
+  kernels::Parts parts{edges.data(), edges.size() - 1, 0, 0};
+  for (std::size_t k = 0, first = 0; k < parts.count; ++k) {
+    if (edges[k + 1] - edges[k] != 2) {
+      first = k + 1;
+    } else if (k + 1 - first > parts.pairs_last - parts.pairs_first) {
+      parts.pairs_first = first;
+      parts.pairs_last = k + 1;
+    }
+  }
+  return parts;
+}
+
+}  // namespace
+
 void Blocks::reset(std::size_t height, std::size_t width, std::size_t edge) {
-  symmetric_edges(height, edge, row_edges_);
-  symmetric_edges(width, edge, column_edges_);
-  rows_ = row_edges_.size() - 1;
-  columns_ = column_edges_.size() - 1;
-  cells_.sum.assign(rows_ * columns_, 0);
-  cells_.n.assign(rows_ * columns_, 0);
-  squares_.assign(columns_, 0);
-  y_ = row_ = 0;
-  n_ = sum_ = sum_of_squares_ = 0;
+  squares_ = {};
+  n_levels_ = 0;
+  for (bool more = true; more;) {
+    if (levels_.size() == n_levels_) levels_.emplace_back();
+    Level& level = levels_[n_levels_++];
+    symmetric_edges(height, edge, level.row_edges);
+    symmetric_edges(width, edge, level.column_edges);
+    level.columns = parts_of(level.column_edges);
+    level.y = level.row = 0;
+    height = level.row_edges.size() - 1;
+    width = level.columns.count;
+    level.n.assign(width, 0);
+    level.sum.assign(width, 0);
+    level.totals = {};
+    more = height > 1 || width > 1;
+    edge = 2;
+  }
 }
 
 void Blocks::add_row(const double* influences) {
-  double* const n = cells_.n.data() + row_ * columns_;
-  double* const sum = cells_.sum.data() + row_ * columns_;
-  kernels::tile_kernels().add_blocks(influences, column_edges_.data(), columns_, {n, sum, squares_.data()});
-  if (++y_ < row_edges_[row_ + 1]) return;
-  for (std::size_t x = 0; x < columns_; ++x) {
-    n_ += n[x];
-    sum_ += sum[x];
-    sum_of_squares_ += squares_[x];
-  }
-  std::fill(squares_.begin(), squares_.end(), 0.0);
-  ++row_;
+  Level& base = levels_.front();
+  kernels::block_kernels().add_values(influences, base.columns, base.n.data(), base.sum.data(), &squares_);
+  end_row(0);
 }
 
-// In place: a coarse block is written where fine ones have been read.
-void Blocks::coarsen() {
-  const std::size_t columns = columns_;
-  symmetric_edges(rows_, 2, row_edges_);
-  symmetric_edges(columns, 2, column_edges_);
-  rows_ = row_edges_.size() - 1;
-  columns_ = column_edges_.size() - 1;
-  for (std::vector<double>* table : {&cells_.sum, &cells_.n}) {
-    double* to = table->data();
-    for (std::size_t r = 0; r < rows_; ++r) {
-      for (std::size_t c = 0; c < columns_; ++c) {
-        double v = 0;
-        for (std::size_t y = row_edges_[r]; y < row_edges_[r + 1]; ++y) {
-          const double* row = table->data() + y * columns;
-          for (std::size_t x = column_edges_[c]; x < column_edges_[c + 1]; ++x) v += row[x];
-        }
-        *to++ = v;
-      }
-    }
-    table->resize(rows_ * columns_);
+// A row has been added to the blocks of this level: where that was their last one, they are complete.
+void Blocks::end_row(std::size_t k) {
+  Level& level = levels_[k];
+  if (++level.y < level.row_edges[level.row + 1]) return;
+  ++level.row;
+  const kernels::BlockKernels& kernels = kernels::block_kernels();
+  kernels.close(level.n.data(), level.sum.data(), level.columns.count, &level.totals);
+  if (k + 1 < n_levels_) {
+    Level& next = levels_[k + 1];
+    kernels.add_blocks(level.n.data(), level.sum.data(), next.columns, next.n.data(), next.sum.data());
+    end_row(k + 1);
   }
+  std::fill(level.n.begin(), level.n.end(), 0.0);
+  std::fill(level.sum.begin(), level.sum.end(), 0.0);
 }
 
+// Influences add up to about nothing, so the mean may be taken off after squaring.
 Correlation Blocks::correlation() {
-  const double n = n_;
+  const double n = levels_.front().totals.n.total();
   Correlation result;
   Inflation& best = result.worst;
   best = {1, n};
   if (n < 2) return result;
-  const double mean = sum_ / n;
-  const double independent = sum_of_squares_ - n * mean * mean;
+  const double mean = levels_.front().totals.sum.total() / n;
+  const double independent = squares_.total() - n * mean * mean;
   if (!(independent > 0)) return result;
   double best_bound = 1 - std::sqrt(2 / n);
-  for (bool first = true;; first = false) {
-    if (!first) {
-      if (rows_ <= 1 && columns_ <= 1) break;
-      coarsen();
-    }
-    double between = 0;
-    double n_squared = 0;
-    for (std::size_t i = 0; i < cells_.n.size(); ++i) {
-      const double d = cells_.sum[i] - cells_.n[i] * mean;
-      between += d * d;
-      n_squared += cells_.n[i] * cells_.n[i];
-    }
+  for (std::size_t k = 0; k < n_levels_; ++k) {
+    const kernels::BlockTotals& t = levels_[k].totals;
+    const double n_squared = t.n_n.total();
+    const double between = std::max(t.sum_sum.total() - mean * (2 * t.n_sum.total() - mean * n_squared), 0.0);
     const double blocks = n * n / n_squared;
     if (blocks < fewest_blocks) break;
     const double factor = between / independent * blocks / (blocks - 1);

@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <span>
 #include <vector>
+
+#include "../../kernels/block_rows.hpp"
 
 namespace pyicg::detail {
 
@@ -46,24 +46,22 @@ class Blocks {
 
  private:
   static constexpr double fewest_blocks = 8;
-  // Sums and numbers of pixels of all blocks, row by row.
-  struct Cells {
-    std::vector<double> sum;
+  // The blocks of one size. Only one row of them is held: what is wanted of all of them are sums.
+  struct Level {
+    std::vector<std::size_t> row_edges;  // in rows of the next finer blocks, or of pixels
+    std::vector<std::size_t> column_edges;
+    kernels::Parts columns{};
+    std::size_t y = 0;  // the next row of those
+    std::size_t row = 0;
     std::vector<double> n;
+    std::vector<double> sum;
+    kernels::BlockTotals totals{};
   };
-  void coarsen();
+  void end_row(std::size_t level);
 
-  std::size_t rows_ = 0;
-  std::size_t columns_ = 0;
-  std::size_t y_ = 0;    // the next row of pixels
-  std::size_t row_ = 0;  // of blocks, that it belongs to
-  std::vector<std::size_t> row_edges_;
-  std::vector<std::size_t> column_edges_;
-  Cells cells_;
-  std::vector<double> squares_;  // of the row of blocks
-  double n_ = 0;                 // of all rows of blocks that are complete
-  double sum_ = 0;
-  double sum_of_squares_ = 0;
+  std::vector<Level> levels_;  // from the finest on; those beyond n_levels_ are spare
+  std::size_t n_levels_ = 0;
+  kernels::FourSums squares_{};
 };
 
 }  // namespace pyicg::detail
