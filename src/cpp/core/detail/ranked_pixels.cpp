@@ -86,8 +86,7 @@ RankedPixels::Values RankedPixels::look_into(std::size_t bin) {
 
 bool RankedPixels::collect() {
   if (asked_.empty()) return false;
-  // Guesses may be a bin off.
-  constexpr std::size_t margin = 1;
+  constexpr std::size_t margin = 3;  // guesses may be some bins off, and another round costs more
   std::array<std::uint8_t, bins + 1> wanted{};
   std::array<std::size_t, bins> next{};
   for (const std::size_t bin : asked_) {
@@ -99,11 +98,20 @@ bool RankedPixels::collect() {
       collected_.resize(collected_.size() + held(b));
     }
   }
+  const auto keep = [&](std::size_t x) {
+    const auto bin = static_cast<std::size_t>(row_bins_[x]);
+    if (wanted[bin] != 0) collected_[next[bin]++] = picked_[x];
+  };
   each_row([&] {
-    for (std::size_t x = 0; x < row_bins_.size(); ++x) {
-      const auto bin = static_cast<std::size_t>(row_bins_[x]);
-      if (wanted[bin] != 0) collected_[next[bin]++] = picked_[x];
+    constexpr std::size_t together = 8;  // most of them hold nothing
+    const std::size_t width = row_bins_.size();
+    std::size_t x = 0;
+    for (; x + together <= width; x += together) {
+      unsigned any = 0;
+      for (std::size_t k = 0; k < together; ++k) any |= wanted[static_cast<std::size_t>(row_bins_[x + k])];
+      for (std::size_t k = 0; any != 0 && k < together; ++k) keep(x + k);
     }
+    for (; x < width; ++x) keep(x);
   });
   return true;
 }

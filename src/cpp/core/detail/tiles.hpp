@@ -25,6 +25,7 @@ struct Tiles {
 
   std::vector<double> sums;  // buffers
   std::vector<double> counts;
+  std::vector<std::int64_t> numbers;
   std::vector<float> picked;
 
   [[nodiscard]] std::size_t size() const { return mean.size(); }
