@@ -34,9 +34,7 @@ struct Region {
       if (y1 == 0) y0 = y;
       y1 = y + 1;
       x0 = std::min(x0, first);
-      std::size_t last = mask.width;
-      while (last > x1 && row[last - 1] == 0) --last;
-      x1 = std::max(x1, last);
+      x1 = std::max(x1, end_in(row, x1, mask.width));
     }
     if (y1 == 0) x0 = 0;
   }
@@ -68,6 +66,16 @@ struct Region {
   }
 
  private:
+  // Behind the last pixel of the region in [x, end) of a row; x: none.
+  static std::size_t end_in(const std::uint8_t* row, std::size_t x, std::size_t end) {
+    for (std::uint64_t eight = 0; x + sizeof(eight) <= end; end -= sizeof(eight)) {
+      std::memcpy(&eight, row + end - sizeof(eight), sizeof(eight));
+      if (eight != 0) break;
+    }
+    while (end > x && row[end - 1] == 0) --end;
+    return end;
+  }
+
   // The first pixel of the region in [x, end) of a row; end: none.
   static std::size_t next_in(const std::uint8_t* row, std::size_t x, std::size_t end) {
     if (x < end && row[x] != 0) return x;

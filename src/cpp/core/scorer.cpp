@@ -125,7 +125,7 @@ void Scorer::score_section() {
 void Scorer::finish() {
   const CalibrationSummary& c = score_.calibration;
   const bool calibrated = profile_->data().calibrated;
-  const RegionStats signal = region_stats(frame(), signal_region());
+  const RegionStats signal = region_stats(frame(), signal_region(), 0, background_ws_);
   score_.contrast = contrast(signal, score_.background, c.offset, calibrated ? Reason::none : Reason::uncalibrated);
   if (signal.n == 0 && !std::isnan(score_.background.level)) {
     const Reason why = score_.background.reason == Reason::none ? Reason::no_signal : score_.background.reason;

@@ -84,14 +84,16 @@ bool count(const float* values, const std::uint8_t* mask, std::uint8_t left_out,
 }
 
 bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, std::uint8_t cut, float lo, float hi,
-          std::size_t n, float* picked) {
+          std::size_t n, float* picked, std::size_t* above) {
   const Floats none = missing + Floats{};
   Wholes cut_off{};
+  Wholes higher{};
   std::size_t x = 0;
   for (; x + block <= n; x += block) {
     if (all_usable(mask + x, left_out)) {
       for (std::size_t i = x; i < x + block; i += at_once) {
         const Floats v = load(values + i);
+        higher -= v > hi;
         store((v >= lo) & (v <= hi) ? v : none, picked + i);
       }
     } else {
@@ -99,14 +101,17 @@ bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, 
         const Wholes bits = load_bits(mask + i) & static_cast<std::int32_t>(left_out);
         const Floats v = load(values + i);
         cut_off -= bits == static_cast<std::int32_t>(cut);
+        higher -= (bits == 0) & (v > hi);
         store((bits == 0) & (v >= lo) & (v <= hi) ? v : none, picked + i);
       }
     }
   }
   bool found = total(cut_off) != 0;
+  *above += total(higher);
   for (; x < n; ++x) {
     const int bits = mask[x] & left_out;
     found = found || bits == cut;
+    *above += bits == 0 && values[x] > hi ? 1 : 0;
     picked[x] = bits == 0 && values[x] >= lo && values[x] <= hi ? values[x] : missing;
   }
   return found;

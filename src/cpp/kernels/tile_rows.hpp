@@ -40,10 +40,10 @@ struct TileKernels {
   bool (*count)(const float* values, const std::uint8_t* mask, std::uint8_t left_out, float limit, std::size_t n,
                 RowCounts* counts);
 
-  // The usable values within [lo, hi], the others missing. Returns whether there are pixels with no bit but `cut` of
-  // `left_out`.
+  // The usable values within [lo, hi], the others missing. Counts those above `hi`. Returns whether there are pixels
+  // with no bit but `cut` of `left_out`.
   bool (*pick)(const float* values, const std::uint8_t* mask, std::uint8_t left_out, std::uint8_t cut, float lo,
-               float hi, std::size_t n, float* picked);
+               float hi, std::size_t n, float* picked, std::size_t* above);
 
   // Adds the values that are there.
   void (*add_tiles)(const TileRows& rows, const std::size_t* edges, std::size_t parts, const TileSums& sums);

@@ -26,12 +26,13 @@ float RankedPixels::middle(std::size_t bin) const { return origin_ + (static_cas
 template <class Visit>
 void RankedPixels::each_row(const Visit& visit) {
   constexpr float all = std::numeric_limits<float>::infinity();
+  std::size_t above = 0;
   const std::size_t width = frame_.data.width;
   picked_.resize(width);
   row_bins_.resize(width);
   for (std::size_t y = 0; y < frame_.data.height; ++y) {
     kernels::tile_kernels().pick(frame_.data.row(y), frame_.mask.row(y), mask_left_out, mask_underflow, -all, all,
-                                 width, picked_.data());
+                                 width, picked_.data(), &above);
     kernels::rank_kernels().bins(picked_.data(), width, origin_, scale_, row_bins_.data());
     visit();
   }

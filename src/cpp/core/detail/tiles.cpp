@@ -79,6 +79,8 @@ void make_tiles(const CalibratedView& frame, std::size_t edge, const ValueRange&
   const float hi = greatest_float(range.hi);
   const bool noise_known = frame.variance.data != nullptr;
   std::size_t kept = 0;
+  tiles.highest = hi;
+  tiles.above = 0;
   for (std::size_t r = 0; r < tiles.rows(); ++r) {
     std::fill_n(sums.first, columns, nan);
     std::fill(tiles.numbers.begin(), tiles.numbers.end(), 0);
@@ -89,8 +91,8 @@ void make_tiles(const CalibratedView& frame, std::size_t edge, const ValueRange&
       rows = std::min(most_rows, tiles.row_edges[r + 1] - y0);
       for (std::size_t y = y0; y < y0 + rows; ++y) {
         float* const picked = tiles.picked.data() + (y - y0) * width;
-        const bool any_cut =
-            kernels.pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, lo, hi, width, picked);
+        const bool any_cut = kernels.pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, lo, hi,
+                                          width, picked, &tiles.above);
         if (any_cut || zeros_are_cut) add_cut(frame, y, zeros_are_cut, tiles, picked, tiles.cut.data() + kept);
       }
       kernels.add_tiles({rows, tiles.picked.data(), static_cast<std::ptrdiff_t>(width * sizeof(float)),
@@ -113,24 +115,22 @@ struct Population {
 };
 
 // The densest quarter of the values may be a dark drape: even and dim, it fills a narrow interval. Of populations that
-// do not overlap the largest counts. Takes the values apart.
-Population largest_population(std::vector<float>& values, double step, std::vector<std::int32_t>& bins) {
+// do not overlap the largest counts. Takes the values of the scratch apart.
+Population largest_population(double step, PrevalentScratch& scratch) {
   constexpr double apart = 4;     // sigma
   constexpr double larger = 1.1;  // of about equal ones the first, the denser
   constexpr double widths = 1.6;  // sigma is at most so many widths of the interval that holds a quarter of all values
   constexpr std::size_t fewest = 64;
-  struct Seen {
-    double level;
-    double reach;
-  };
-  std::vector<Seen> seen;
+  std::vector<float>& values = scratch.values;
+  std::vector<PrevalentScratch::Population>& seen = scratch.seen;
+  seen.clear();
   std::size_t chosen = 0;
   std::size_t most = 0;
   Population best;
   const std::size_t total = values.size();
   while (seen.empty() || (4 * values.size() >= total && values.size() >= fewest)) {
-    const Densest densest = densest_interval(values, bins);
-    const Mode mode = find_mode(values, densest, step, bins);
+    const Densest densest = densest_interval(values, scratch.bins);
+    const Mode mode = find_mode(values, densest, step, scratch.bins);
     const double largest_sigma = widths * std::max(densest.width, step);
     const bool merged = mode.sigma > largest_sigma;  // two peaks seen as one
     const double level = merged ? densest.centre : mode.level;
@@ -161,7 +161,7 @@ Population largest_population(std::vector<float>& values, double step, std::vect
 
 }  // namespace
 
-Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scratch, std::vector<std::int32_t>& bins) {
+Prevalent prevalent_level(const CalibratedView& frame, PrevalentScratch& scratch) {
   constexpr double enough_values = 1 << 14;
   const std::size_t width = frame.data.width;
   const std::size_t height = frame.data.height;
@@ -169,27 +169,28 @@ Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scrat
   const auto stride = static_cast<std::size_t>(std::max(std::sqrt(size / enough_values), 1.0));
 
   // A lattice from either end: the same pixels however the frame is turned.
-  const auto lattice = [stride](std::size_t length) {
-    std::vector<std::size_t> at;
+  const auto lattice = [stride](std::size_t length, std::vector<std::size_t>& at) {
+    at.clear();
     for (std::size_t i = 0; i < length; i += stride) at.insert(at.end(), {i, length - 1 - i});
     std::sort(at.begin(), at.end());
     at.erase(std::unique(at.begin(), at.end()), at.end());
-    return at;
   };
-  const std::vector<std::size_t> rows = lattice(height);
-  const std::vector<std::size_t> columns = lattice(width);
+  lattice(height, scratch.rows);
+  lattice(width, scratch.columns);
+  const std::vector<std::size_t>& rows = scratch.rows;
+  const std::vector<std::size_t>& columns = scratch.columns;
   const auto is_usable = [](const std::uint8_t* mask, std::size_t x) { return (mask[x] & mask_left_out) == 0; };
   Prevalent found;
-  scratch.clear();
+  scratch.values.clear();
   for (const std::size_t y : rows) {
     const float* data = frame.data.row(y);
     const std::uint8_t* mask = frame.mask.row(y);
     for (const std::size_t x : columns) {
-      if (is_usable(mask, x)) scratch.push_back(data[x]);
+      if (is_usable(mask, x)) scratch.values.push_back(data[x]);
     }
   }
-  if (scratch.empty()) return found;
-  const Population population = largest_population(scratch, frame.step, bins);
+  if (scratch.values.empty()) return found;
+  const Population population = largest_population(frame.step, scratch);
   const Densest& densest = population.densest;
   found.level = densest.centre;
   const double spread = std::max(densest.width, frame.step);  // of whole grey levels one alone would be the densest
