@@ -50,15 +50,15 @@ struct Region {
   void row(std::size_t y, std::ptrdiff_t dy, std::ptrdiff_t dx, std::uint8_t left_out, const Visit& visit) const {
     const std::ptrdiff_t to_y = static_cast<std::ptrdiff_t>(y) + dy;
     if (to_y < 0 || to_y >= static_cast<std::ptrdiff_t>(frame.data.height)) return;
+    const auto width = static_cast<std::ptrdiff_t>(frame.data.width);
+    const std::ptrdiff_t first = std::max(static_cast<std::ptrdiff_t>(x0), -dx);
+    const std::ptrdiff_t last = std::min(static_cast<std::ptrdiff_t>(x1), width - dx);
+    if (first >= last) return;
     const auto yy = static_cast<std::size_t>(to_y);
-    const auto within = [&](std::size_t x) {
-      return std::clamp(static_cast<std::ptrdiff_t>(x), std::max<std::ptrdiff_t>(-dx, 0),
-                        static_cast<std::ptrdiff_t>(frame.data.width) - std::max<std::ptrdiff_t>(dx, 0));
-    };
     const std::uint8_t* inside = mask.row(y);
     const std::uint8_t* bits = frame.mask.row(yy);
-    const auto end = static_cast<std::size_t>(within(x1));
-    for (std::size_t x = next_in(inside, static_cast<std::size_t>(within(x0)), end); x < end;
+    const auto end = static_cast<std::size_t>(last);
+    for (std::size_t x = next_in(inside, static_cast<std::size_t>(first), end); x < end;
          x = next_in(inside, x + 1, end)) {
       const auto xx = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(x) + dx);
       if ((bits[xx] & left_out) == 0) visit(yy, xx);
