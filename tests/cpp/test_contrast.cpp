@@ -296,7 +296,6 @@ void regions_pixel_by_pixel() {
     struct Sums {
       double n = 0;
       double sum = 0;
-      double stayed = 0;
     };
     const auto moved = [&](std::ptrdiff_t dy, std::ptrdiff_t dx) {
       Sums s;
@@ -307,7 +306,6 @@ void regions_pixel_by_pixel() {
           if (region(y, x) == 0 || yy >= height || xx >= width || (mask(yy, xx) & mask_bad) != 0) continue;
           s.n += 1;
           s.sum += static_cast<double>(image(yy, xx));
-          s.stayed += region(yy, xx) != 0 ? 1 : 0;
         }
       }
       return s;

@@ -49,7 +49,8 @@ struct Region {
   template <class Visit>
   void row(std::size_t y, std::ptrdiff_t dy, std::ptrdiff_t dx, std::uint8_t left_out, const Visit& visit) const {
     const std::ptrdiff_t to_y = static_cast<std::ptrdiff_t>(y) + dy;
-    if (to_y < 0 || to_y >= static_cast<std::ptrdiff_t>(frame.data.height)) return;
+    const auto height = static_cast<std::ptrdiff_t>(frame.data.height);
+    if (to_y < 0 || to_y >= height) return;
     const auto width = static_cast<std::ptrdiff_t>(frame.data.width);
     const std::ptrdiff_t first = std::max(static_cast<std::ptrdiff_t>(x0), -dx);
     const std::ptrdiff_t last = std::min(static_cast<std::ptrdiff_t>(x1), width - dx);

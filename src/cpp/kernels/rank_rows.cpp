@@ -55,7 +55,7 @@ void influences(const float* values, std::size_t n, const QuantileInfluence& inf
     const Doubles below = q.below + Doubles{};
     const Doubles at = q.at + Doubles{};
     const Doubles above = q.above + Doubles{};
-    const Doubles missing = v - v;  // NaN where it is, else 0
+    const Doubles missing = v - v;  // NaN where it is, else 0. NOLINT(misc-redundant-expression)
     const Doubles found = v < q.level ? below : v > q.level ? above : at;
     store((v >= q.lo) & (v <= q.hi) ? found : missing, to);
   };

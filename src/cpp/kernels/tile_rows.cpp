@@ -183,7 +183,7 @@ void add_some(const TileRows& rows, const std::size_t* edges, double* firsts, st
   };
   for (std::size_t y = 0; y < rows.count; ++y) {
     const float* const values = row_at(rows.values, rows.values_stride, y);
-    const float* const variance = row_at(rows.variance, rows.variance_stride, y);
+    const float* const variance = with_noise ? row_at(rows.variance, rows.variance_stride, y) : nullptr;
     for (std::size_t i = 0; i < least; ++i) {
       const auto there = add(across(values, edges, i));
       if constexpr (with_noise) noise += there ? across(variance, edges, i) : Doubles{};
@@ -209,7 +209,7 @@ void add_rows(const TileRows& rows, const std::size_t* edges, std::size_t parts,
   for (; k < parts; ++k) {
     for (std::size_t y = 0; y < rows.count; ++y) {
       const float* const values = row_at(rows.values, rows.values_stride, y);
-      const float* const variance = row_at(rows.variance, rows.variance_stride, y);
+      const float* const variance = with_noise ? row_at(rows.variance, rows.variance_stride, y) : nullptr;
       for (std::size_t x = edges[k]; x < edges[k + 1]; ++x) {
         const auto v = static_cast<double>(values[x]);
         if (v != v) continue;
