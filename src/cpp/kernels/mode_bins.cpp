@@ -37,9 +37,9 @@ void bins(const float* values, std::size_t n, const BinScale& scale, std::int32_
   Lanes<double> power = Lanes<double>{} + 1 / factorials[13];
 #pragma GCC unroll 13
   for (std::size_t i = 13; i-- > 0;) power = power * r + 1 / factorials[i];
-  IndexLanes<double> exponent;
+  Lanes<std::uint64_t> exponent;
   __builtin_memcpy(&exponent, &shifted, sizeof(exponent));
-  IndexLanes<double> bits;
+  Lanes<std::uint64_t> bits;
   __builtin_memcpy(&bits, &power, sizeof(bits));
   bits += exponent << 52;
   Lanes<double> result;

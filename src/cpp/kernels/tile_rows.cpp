@@ -110,7 +110,7 @@ bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, 
   *above += total(higher);
   for (; x < n; ++x) {
     const int bits = mask[x] & left_out;
-    found = found || bits == cut;
+    found = found || bits == static_cast<int>(cut);
     *above += bits == 0 && values[x] > hi ? 1 : 0;
     picked[x] = bits == 0 && values[x] >= lo && values[x] <= hi ? values[x] : missing;
   }
