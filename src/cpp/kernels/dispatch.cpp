@@ -3,10 +3,12 @@
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
+#include "pixel_bits.hpp"
 
 namespace pyicg::kernels {
 
 namespace baseline {
+extern const BitKernels bits;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
@@ -15,6 +17,7 @@ extern const std::size_t register_bytes;
 
 #ifdef PYICG_AVX2
 namespace avx2 {
+extern const BitKernels bits;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
@@ -32,6 +35,8 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 }
 
 }  // namespace
+
+const BitKernels& bit_kernels(InstructionSet set) { return of(set, baseline::bits, avx2::bits); }
 
 const CalibrationKernels& calibration_kernels(InstructionSet set) {
   return of(set, baseline::calibration, avx2::calibration);
