@@ -1,4 +1,5 @@
 // The kernels of each instruction set, by name.
+#include "box_means.hpp"
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
@@ -9,6 +10,7 @@ namespace pyicg::kernels {
 
 namespace baseline {
 extern const BitKernels bits;
+extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
@@ -18,6 +20,7 @@ extern const std::size_t register_bytes;
 #ifdef PYICG_AVX2
 namespace avx2 {
 extern const BitKernels bits;
+extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
@@ -37,6 +40,8 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 }  // namespace
 
 const BitKernels& bit_kernels(InstructionSet set) { return of(set, baseline::bits, avx2::bits); }
+
+const BoxKernels& box_kernels(InstructionSet set) { return of(set, baseline::boxes, avx2::boxes); }
 
 const CalibrationKernels& calibration_kernels(InstructionSet set) {
   return of(set, baseline::calibration, avx2::calibration);
