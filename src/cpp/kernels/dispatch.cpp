@@ -2,6 +2,7 @@
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
+#include "rim_profile.hpp"
 #include "spline_lines.hpp"
 
 namespace pyicg::kernels {
@@ -9,6 +10,7 @@ namespace pyicg::kernels {
 namespace baseline {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const ProfileKernels profile;
 extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace baseline
@@ -17,6 +19,7 @@ extern const std::size_t register_bytes;
 namespace avx2 {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const ProfileKernels profile;
 extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace avx2
@@ -36,6 +39,8 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
+
+const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
 
 const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 

@@ -55,14 +55,10 @@ void columns(const float* from, const std::int64_t* at, Taps* out) {
   out[3] = __builtin_shufflevector(ab_far, cd_far, 2, 3, 6, 7);
 }
 
-template <class Wide>
-Wide widened(const Taps& taps, std::ptrdiff_t part) {
-  Wide wide;
-  if constexpr (sizeof(Wide) / sizeof(double) == block) {
-    wide = __builtin_convertvector(taps, Wide);
-  } else {
-    for (std::ptrdiff_t i = 0; i < lanes<double>; ++i) wide[i] = static_cast<double>(taps[part * lanes<double> + i]);
-  }
+// Number by number: of a conversion of the whole compilers make two halves.
+Doubles widened(const Taps& taps, std::ptrdiff_t part) {
+  Doubles wide{};
+  for (std::ptrdiff_t i = 0; i < lanes<double>; ++i) wide[i] = static_cast<double>(taps[part * lanes<double> + i]);
   return wide;
 }
 
@@ -98,9 +94,9 @@ void read_block(const SplineImage& image, const SplineLine& line, std::ptrdiff_t
     for (std::ptrdiff_t b = 0; b < 4; ++b) {
       for (std::ptrdiff_t part = 0; part < parts; ++part) {
         const Doubles w = wy[part][a] * wx[part][b];
-        sum[part] += w * widened<Doubles>(values[b], part);
+        sum[part] += w * widened(values[b], part);
         if constexpr (weighted) {
-          weight[part] += w * widened<Doubles>(weights[b], part);
+          weight[part] += w * widened(weights[b], part);
         } else {
           weight[part] += w;
         }
