@@ -1,4 +1,5 @@
 // The kernels of each instruction set, by name.
+#include "band_smoother.hpp"
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
@@ -11,6 +12,7 @@ namespace baseline {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const ProfileKernels profile;
+extern const SmootherKernels smoother;
 extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace baseline
@@ -20,6 +22,7 @@ namespace avx2 {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const ProfileKernels profile;
+extern const SmootherKernels smoother;
 extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace avx2
@@ -41,6 +44,8 @@ const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, bas
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
 const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
+
+const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
 
 const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 

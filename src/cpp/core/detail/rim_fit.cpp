@@ -101,10 +101,10 @@ class Fit {
   [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
 
   // The search's path steps to and fro; what is finer than the blur would take many rounds to settle.
-  [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) const {
+  [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) {
     const double arc = step_angle_ * std::accumulate(radius.begin(), radius.end(), 0.0) / static_cast<double>(n_);
     const std::vector<double> alike(n_, 1.0);
-    return smooth_contour(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
+    return smoother_.smooth(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
   }
 
   [[nodiscard]] std::vector<ContourNormal> normals(const Side& of) const {
@@ -335,7 +335,7 @@ class Fit {
 
   // To the smooth contour that the displacements speak for, and to the levels. Returns the longest way, px.
   double move(Side& side, const Step& step, bool free, double stride) {
-    const SmoothContour smooth = smooth_contour(side.values, side.variances, free ? 0.0 : side.stiffness);
+    const SmoothContour smooth = smoother_.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
     side.stiffness = smooth.stiffness;
     double most = 0;
     for (std::size_t k = 0; k < n_; ++k) {
@@ -434,7 +434,7 @@ class Fit {
     for (Side* side : {&inner_, &outer_}) {
       if (side->variances.empty()) continue;
       FittedBoundary& boundary = side->fitted;
-      const ContourSpread spread = contour_spread(side->values, side->variances, boundary.radius);
+      const ContourSpread spread = smoother_.spread(side->values, side->variances, boundary.radius);
       boundary.sigma = spread.sigma;
       for (std::size_t k = 0; k < n_; ++k) {
         const double from_blur = side->by_blur[k] * blur_sigma;
@@ -488,6 +488,7 @@ class Fit {
   RimFit fit_;
   const kernels::ProfileKernels& kernels_ = kernels::profile_kernels();
   const std::vector<double>& normal_ = normal_table();
+  ContourSmoother smoother_;
   std::vector<double> signals_, rows_;       // along one normal
   std::vector<Equations> scratch_, solved_;  // averaged along the contour
 };
