@@ -17,53 +17,28 @@ constexpr std::size_t nodes = 5;
 constexpr double node_weights[nodes] = {0.01125741132772068, 0.22207592200561263, 0.53333333333333333,
                                         0.22207592200561263, 0.01125741132772068};
 constexpr double counting[profile_room] = {0, 1, 2, 3};
-constexpr double end = normal_end;
+constexpr double whole = 0x1.8p52;  // added to a number it leaves the nearest integer in the last bits
 
 // ---- edges
 
+// Pairs of density and share from the table, whose middle is given.
 template <class V>
-struct Normals {
-  V density, share;
-};
-using Normal = Normals<Doubles>;
-
-// Pairs of density and share from the table.
-template <class V>
-Normals<V> look_up(const double* table, const std::int32_t* at) {
+void look_up(const double* table, const std::int64_t* at, V& density, V& share) {
   using Pair [[gnu::vector_size(16)]] = double;
   Pair pairs[sizeof(V) / sizeof(double)];
-  for (std::ptrdiff_t i = 0; i < block; ++i) __builtin_memcpy(&pairs[i], table + 2 * at[i], sizeof(Pair));
+  for (std::ptrdiff_t i = 0; i < block; ++i) {
+    __builtin_memcpy(&pairs[i], table + 2 * static_cast<std::ptrdiff_t>(static_cast<std::int32_t>(at[i])),
+                     sizeof(Pair));
+  }
   if constexpr (sizeof(V) / sizeof(Pair) == 2) {
     const V even = __builtin_shufflevector(pairs[0], pairs[2], 0, 1, 2, 3);
     const V odd = __builtin_shufflevector(pairs[1], pairs[3], 0, 1, 2, 3);
-    return {__builtin_shufflevector(even, odd, 0, 4, 2, 6), __builtin_shufflevector(even, odd, 1, 5, 3, 7)};
+    density = __builtin_shufflevector(even, odd, 0, 4, 2, 6);
+    share = __builtin_shufflevector(even, odd, 1, 5, 3, 7);
   } else {
-    return {__builtin_shufflevector(pairs[0], pairs[1], 0, 2), __builtin_shufflevector(pairs[0], pairs[1], 1, 3)};
+    density = __builtin_shufflevector(pairs[0], pairs[1], 0, 2);
+    share = __builtin_shufflevector(pairs[0], pairs[1], 1, 3);
   }
-}
-
-// Density and share of the standard normal distribution: Taylor series about the nearest place of the table, within
-// 4e-10.
-Normal normal(const double* table, const Doubles& u) {
-  const Doubles low = Doubles{} - end;
-  const Doubles high = Doubles{} + end;
-  const Doubles above = u > low ? u : low;  // also where u is not a number
-  const Doubles inside = above < high ? above : high;
-  const Doubles place = (inside + end) * normal_per_unit + 0.5;
-  std::int32_t at[block];
-  for (std::ptrdiff_t i = 0; i < block; ++i) at[i] = static_cast<std::int32_t>(place[i]);
-  Doubles nearest{};
-  for (std::ptrdiff_t i = 0; i < block; ++i) nearest[i] = at[i];
-  const Normal n = look_up<Doubles>(table, at);
-  const Doubles v = nearest * (1.0 / normal_per_unit) - end;
-  const Doubles h = inside - v;
-  const Doubles first = v * h;
-  const Doubles second = (v * v - 1) * h * h;
-  const Doubles density = n.density * (1 - first + 0.5 * second);
-  const Doubles share = n.share + n.density * h * (1 - 0.5 * first + second * (1.0 / 6));
-  const Doubles none{};
-  const Doubles all = none + 1;
-  return {u > low ? (u < high ? density : none) : none, u > low ? (u < high ? share : all) : none};
 }
 
 struct Edge {
@@ -72,27 +47,51 @@ struct Edge {
 
 // Distances rise from lane to lane.
 Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
-  const double reach = end * edge.sigma;
+  const double reach = normal_end * edge.sigma;
   const Doubles zero{};
   const Doubles one = zero + 1;
-  if (distance[0] > reach) return {one, zero, zero};
-  if (distance[block - 1] < -reach) return {zero, zero, zero};
-  Edge sum{};
+  Edge sum{zero, zero, zero};
+  if (distance[0] > reach) {
+    sum.level = one;
+    return sum;
+  }
+  if (distance[block - 1] < -reach) return sum;
+  const auto far_out = distance > reach;
+  const auto far_in = distance < -reach;
+  const Doubles near = far_out | far_in ? zero : distance;
   const double per_sigma = 1 / edge.sigma;
+  const double per_place = normal_per_unit * per_sigma;
+  const double* const middle = edge.normal + 2 * normal_middle;
+#pragma GCC unroll 5
   for (std::size_t q = 0; q < nodes; ++q) {
-    const Normal n = normal(edge.normal, (distance + edge.falls[q]) * per_sigma);
-    sum.level += node_weights[q] * n.share;
-    const Doubles density = node_weights[q] * n.density;
+    // Where the edge falls off so far that all of its light is seen, or none, it does not matter how far.
+    const double far = 2 * reach;
+    const double fall = edge.falls[q] > far ? far : (edge.falls[q] < -far ? -far : edge.falls[q]);
+    // Density and share of the normal distribution: Taylor series about the nearest place of the table, within 4e-10.
+    const Doubles place = (near + fall) * per_place;
+    const Doubles shifted = place + whole;
+    const Doubles nearest = shifted - whole;
+    std::int64_t at[block];
+    store(shifted, at);  // the low halves
+    Doubles density;
+    Doubles share;
+    look_up(middle, at, density, share);
+    const Doubles v = nearest * (1.0 / normal_per_unit);
+    const Doubles h = (place - nearest) * (1.0 / normal_per_unit);
+    const Doubles first = v * h;
+    const Doubles second = (v * v - 1) * h * h;
+    sum.level += node_weights[q] * (share + density * h * (1 - 0.5 * first + second * (1.0 / 6)));
+    density = node_weights[q] * (density * (1 - first + 0.5 * second));
     sum.position += density;
     // The places along the edge move with sigma, and the falls with their square.
-    sum.blur += density * (edge.falls[q] - distance);
+    sum.blur += density * (fall - near);
   }
   sum.position *= per_sigma;
   sum.blur *= per_sigma * per_sigma;
-  const auto far_out = distance > reach;
-  const auto far_in = distance < -reach;
-  return {far_out ? one : (far_in ? zero : sum.level), (far_out | far_in) ? zero : sum.position,
-          (far_out | far_in) ? zero : sum.blur};
+  sum.level = far_out ? one : (far_in ? zero : sum.level);
+  sum.position = far_out | far_in ? zero : sum.position;
+  sum.blur = far_out | far_in ? zero : sum.blur;
+  return sum;
 }
 
 Doubles places_from(const ProfilePlaces& places, std::ptrdiff_t i) {
@@ -141,7 +140,8 @@ void set_rows(const RimProfile& p, double* rows) {
   for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(p.places.n); i += block) {
     const Doubles t = places_from(p.places, i);
     const Edge own = blurred(p.own, t);
-    const Edge beyond = p.alone ? Edge{} : blurred(p.beyond, t - p.beyond_at);
+    Edge beyond{Doubles{}, Doubles{}, Doubles{}};
+    if (!p.alone) beyond = blurred(p.beyond, t - p.beyond_at);
     const Doubles in = p.inner ? own.level : beyond.level;   // past the inner boundary
     const Doubles out = p.inner ? beyond.level : own.level;  // past the outer one
     const Doubles between = p.inner ? own.position - beyond.position : beyond.position - own.position;
@@ -154,8 +154,10 @@ void set_rows(const RimProfile& p, double* rows) {
     f[5] = ramp * (t * f[1] + square * between);  // a ramp between both edges, blurred
     f[6] = p.inner ? own_step * own.blur + beyond_step * beyond.blur : beyond_step * beyond.blur + own_step * own.blur;
     f[7] = load(p.signals + i) - (p.core * f[0] + p.rim * f[1] + p.outside * f[2] + p.tilt * f[5]);
+#pragma GCC unroll 8
     for (std::ptrdiff_t from = 0; from < static_cast<std::ptrdiff_t>(profile_columns); from += block) {
       turn(f + from);
+#pragma GCC unroll 8
       for (std::ptrdiff_t j = 0; j < block; ++j) {
         store(f[from + j], rows + (i + j) * static_cast<std::ptrdiff_t>(profile_columns) + from);
       }
@@ -169,8 +171,15 @@ std::size_t products(const RimProfile& p, double* rows, double* sums) {
   constexpr std::size_t registers = half / block;
   set_rows(p, rows);
   // Of the lower half of the rows only the right half: the sums are symmetric.
-  Doubles top[half][2 * registers] = {};
-  Doubles corner[half][registers] = {};
+  Doubles top[half][2 * registers];
+  Doubles corner[half][registers];
+#pragma GCC unroll 8
+  for (std::size_t a = 0; a < half; ++a) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < 2 * registers; ++r) top[a][r] = Doubles{};
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < registers; ++r) corner[a][r] = Doubles{};
+  }
   std::size_t count = 0;
   for (std::size_t s = 0; s < p.places.n; ++s) {
     const double* const row = rows + s * columns;
@@ -186,8 +195,11 @@ std::size_t products(const RimProfile& p, double* rows, double* sums) {
       }
     }
   }
+#pragma GCC unroll 8
   for (std::size_t a = 0; a < half; ++a) {
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < 2 * registers; ++r) store(top[a][r], sums + a * columns + r * block);
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < registers; ++r) store(corner[a][r], sums + (half + a) * columns + half + r * block);
   }
   for (std::size_t a = 1; a < columns; ++a) {

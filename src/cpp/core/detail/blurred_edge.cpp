@@ -10,11 +10,12 @@ namespace {
 
 std::vector<double> make_table() {
   std::vector<double> table;
-  table.reserve(2 * kernels::normal_places);
-  for (int i = 0; i < kernels::normal_places; ++i) {
-    const double u = static_cast<double>(i) / kernels::normal_per_unit - kernels::normal_end;
-    table.push_back(std::exp(-0.5 * u * u) / std::sqrt(2 * std::numbers::pi));
-    table.push_back(0.5 * std::erfc(-u / std::numbers::sqrt2));
+  table.reserve(2 * (2 * kernels::normal_middle + 1));
+  for (int i = -kernels::normal_middle; i <= kernels::normal_middle; ++i) {
+    const double u = static_cast<double>(i) / kernels::normal_per_unit;
+    const bool inside = std::fabs(u) <= kernels::normal_end;
+    table.push_back(inside ? std::exp(-0.5 * u * u) / std::sqrt(2 * std::numbers::pi) : 0.0);
+    table.push_back(inside ? 0.5 * std::erfc(-u / std::numbers::sqrt2) : (u > 0 ? 1.0 : 0.0));
   }
   return table;
 }
