@@ -5,6 +5,12 @@
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "pixel_bits.hpp"
+#include "band_smoother.hpp"
+#include "distance_lines.hpp"
+#include "gaussian_rows.hpp"
+#include "lane_count.hpp"
+#include "rim_profile.hpp"
+#include "spline_lines.hpp"
 
 namespace pyicg::kernels {
 
@@ -14,6 +20,9 @@ extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const ProfileKernels profile;
+extern const SmootherKernels smoother;
+extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace baseline
 
@@ -24,6 +33,9 @@ extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const ProfileKernels profile;
+extern const SmootherKernels smoother;
+extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace avx2
 #else
@@ -50,6 +62,12 @@ const CalibrationKernels& calibration_kernels(InstructionSet set) {
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
+
+const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
+
+const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
+
+const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 
 std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }
 
