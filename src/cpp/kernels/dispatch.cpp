@@ -1,14 +1,11 @@
 // The kernels of each instruction set, by name.
+#include "band_smoother.hpp"
 #include "box_means.hpp"
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "pixel_bits.hpp"
-#include "band_smoother.hpp"
-#include "distance_lines.hpp"
-#include "gaussian_rows.hpp"
-#include "lane_count.hpp"
 #include "rim_profile.hpp"
 #include "spline_lines.hpp"
 
