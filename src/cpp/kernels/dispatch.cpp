@@ -2,12 +2,14 @@
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
+#include "path_rows.hpp"
 
 namespace pyicg::kernels {
 
 namespace baseline {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const PathKernels path;
 extern const std::size_t register_bytes;
 }  // namespace baseline
 
@@ -15,6 +17,7 @@ extern const std::size_t register_bytes;
 namespace avx2 {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const PathKernels path;
 extern const std::size_t register_bytes;
 }  // namespace avx2
 #else
@@ -33,6 +36,8 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
+
+const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
 
 std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }
 
