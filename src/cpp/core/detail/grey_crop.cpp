@@ -85,4 +85,15 @@ double GreyCrop::at(double dy, double dx) const {
   return weight > 0.5 ? sum / weight : nan;
 }
 
+void GreyCrop::along(const LinePlaces& line, std::span<double> signals) const {
+  const auto place = [&](std::size_t i) {
+    const double t = line.step * static_cast<double>(line.first + static_cast<int>(i));
+    return std::pair{line.y + t * line.dy, line.x + t * line.dx};
+  };
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    const auto [dy, dx] = place(i);
+    signals[i] = at(dy, dx);
+  }
+}
+
 }  // namespace pyicg::detail

@@ -3,11 +3,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "pyicg/image_view.hpp"
 
 namespace pyicg::detail {
+
+// Places along a straight line, as offsets from the centre of a crop: number i is at (y + t dy, x + t dx) with
+// t = step (first + i).
+struct LinePlaces {
+  double y, x;
+  double dy, dx;
+  double step;
+  int first;
+};
 
 class GreyCrop {
  public:
@@ -20,6 +30,8 @@ class GreyCrop {
   // axis wherever it lies (interpolation would blur by an amount that changes between pixels). NaN outside the frame
   // and where most of it is not valid.
   [[nodiscard]] double at(double dy, double dx) const;
+  // The same, bit for bit, at as many places along a line as `signals` holds.
+  void along(const LinePlaces& line, std::span<double> signals) const;
   // Variance of the blur that reading adds along either axis, px^2.
   [[nodiscard]] double blur() const { return blur_; }
 
