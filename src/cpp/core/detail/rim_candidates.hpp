@@ -5,6 +5,7 @@
 
 #include "edge_votes.hpp"
 #include "label.hpp"
+#include "polar_search.hpp"
 #include "pyicg/background.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/rim.hpp"
@@ -34,6 +35,7 @@ struct RimSearchWorkspace {
   std::vector<PyramidLevel> levels;  // from level 1 on; level 0 is the smooth frame itself
   Gradient gradient;
   VoteBuffers votes;
+  PolarBuffers polar;
   std::vector<RimCandidate> holes;  // of the frame's own level, largest first: cores of any shape that are enclosed
 };
 
