@@ -6,8 +6,10 @@
 
 #include "check.hpp"
 #include "pyicg/calibrate.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
+using pyicg::InstructionSet;
 using pyicg::mask_bad;
 using pyicg::mask_saturated;
 using pyicg::detail::GreyCrop;
@@ -146,6 +148,10 @@ int main() {
   place();
   invalid_pixels();
   border();
-  along_lines();
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    pyicg::use_instruction_set(pyicg::instruction_set_name(set));
+    along_lines();
+  }
   return check::result();
 }

@@ -3,6 +3,7 @@
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "path_rows.hpp"
+#include "spline_lines.hpp"
 
 namespace pyicg::kernels {
 
@@ -10,6 +11,7 @@ namespace baseline {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const PathKernels path;
+extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace baseline
 
@@ -18,6 +20,7 @@ namespace avx2 {
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const PathKernels path;
+extern const SplineKernels spline;
 extern const std::size_t register_bytes;
 }  // namespace avx2
 #else
@@ -38,6 +41,7 @@ const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, bas
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
 const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
+const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 
 std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }
 

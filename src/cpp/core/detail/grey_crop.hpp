@@ -6,18 +6,13 @@
 #include <span>
 #include <vector>
 
+#include "../../kernels/spline_lines.hpp"
 #include "pyicg/image_view.hpp"
 
 namespace pyicg::detail {
 
-// Places along a straight line, as offsets from the centre of a crop: number i is at (y + t dy, x + t dx) with
-// t = step (first + i).
-struct LinePlaces {
-  double y, x;
-  double dy, dx;
-  double step;
-  int first;
-};
+// Places along a straight line, as offsets from the centre of a crop.
+using LinePlaces = kernels::SplineLine;
 
 class GreyCrop {
  public:
@@ -36,6 +31,8 @@ class GreyCrop {
   [[nodiscard]] double blur() const { return blur_; }
 
  private:
+  [[nodiscard]] bool amid(double dy, double dx) const;
+
   std::vector<float> values_;   // 0 where not valid
   std::vector<float> weights_;  // 1 where valid; empty when all are
   std::size_t height_ = 0, width_ = 0;
