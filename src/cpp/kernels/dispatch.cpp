@@ -1,5 +1,6 @@
 // The kernels of each instruction set, by name.
 #include "distance_lines.hpp"
+#include "edge_rows.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "path_rows.hpp"
@@ -9,6 +10,7 @@ namespace pyicg::kernels {
 
 namespace baseline {
 extern const DistanceKernels distance;
+extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
 extern const PathKernels path;
 extern const SplineKernels spline;
@@ -18,6 +20,7 @@ extern const std::size_t register_bytes;
 #ifdef PYICG_AVX2
 namespace avx2 {
 extern const DistanceKernels distance;
+extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
 extern const PathKernels path;
 extern const SplineKernels spline;
@@ -38,9 +41,12 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
+const EdgeKernels& edge_kernels(InstructionSet set) { return of(set, baseline::edge, avx2::edge); }
+
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
 const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
+
 const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 
 std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }

@@ -33,7 +33,7 @@ struct RimSearch {
 // Buffers reused between frames.
 struct RimSearchWorkspace {
   std::vector<PyramidLevel> levels;  // from level 1 on; level 0 is the smooth frame itself
-  Gradient gradient;
+  EdgeMap edges;
   VoteBuffers votes;
   PolarBuffers polar;
   std::vector<RimCandidate> holes;  // of the frame's own level, largest first: cores of any shape that are enclosed
