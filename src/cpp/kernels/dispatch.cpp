@@ -4,10 +4,12 @@
 #include "block_rows.hpp"
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
+#include "edge_rows.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "pixel_bits.hpp"
 #include "rim_profile.hpp"
+#include "path_rows.hpp"
 #include "spline_lines.hpp"
 #include "mode_bins.hpp"
 #include "rank_rows.hpp"
@@ -20,9 +22,11 @@ extern const BitKernels bits;
 extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
+extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
 extern const ProfileKernels profile;
 extern const SmootherKernels smoother;
+extern const PathKernels path;
 extern const SplineKernels spline;
 extern const BlockKernels blocks;
 extern const CalibrationKernels calibration;
@@ -40,9 +44,11 @@ extern const BitKernels bits;
 extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
+extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
 extern const ProfileKernels profile;
 extern const SmootherKernels smoother;
+extern const PathKernels path;
 extern const SplineKernels spline;
 extern const BlockKernels blocks;
 extern const CalibrationKernels calibration;
@@ -77,11 +83,14 @@ const CalibrationKernels& calibration_kernels(InstructionSet set) {
 
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
+const EdgeKernels& edge_kernels(InstructionSet set) { return of(set, baseline::edge, avx2::edge); }
+
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
 const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
 
 const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
+const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
 
 const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
