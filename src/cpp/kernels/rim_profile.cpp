@@ -56,19 +56,16 @@ Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
     return sum;
   }
   if (distance[block - 1] < -reach) return sum;
-  const auto far_out = distance > reach;
-  const auto far_in = distance < -reach;
-  const Doubles near = far_out | far_in ? zero : distance;
   const double per_sigma = 1 / edge.sigma;
   const double per_place = normal_per_unit * per_sigma;
   const double* const middle = edge.normal + 2 * normal_middle;
+  const Doubles last = zero + normal_middle;
 #pragma GCC unroll 5
   for (std::size_t q = 0; q < nodes; ++q) {
-    // Where the edge falls off so far that all of its light is seen, or none, it does not matter how far.
-    const double far = 2 * reach;
-    const double fall = edge.falls[q] > far ? far : (edge.falls[q] < -far ? -far : edge.falls[q]);
     // Density and share of the normal distribution: Taylor series about the nearest place of the table, within 4e-10.
-    const Doubles place = (near + fall) * per_place;
+    Doubles place = (distance + edge.falls[q]) * per_place;
+    place = place < normal_end * normal_per_unit ? place : last;
+    place = place > -normal_end * normal_per_unit ? place : -last;
     const Doubles shifted = place + whole;
     const Doubles nearest = shifted - whole;
     std::int64_t at[block];
@@ -84,10 +81,12 @@ Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
     density = node_weights[q] * (density * (1 - first + 0.5 * second));
     sum.position += density;
     // The places along the edge move with sigma, and the falls with their square.
-    sum.blur += density * (fall - near);
+    sum.blur += density * (edge.falls[q] - distance);
   }
   sum.position *= per_sigma;
   sum.blur *= per_sigma * per_sigma;
+  const auto far_out = distance > reach;
+  const auto far_in = distance < -reach;
   sum.level = far_out ? one : (far_in ? zero : sum.level);
   sum.position = far_out | far_in ? zero : sum.position;
   sum.blur = far_out | far_in ? zero : sum.blur;
