@@ -166,8 +166,11 @@ class Fit {
   // Returns how many samples there are.
   std::size_t profile(std::size_t k, const Side& side, bool gap, Equations& equations) {
     const bool inner = side.inner;
-    equations.sums.fill(0);
-    if (gap && !inner) return 0;
+    const auto nothing = [&]() -> std::size_t {
+      equations.sums.fill(0);
+      return 0;
+    };
+    if (gap && !inner) return nothing();
     const ContourNormal& v = side.normals[k];
     const Side& other = inner ? outer_ : inner_;
     const double apart = gap ? 0.0 : distance_to_other(side.fitted.radius, v, k, other.fitted.radius, inner);
@@ -180,7 +183,7 @@ class Fit {
     const double outward = inner ? (gap ? std::min(away, bare) : into_rim) : away;
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
-    if (high < low) return 0;
+    if (high < low) return nothing();
     const auto n = static_cast<std::size_t>(high - low + 1);
     const std::size_t room = n + kernels::profile_room;
     if (signals_.size() < room) {
