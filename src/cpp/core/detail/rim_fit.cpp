@@ -184,7 +184,7 @@ class Fit {
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
     if (high < low) return nothing();
-    const auto n = static_cast<std::size_t>(high - low + 1);
+    const std::size_t n = static_cast<std::size_t>(high - low) + 1;
     const std::size_t room = n + kernels::profile_room;
     if (signals_.size() < room) {
       signals_.resize(room);
