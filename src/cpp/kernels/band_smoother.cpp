@@ -17,10 +17,9 @@ constexpr std::size_t elements = band + 1;  // of a row: [d] is (i, i - d)
 std::size_t place(std::size_t k, std::size_t n) { return 2 * k < n ? 2 * k : 2 * (n - 1 - k) + 1; }
 
 // Several stiffnesses, as many registers: enough to keep the processor busy while one waits for its own last result.
-template <class Value, std::size_t registers>
+template <class Value, std::size_t registers, std::size_t width>
 struct Many {
-  using Bits = std::conditional_t<sizeof(Value) == sizeof(double), std::int64_t, IndexLanes<double>>;
-  static constexpr std::size_t width = sizeof(Value) / sizeof(double);
+  using Bits = std::conditional_t<width == 1, std::int64_t, IndexLanes<double>>;
   static constexpr std::size_t size = registers * width;
 
   Value v[registers];
@@ -195,14 +194,14 @@ void invert_band(std::size_t n, const double* rows, double* inverse) {
   }
 }
 
-using Lane = Many<Lanes<double>, smoother_lanes / lanes<double>>;
+using Lane = Many<Lanes<double>, smoother_lanes / lanes<double>, lanes<double>>;
 
 void solve(const SmootherInput& in, const double* stiffness, const SmootherOutput& out) {
   solve_all<Lane>(in, stiffness, out);
 }
 
 void solve_one(const SmootherInput& in, const double* stiffness, const SmootherOutput& out) {
-  solve_all<Many<double, 1>>(in, stiffness, out);
+  solve_all<Many<double, 1, 1>>(in, stiffness, out);
 }
 
 void invert(std::size_t n, const double* factors, double* inverse, double* diagonal, double* sums) {
