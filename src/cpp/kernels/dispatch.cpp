@@ -1,18 +1,18 @@
 // The kernels of each instruction set, by name.
 #include "band_smoother.hpp"
-#include "box_means.hpp"
 #include "block_rows.hpp"
+#include "box_means.hpp"
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "edge_rows.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
-#include "pixel_bits.hpp"
-#include "rim_profile.hpp"
-#include "path_rows.hpp"
-#include "spline_lines.hpp"
 #include "mode_bins.hpp"
+#include "path_rows.hpp"
+#include "pixel_bits.hpp"
 #include "rank_rows.hpp"
+#include "rim_profile.hpp"
+#include "spline_lines.hpp"
 #include "tile_rows.hpp"
 
 namespace pyicg::kernels {
