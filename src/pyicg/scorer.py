@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -224,14 +223,8 @@ class Scorer:
 
 
 def frame_digest(frame: npt.NDArray[Any]) -> str:
-    """Return the BLAKE2b digest of a frame's dtype, shape and pixels, whatever its stride."""
-    digest = hashlib.blake2b(f"{frame.dtype.str}{frame.shape}".encode(), digest_size=16)
-    if frame.flags.c_contiguous:
-        digest.update(frame.data)
-    else:
-        for row in frame:
-            digest.update(np.ascontiguousarray(row).data)
-    return digest.hexdigest()
+    """Return the digest of a frame's dtype, shape and pixels, whatever its stride: BLAKE2b of four quarters at once."""
+    return _core.digest(f"{frame.dtype.str}{frame.shape}", np.ascontiguousarray(frame)).hex()
 
 
 def _mostly_unseen(score: FrameScore) -> FrameScore:

@@ -2,6 +2,7 @@
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
+#include "hash_blocks.hpp"
 #include "lane_count.hpp"
 #include "pixel_bits.hpp"
 
@@ -12,6 +13,7 @@ extern const BitKernels bits;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const HashKernels hash;
 extern const std::size_t register_bytes;
 }  // namespace baseline
 
@@ -21,6 +23,7 @@ extern const BitKernels bits;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const HashKernels hash;
 extern const std::size_t register_bytes;
 }  // namespace avx2
 #else
@@ -45,6 +48,8 @@ const CalibrationKernels& calibration_kernels(InstructionSet set) {
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
+
+const HashKernels& hash_kernels(InstructionSet set) { return of(set, baseline::hash, avx2::hash); }
 
 std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }
 
