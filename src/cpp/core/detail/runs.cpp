@@ -74,4 +74,15 @@ void RunComponents::finish() {
   }
 }
 
+void RunComponents::sort_by_component() {
+  // Counted: place[k] is where the next run of component k goes.
+  std::vector<std::uint32_t>& place = parent_;
+  place.assign(components_.size() + 1, 0);
+  for (const Run& run : runs_) ++place[run.component + 1];
+  for (std::size_t k = 1; k < place.size(); ++k) place[k] += place[k - 1];
+  sorted_.resize(runs_.size());
+  for (const Run& run : runs_) sorted_[place[run.component]++] = run;
+  runs_.swap(sorted_);
+}
+
 }  // namespace pyicg::detail

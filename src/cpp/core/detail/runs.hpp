@@ -44,8 +44,10 @@ class RunComponents {
     finish();
   }
 
-  // In order of rows and columns.
+  // In order of rows and columns, unless sorted otherwise.
   [[nodiscard]] std::span<const Run> runs() const { return runs_; }
+  // From here on in order of components, and within one of rows and columns.
+  void sort_by_component();
   // In order of their first pixels.
   [[nodiscard]] const std::vector<Component>& components() const { return components_; }
 
@@ -61,6 +63,7 @@ class RunComponents {
   std::size_t above_ = 0;  // first run of the row above
   std::vector<std::uint64_t> words_;
   std::vector<Run> runs_;
+  std::vector<Run> sorted_;
   std::vector<std::uint32_t> parent_;
   std::vector<Component> components_;
 };
