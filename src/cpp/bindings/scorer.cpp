@@ -75,21 +75,20 @@ T* target(const py::dict& maps, const char* name, const Profile& profile) {
   return py::array_t<T, py::array::c_style>(map).mutable_data();  // raises when read-only
 }
 
-void copy_maps(const Scorer& scorer, const Maps& maps) {
+void copy_maps(Scorer& scorer, const Maps& maps) {
   const auto copy = [](const auto& view, auto* to) {
     using To = std::remove_pointer_t<decltype(to)>;
-    if (to == nullptr) return;
     if constexpr (std::is_same_v<To, bool>) {
       std::transform(view.data, view.data + view.size(), to, [](std::uint8_t v) { return v != 0; });
     } else {
       std::copy(view.data, view.data + view.size(), to);
     }
   };
-  copy(scorer.data(), maps.data);
-  copy(scorer.mask(), maps.mask);
-  copy(scorer.labels(), maps.labels);
-  copy(scorer.signal_region(), maps.signal);
-  copy(scorer.lesion_region(), maps.lesion);
+  if (maps.data != nullptr) copy(scorer.data(), maps.data);
+  if (maps.mask != nullptr) copy(scorer.mask(), maps.mask);
+  if (maps.labels != nullptr) copy(scorer.labels(), maps.labels);
+  if (maps.signal != nullptr) copy(scorer.signal_region(), maps.signal);
+  if (maps.lesion != nullptr) copy(scorer.lesion_region(), maps.lesion);
 }
 
 // A scorer belongs to one thread at a time; a second one that calls meanwhile waits instead of racing.
