@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <numbers>
 #include <optional>
@@ -9,9 +10,11 @@
 #include <utility>
 
 #include "../kernels/gaussian.hpp"
+#include "../kernels/pixel_bits.hpp"
 #include "detail/bright.hpp"
 #include "detail/lesion_parts.hpp"
 #include "detail/odd_lesion.hpp"
+#include "detail/residual_regions.hpp"
 #include "detail/rim_candidates.hpp"
 #include "detail/trace_rim.hpp"
 #include "detail/traced_lesion.hpp"
@@ -23,6 +26,16 @@ namespace {
 
 constexpr std::uint8_t invalid = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
 
+// Calls visit(i) for every pixel in which the maps may not be zero.
+template <class Visit>
+void each_painted(const RimWorkspace& ws, const Visit& visit) {
+  for (const detail::Box& box : ws.search->painted) {
+    for (std::size_t y = box.y0; y < box.y1; ++y) {
+      for (std::size_t x = box.x0; x < box.x1; ++x) visit(y * ws.search->width + x);
+    }
+  }
+}
+
 // Labels 1, 2, ... from the largest lesion to the smallest.
 void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
   std::stable_sort(lesions.begin(), lesions.end(),
@@ -32,7 +45,30 @@ void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
     renamed[static_cast<std::size_t>(lesions[k].label)] = static_cast<std::int32_t>(k + 1);
     lesions[k].label = static_cast<std::int32_t>(k + 1);
   }
-  for (std::int32_t& label : ws.labels) label = renamed[static_cast<std::size_t>(label)];
+  // Boxes may overlap: what has its new name already is marked by the sign.
+  each_painted(ws, [&](std::size_t i) {
+    if (ws.labels[i] > 0) ws.labels[i] = -renamed[static_cast<std::size_t>(ws.labels[i])];
+  });
+  each_painted(ws, [&](std::size_t i) { ws.labels[i] = std::abs(ws.labels[i]); });
+}
+
+// Zeros everywhere; only what the last frame has painted is cleared.
+void clear_maps(ImageView<const float> data, RimWorkspace& ws) {
+  detail::RimSearchWorkspace& search = *ws.search;
+  if (search.height == data.height && search.width == data.width) {
+    each_painted(ws, [&](std::size_t i) {
+      ws.labels[i] = 0;
+      ws.rim_mask[i] = 0;
+      ws.core_mask[i] = 0;
+    });
+  } else {
+    ws.labels.assign(data.size(), 0);
+    ws.rim_mask.assign(data.size(), 0);
+    ws.core_mask.assign(data.size(), 0);
+    search.height = data.height;
+    search.width = data.width;
+  }
+  search.painted.clear();
 }
 
 Rejected rejected_at(Reason why, const detail::RimCandidate& c, const detail::Frame& f) {
@@ -43,29 +79,28 @@ Rejected rejected_at(Reason why, const detail::RimCandidate& c, const detail::Fr
 
 }  // namespace
 
-RimWorkspace::RimWorkspace() : search(std::make_unique<detail::RimSearchWorkspace>()) {}
+RimWorkspace::RimWorkspace()
+    : search(std::make_unique<detail::RimSearchWorkspace>()), residual(std::make_unique<detail::ResidualRegions>()) {}
 RimWorkspace::~RimWorkspace() = default;
 RimWorkspace::RimWorkspace(RimWorkspace&&) noexcept = default;
 RimWorkspace& RimWorkspace::operator=(RimWorkspace&&) noexcept = default;
 
 void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
   const auto smooth = detail::plane(ws.smooth, data.height, data.width);
-  bool whole = true;
-  for (std::size_t y = 0; y < data.height; ++y) {
-    for (std::size_t x = 0; x < data.width; ++x) {
-      const bool ok = (mask(y, x) & invalid) == 0;
-      whole &= ok;
-      smooth(y, x) = ok ? data(y, x) : 0.0F;
-    }
-  }
-  if (whole) {
-    kernels::gaussian(smooth, sigma_px, smooth, ws.scratch);
+  std::uint8_t any = 0;
+  for (std::size_t y = 0; y < data.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
+  if ((any & invalid) == 0) {
+    kernels::gaussian(data, sigma_px, smooth, ws.scratch);
     return;
   }
   // Normalised convolution: what is invalid has no weight.
   const auto weights = detail::plane(ws.weights, data.height, data.width);
   for (std::size_t y = 0; y < data.height; ++y) {
-    for (std::size_t x = 0; x < data.width; ++x) weights(y, x) = (mask(y, x) & invalid) == 0 ? 1.0F : 0.0F;
+    for (std::size_t x = 0; x < data.width; ++x) {
+      const bool valid = (mask(y, x) & invalid) == 0;
+      smooth(y, x) = valid ? data(y, x) : 0.0F;
+      weights(y, x) = valid ? 1.0F : 0.0F;
+    }
   }
   kernels::gaussian(smooth, sigma_px, smooth, ws.scratch);
   kernels::gaussian(weights, sigma_px, weights, ws.scratch);
@@ -89,10 +124,7 @@ void check(const RimOptions& o) {
 
 RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
                       const RimOptions& options, RimWorkspace& ws) {
-  const std::size_t size = data.size();
-  ws.labels.assign(size, 0);
-  ws.rim_mask.assign(size, 0);
-  ws.core_mask.assign(size, 0);
+  clear_maps(data, ws);
   RimResult result;
   if (std::isnan(background.level)) return result;
   const detail::Frame frame{data, mask, ImageView<const float>(ws.smooth.data(), data.height, data.width)};
@@ -105,9 +137,10 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
     double confidence;
   };
   std::vector<Traced> traced;
+  detail::RimTracer tracer(data, mask, tracing, ws.search->polar);
   for (const detail::RimCandidate& candidate :
        detail::find_rim_candidates(data, mask, background, search, result.rejected, ws, *ws.search)) {
-    auto trace = detail::trace_rim(data, mask, candidate, tracing);
+    auto trace = tracer.trace(candidate);
     const double confidence = trace ? detail::confidence(trace->evidence) : 0.0;
     traced.push_back({candidate, std::move(trace), confidence});
   }

@@ -32,28 +32,37 @@ GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> ma
   origin_y_ = static_cast<double>(centre_y - y0);
   origin_x_ = static_cast<double>(centre_x - x0);
   values_.resize(height_ * width_);
-  weights_.assign(values_.size(), 1.0F);
-  bool whole = true;
   for (std::size_t y = 0; y < height_; ++y) {
+    const float* const from = data.row(y + static_cast<std::size_t>(y0)) + x0;
+    const std::uint8_t* const flags = mask.row(y + static_cast<std::size_t>(y0)) + x0;
+    float* const values = values_.data() + y * width_;
+    std::copy_n(from, width_, values);
+    unsigned found = 0;
+    for (std::size_t x = 0; x < width_; ++x) found |= flags[x];
+    if ((found & invalid) == 0) continue;
+    if (weights_.empty()) weights_.assign(values_.size(), 1.0F);
     for (std::size_t x = 0; x < width_; ++x) {
-      const std::size_t fy = y + static_cast<std::size_t>(y0);
-      const std::size_t fx = x + static_cast<std::size_t>(x0);
-      const bool valid = (mask(fy, fx) & invalid) == 0;
-      whole &= valid;
-      values_[y * width_ + x] = valid ? data(fy, fx) : 0.0F;
-      if (!valid) weights_[y * width_ + x] = 0.0F;
+      if ((flags[x] & invalid) == 0) continue;
+      values[x] = 0;
+      weights_[y * width_ + x] = 0;
     }
   }
-  if (whole) weights_.clear();
   if (smooth_px > 0) {
     std::vector<float> scratch;
     const ImageView<float> values{values_.data(), height_, width_};
     kernels::gaussian(values, smooth_px, values, scratch);
-    if (!whole) {
+    if (!weights_.empty()) {
       const ImageView<float> weights{weights_.data(), height_, width_};
       kernels::gaussian(weights, smooth_px, weights, scratch);
     }
   }
+}
+
+// Whether all 4 x 4 pixels that are read there belong to the crop.
+bool GreyCrop::amid(double dy, double dx) const {
+  const double top = origin_y_ + std::floor(dy) - 1;
+  const double left = origin_x_ + std::floor(dx) - 1;
+  return top >= 0 && left >= 0 && top + 3 < static_cast<double>(height_) && left + 3 < static_cast<double>(width_);
 }
 
 double GreyCrop::at(double dy, double dx) const {
@@ -83,6 +92,35 @@ double GreyCrop::at(double dy, double dx) const {
     }
   }
   return weight > 0.5 ? sum / weight : nan;
+}
+
+void GreyCrop::along(const LinePlaces& line, std::span<double> signals) const {
+  const auto place = [&](std::size_t i) {
+    const double t = line.step * static_cast<double>(line.first + static_cast<int>(i));
+    return std::pair{line.y + t * line.dy, line.x + t * line.dx};
+  };
+  const auto read = [&](std::size_t i) {
+    const auto [dy, dx] = place(i);
+    signals[i] = at(dy, dx);
+  };
+  const auto is_amid = [&](std::size_t i) {
+    const auto [dy, dx] = place(i);
+    return amid(dy, dx);
+  };
+  // A line crosses the middle of a rectangle in one piece.
+  std::size_t from = 0;
+  std::size_t to = signals.size();
+  while (from < to && !is_amid(from)) read(from++);
+  while (to > from && !is_amid(to - 1)) read(--to);
+  if (to - from < kernels::spline_block) {
+    while (from < to) read(from++);
+    return;
+  }
+  LinePlaces middle = line;
+  middle.first += static_cast<int>(from);
+  kernels::spline_kernels().read(
+      {values_.data(), weights_.empty() ? nullptr : weights_.data(), width_, origin_y_, origin_x_}, middle, to - from,
+      signals.data() + from);
 }
 
 }  // namespace pyicg::detail
