@@ -209,22 +209,23 @@ def test_memory_is_back_at_its_baseline_after_10_000_frames() -> None:
     counts = [np.ascontiguousarray(frame(seed)[:32, :32]) for seed in range(8)]
     scorer = Scorer(CameraProfile.identity((32, 32)), shape=(32, 32), outputs=("data", "labels"))
 
-    def run(n: int) -> tuple[int, int]:
+    def run(n: int) -> None:
         for k in range(n):
             scorer.score(counts[k % 8])
         gc.collect()
-        return tracemalloc.get_traced_memory()[0], resident_bytes()
 
     run(500)
+    resident = resident_bytes()
+    run(10_000)
+    assert resident_bytes() - resident < 4_000_000  # 400 a frame; what pytest and the allocator keep is in it
     tracemalloc.start()
     try:
-        run(500)
-        traced, resident = run(500)
-        traced_after, resident_after = run(10_000)
+        run(200)
+        traced = tracemalloc.get_traced_memory()[0]
+        run(1000)
+        assert tracemalloc.get_traced_memory()[0] - traced < 2000  # bytes: two a frame
     finally:
         tracemalloc.stop()
-    assert traced_after - traced < 20_000  # bytes: two a frame
-    assert resident_after - resident < 4_000_000  # 400 a frame; what pytest and the allocator keep is in it
 
 
 def digits(seed: int) -> Any:
@@ -330,25 +331,25 @@ import resource, sys, numpy as np, pyicg
 stack = pyicg.read_stack(sys.argv[1])
 kilobytes = 1024 if sys.platform == "darwin" else 1
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobytes / 1000
-result = pyicg.score_stack(stack[:60], profile=pyicg.CameraProfile.identity(stack.frame_shape), threads=2)
+result = pyicg.score_stack(stack[:40], profile=pyicg.CameraProfile.identity(stack.frame_shape), threads=2)
 before = peak()
-result = pyicg.score_stack(stack[::20], profile=pyicg.CameraProfile.identity(stack.frame_shape), threads=2)
+result = pyicg.score_stack(stack[::100], profile=pyicg.CameraProfile.identity(stack.frame_shape), threads=2)
 print(len(stack), len(result.frames), len({f.frame_digest for f in result.frames}), before, peak())
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sparse files and peak memory are read the Linux way")
 def test_a_stack_larger_than_the_memory_it_may_take(tmp_path: Path) -> None:
-    """Holes of a file take no disk: 3 GB of BigTIFF, of which every 20th frame is scored (160 MB)."""
+    """Holes of a file take no disk: 3 GB of BigTIFF, of which every 100th frame is scored."""
     path = tmp_path / "sparse.tif"
     shape = (20_000, 256, 304)
     mapped = tifffile.memmap(path, shape=shape, dtype=np.uint16, bigtiff=True, photometric="minisblack")
-    mapped[19_980, 128, 152] = 9
+    mapped[19_900, 128, 152] = 9
     del mapped
     assert path.stat().st_size > 3_000_000_000
     assert path.stat().st_blocks * 512 < 10_000_000
     done = subprocess.run([sys.executable, "-c", LARGE, path], capture_output=True, text=True, check=True)
     frames, scored, different, before, after = map(float, done.stdout.split())
-    assert (frames, scored, different) == (20_000, 1000, 2)
+    assert (frames, scored, different) == (20_000, 200, 2)
     assert after < 500
-    assert after - before < 40  # MB: what is scored does not add up
+    assert after - before < 15  # MB: the 31 MB that are scored do not add up

@@ -26,14 +26,6 @@ extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
-extern const ProfileKernels profile;
-extern const SmootherKernels smoother;
-extern const PathKernels path;
-extern const SplineKernels spline;
-extern const BlockKernels blocks;
-extern const CalibrationKernels calibration;
-extern const DistanceKernels distance;
-extern const GaussianKernels gaussian;
 extern const HashKernels hash;
 extern const ModeKernels mode;
 extern const PathKernels path;
@@ -53,14 +45,6 @@ extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const EdgeKernels edge;
-extern const GaussianKernels gaussian;
-extern const ProfileKernels profile;
-extern const SmootherKernels smoother;
-extern const PathKernels path;
-extern const SplineKernels spline;
-extern const BlockKernels blocks;
-extern const CalibrationKernels calibration;
-extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const HashKernels hash;
 extern const ModeKernels mode;
@@ -102,12 +86,7 @@ const EdgeKernels& edge_kernels(InstructionSet set) { return of(set, baseline::e
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
 const HashKernels& hash_kernels(InstructionSet set) { return of(set, baseline::hash, avx2::hash); }
-const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
 
-const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
-const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
-
-const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
 
 const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
