@@ -1,4 +1,5 @@
 // Compiled once for each instruction set: see lanes.hpp.
+// NOLINTBEGIN(modernize-avoid-c-arrays)
 #include "edge_rows.hpp"
 
 #include "lanes.hpp"
@@ -48,3 +49,4 @@ namespace PYICG_KERNEL_SET {
 const EdgeKernels edge{mark};
 }
 }  // namespace pyicg::kernels
+// NOLINTEND(modernize-avoid-c-arrays)

@@ -149,9 +149,8 @@ void add_holes(const Scene& s, const Level& level, const std::vector<Component>&
   for (std::size_t k = 0; k < dark.size(); ++k) {
     const Component hole = moved(dark[k], box.y0, box.x0);
     if (hole.touches_border || static_cast<double>(hole.area) < least) continue;
-    const auto [y, x] = middle_of(hole, [&](std::size_t py, std::size_t px) {
-      return labels(py - box.y0, px - box.x0) == static_cast<std::int32_t>(k + 1);
-    });
+    const auto [y, x] = middle_of(
+        hole, [&](std::size_t py, std::size_t px) { return std::cmp_equal(labels(py - box.y0, px - box.x0), k + 1); });
     const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
     if (level.factor == 1) s.own.holes.push_back({y, x, radius, level.scale_px, true, 1});
     RingSearch search = ring_search(s, level);

@@ -96,8 +96,10 @@ Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Dire
     const double from = 0.5 * static_cast<double>(start);
     for (std::size_t i = 0; i < block; ++i) {
       const double r = from + half_pixels[i];
-      rows[i] = static_cast<std::int32_t>(y + r * d.dy + 0.5);
-      columns[i] = static_cast<std::int32_t>(x + r * d.dx + 0.5);
+      const double from_top = y + r * d.dy + 0.5;
+      const double from_left = x + r * d.dx + 0.5;
+      rows[i] = static_cast<std::int32_t>(from_top);
+      columns[i] = static_cast<std::int32_t>(from_left);
     }
     for (std::size_t i = 0; i < std::min(block, end - start) && ray.n < edges_per_ray; ++i) {
       const auto py = static_cast<std::size_t>(rows[i]);

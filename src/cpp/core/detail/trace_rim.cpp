@@ -168,15 +168,15 @@ RimTracer::Found& RimTracer::locate(const Place& place) {
   return found_.back();
 }
 
-const RimFit& RimTracer::fit(Found& at) {
+const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
   if (at.fit) return *at.fit;
   const auto n =
       static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
-  const RimRadii& radii = at.search->radii;
+  const RimRadii& radii = search.radii;
   const RimRadii start{resampled(radii.inner, n),
                        resampled(radii.outer, n),
                        {nearest_least(radii.gaps.bare_px, n), radii.gaps.most_liver}};
-  at.fit = fit_rim(crop(at.place), start, {options_.psf_sigma_px, at.search->blur_px, at.search->grainy});
+  at.fit = fit_rim(crop(at.place), start, {options_.psf_sigma_px, search.blur_px, search.grainy});
   return *at.fit;
 }
 
@@ -195,19 +195,17 @@ std::optional<RimTrace> RimTracer::trace(const RimCandidate& candidate) {
   if (!at->search) return std::nullopt;
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
-  const Place own = place_of(at->place, fit(*at).inner.radius);
+  const Place own = place_of(at->place, fit(*at, *at->search).inner.radius);
   if (own != at->place && in_frame(own)) at = &locate(own);
   if (!at->search) return std::nullopt;
-  const RimFit& fitted = fit(*at);
+  const RimFit& fitted = fit(*at, *at->search);
   if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return std::nullopt;
-  if (!at->trace) at->trace = trace(*at);
+  if (!at->trace) at->trace = trace(at->place, fitted);
   return at->trace;
 }
 
-RimTrace RimTracer::trace(Found& at) {
-  const Place& place = at.place;
-  RimTrace trace{place.y, place.x, fit(at), {}, {}, {}, {}, 0, {}, 0, 0, 0};
-  const RimFit& fitted = trace.fit;
+RimTrace RimTracer::trace(const Place& place, const RimFit& fitted) {
+  RimTrace trace{place.y, place.x, fitted, {}, {}, {}, {}, 0, {}, 0, 0, 0};
   const std::size_t n = fitted.inner.radius.size();
   trace.in_view.resize(n);
   trace.clipped.resize(n);

@@ -62,8 +62,8 @@ class RimTracer {
 
   Found& locate(const Place& place);
   const GreyCrop& crop(const Place& place);
-  const RimFit& fit(Found& at);
-  RimTrace trace(Found& at);
+  const RimFit& fit(Found& at, const PolarSearch& search);
+  RimTrace trace(const Place& place, const RimFit& fitted);
   [[nodiscard]] bool in_frame(const Place& place) const;
   static Place place_of(const Place& about, const std::vector<double>& radii);
 
