@@ -312,7 +312,7 @@ def info() -> None:
     rows = [
         ("pyicg", _core.version()),
         ("C interface", f"ABI {_capi.abi_version()}"),
-        ("machine", f"{platform.machine()}, baseline instruction set"),
+        ("machine", f"{platform.machine()}, {_core.instruction_set()} instruction set"),
         ("Python", platform.python_version()),
     ]
     for name in ("numpy", "scipy", "tifffile", "pillow", "matplotlib", "jinja2", "click", "imagecodecs"):

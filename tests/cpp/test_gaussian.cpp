@@ -94,11 +94,29 @@ void same_bits() {
   check::is_true(place == out, "the same bits in place");
 }
 
+void same_bits_on_every_instruction_set() {
+  for (const auto& [height, width, sigma] :
+       {std::tuple<std::size_t, std::size_t, double>{40, 77, 1.0}, {9, 130, 3.3}, {30, 7, 2.0}, {70, 65, 20.0}}) {
+    const Image in = noise_image(height, width, 11);
+    const Image expected = blurred(in.view(), sigma);
+    for (const auto set : {pyicg::InstructionSet::baseline, pyicg::InstructionSet::avx2}) {
+      if (!pyicg::runs(set)) continue;
+      Image out(height, width);
+      std::vector<float> scratch;
+      gaussian(in.view(), sigma, out.view(), scratch, pyicg::kernels::gaussian_kernels(set));
+      check::is_true(out == expected, "the same bits on every instruction set");
+      gaussian(in.view(), sigma, out.view(), scratch, pyicg::kernels::gaussian_kernels(set));
+      check::is_true(out == expected, "and with a scratch that was used before");
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
   against_definition();
   noise_left();
   same_bits();
+  same_bits_on_every_instruction_set();
   return check::result();
 }

@@ -1,8 +1,11 @@
 #include <pybind11/pybind11.h>
 
+#include <cstdlib>
 #include <exception>
+#include <string>
 
 #include "pyicg/error.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "pyicg/measurement.hpp"
 #include "pyicg/version.hpp"
 #include "rooms.hpp"
@@ -38,6 +41,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   m.doc() = "The C++ core of pyicg. Use the functions of the package: they document units and errors.";
   py::register_local_exception_translator(translate);
   m.def("version", &pyicg::version);
+  // For tests: the narrower kernels on a machine that has wider ones.
+  if (const char* set = std::getenv("PYICG_ISA")) pyicg::use_instruction_set(set);
+  m.def("instruction_set", [] { return std::string(pyicg::instruction_set_name(pyicg::instruction_set())); });
   m.def("reason_names", [] {
     py::tuple names(pyicg::reason_count);
     for (std::uint32_t r = 0; r < pyicg::reason_count; ++r) {

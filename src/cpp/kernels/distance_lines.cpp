@@ -1,61 +1,21 @@
-// Compiled once for each instruction set, so everything here has internal linkage but the table at the end, and no
-// template or inline function of a library is called: the linker keeps one copy of such a function for the whole
-// program, and it might keep the copy that an older processor cannot run. That is why arrays are plain ones here.
+// Compiled once for each instruction set: see lanes.hpp.
 // NOLINTBEGIN(modernize-avoid-c-arrays)
 #include "distance_lines.hpp"
 
+#include "lanes.hpp"
+
 namespace pyicg::kernels {
 
-extern const DistanceKernels PYICG_DISTANCE_KERNELS;
+namespace PYICG_KERNEL_SET {
+extern const DistanceKernels distance;
+}
 
 namespace {
-
-#ifdef __AVX2__
-constexpr std::size_t lane_bytes = 32;
-#else
-constexpr std::size_t lane_bytes = 16;
-#endif
-
-// As many numbers as one register holds (vector extension of GCC and Clang).
-template <class T>
-struct Register;
-template <>
-struct Register<std::int32_t> {
-  using Values [[gnu::vector_size(lane_bytes)]] = std::int32_t;
-  using Index = std::int32_t;
-  using Indices [[gnu::vector_size(lane_bytes)]] = std::int32_t;
-};
-template <>
-struct Register<double> {
-  using Values [[gnu::vector_size(lane_bytes)]] = double;
-  using Index = std::int64_t;
-  using Indices [[gnu::vector_size(lane_bytes)]] = std::int64_t;
-};
-template <class T>
-constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(lane_bytes / sizeof(T));
 
 template <class T>
 constexpr T largest = __builtin_huge_val();
 template <>
 constexpr std::int32_t largest<std::int32_t> = 0x7fffffff;
-
-template <class T>
-Register<T>::Values load(const T* from) {
-  typename Register<T>::Values values;
-  __builtin_memcpy(&values, from, lane_bytes);
-  return values;
-}
-
-// Not an array of them at once: compilers take the way through memory for that.
-template <class V, class T>
-void store(const V& values, T* to) {
-  __builtin_memcpy(to, &values, sizeof(values));
-}
-
-template <class V>
-V smaller(const V& a, const V& b) {
-  return a < b ? a : b;
-}
 
 // ---- counting down and up the columns
 
@@ -73,7 +33,7 @@ bool all_zero(const std::uint8_t* mask) {
 
 // Register by register: the call that compilers make of a loop costs more than the stores.
 void clear(float* values) {
-  constexpr Register<std::int32_t>::Values zeros{};
+  constexpr Lanes<std::int32_t> zeros{};
   for (std::size_t i = 0; i < skip; i += lane_bytes / sizeof(float)) __builtin_memcpy(values + i, &zeros, lane_bytes);
 }
 
@@ -172,9 +132,9 @@ struct Picked {
 // predictable.
 template <class T, template <class> class Sites>
 std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x) {
-  using Values = Register<T>::Values;
-  using Indices = Register<T>::Indices;
-  using Index = Register<T>::Index;
+  using Values = Lanes<T>;
+  using Indices = IndexLanes<T>;
+  using Index = IndexOf<T>;
   constexpr Index counted[] = {0, 1, 2, 3, 4, 5, 6, 7};
   Indices places;
   __builtin_memcpy(&places, counted, sizeof(places));
@@ -201,7 +161,7 @@ std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t l
 template <class T, template <class> class Sites>
 void sweep(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t last, std::ptrdiff_t x, T* out) {
   constexpr std::ptrdiff_t count = static_cast<std::ptrdiff_t>(distance_block) / lanes<T>;
-  typename Register<T>::Values least[count];
+  Lanes<T> least[count];
   for (std::ptrdiff_t k = 0; k < count; ++k) least[k] = load(line.table(first) + x + k * lanes<T>) + line.height[first];
 #pragma GCC unroll 4
   for (std::ptrdiff_t q = first + 1; q <= last; ++q) {
@@ -351,12 +311,13 @@ void whole_root(const std::int32_t* squared, std::size_t squared_stride, std::si
 
 }  // namespace
 
-const DistanceKernels PYICG_DISTANCE_KERNELS{
+namespace PYICG_KERNEL_SET {
+const DistanceKernels distance{
     count_down,
     count_up,
     {square<std::int32_t>, envelope<std::int32_t>, turn<std::int32_t>, whole_root},
     {square<double>, envelope<double>, turn<double>, double_root<double>},
 };
-
+}
 }  // namespace pyicg::kernels
 // NOLINTEND(modernize-avoid-c-arrays)

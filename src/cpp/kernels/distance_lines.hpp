@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "pyicg/instruction_set.hpp"
+
 namespace pyicg::kernels {
 
 // Pixels that share one search for their nearest site: buffers that a kernel writes need room up to a full block.
@@ -60,15 +62,6 @@ struct DistanceKernels {
   LineKernels<double> real;
 };
 
-enum class InstructionSet { baseline, avx2 };
-
-// Whether this build has kernels for the set, and this processor runs them.
-bool runs(InstructionSet set);
-
-// The kernels of a set that runs here.
-const DistanceKernels& distance_kernels(InstructionSet set);
-
-// Those of the widest set that runs here.
-const DistanceKernels& distance_kernels();
+const DistanceKernels& distance_kernels(InstructionSet set = instruction_set());
 
 }  // namespace pyicg::kernels

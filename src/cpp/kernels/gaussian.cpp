@@ -1,61 +1,56 @@
 #include "gaussian.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <span>
 
 namespace pyicg::kernels {
 namespace {
 
-std::vector<float> taps(double sigma) {
-  const auto reach = static_cast<std::size_t>(std::max(1.0, std::ceil(4.0 * sigma)));
-  std::vector<double> weights(reach + 1);
-  double sum = 0;
-  for (std::size_t k = 0; k <= reach; ++k) {
+constexpr std::size_t usual_reach = 64;  // up to here a call allocates nothing
+
+void set_taps(double sigma, std::span<float> taps) {
+  const auto weight = [&](std::size_t k) {
     const double d = static_cast<double>(k) / sigma;
-    weights[k] = std::exp(-0.5 * d * d);
-    sum += k == 0 ? weights[k] : 2 * weights[k];
-  }
-  std::vector<float> result(reach + 1);
-  std::transform(weights.begin(), weights.end(), result.begin(), [&](double w) { return static_cast<float>(w / sum); });
-  return result;
+    return std::exp(-0.5 * d * d);
+  };
+  double sum = 0;
+  for (std::size_t k = 0; k < taps.size(); ++k) sum += k == 0 ? weight(k) : 2 * weight(k);
+  for (std::size_t k = 0; k < taps.size(); ++k) taps[k] = static_cast<float>(weight(k) / sum);
 }
 
 }  // namespace
 
-void gaussian(ImageView<const float> in, double sigma, ImageView<float> out, std::vector<float>& scratch) {
-  const std::vector<float> w = taps(sigma);
-  const std::size_t reach = w.size() - 1;
+void gaussian(ImageView<const float> in, double sigma, ImageView<float> out, std::vector<float>& scratch,
+              const GaussianKernels& kernels) {
+  const auto reach = static_cast<std::size_t>(std::max(1.0, std::ceil(4.0 * sigma)));
   const std::size_t height = in.height;
   const std::size_t width = in.width;
-  const std::size_t padded = width + 2 * reach;
-  scratch.resize(width * height + padded);
-  float* const columns = scratch.data();
-  float* const line = columns + width * height;
+  // The weights, a row with its borders and, where the blur happens in place, the last rows as they were.
+  const std::size_t line = width + 2 * reach + 16;
+  const bool in_place = in.data == out.data;
+  scratch.resize(std::max(scratch.size(), reach + 1 + line + (in_place ? (reach + 1) * width : 0)));
+  const std::span<float> taps(scratch.data(), reach + 1);
+  float* const padded = scratch.data() + reach + 1;
+  float* const kept = padded + line;
+  set_taps(sigma, taps);
+  const auto original = [&](std::size_t y) { return kept + y % (reach + 1) * width; };
 
-  for (std::size_t y = 0; y < height; ++y) {  // down the columns
-    float* const sum = columns + y * width;
-    const float* centre = in.row(y);
-    for (std::size_t x = 0; x < width; ++x) sum[x] = w[0] * centre[x];
-    for (std::size_t k = 1; k <= reach; ++k) {
-      const float* above = in.row(y < k ? 0 : y - k);
-      const float* below = in.row(std::min(y + k, height - 1));
-      for (std::size_t x = 0; x < width; ++x) sum[x] += w[k] * (above[x] + below[x]);
+  std::array<const float*, 2 * usual_reach + 1> few{};
+  std::vector<const float*> many(reach > usual_reach ? 2 * reach + 1 : 0);
+  const float** rows = many.empty() ? few.data() : many.data();
+  for (std::size_t y = 0; y < height; ++y) {
+    if (in_place) std::copy_n(in.row(y), width, original(y));
+    for (std::size_t k = 0; k <= reach; ++k) {
+      const std::size_t above = y < k ? 0 : y - k;
+      rows[reach - k] = in_place ? original(above) : in.row(above);
+      rows[reach + k] = in.row(std::min(y + k, height - 1));
     }
-  }
-  for (std::size_t y = 0; y < height; ++y) {  // along the rows
-    const float* row = columns + y * width;
-    std::fill_n(line, reach, row[0]);
-    std::copy_n(row, width, line + reach);
-    std::fill_n(line + reach + width, reach, row[width - 1]);
-    float* const sum = out.row(y);
-    const float* const centre = line + reach;
-    for (std::size_t x = 0; x < width; ++x) sum[x] = w[0] * centre[x];
-    for (std::size_t k = 1; k <= reach; ++k) {
-      const float* const left = centre - k;
-      const float* const right = centre + k;
-      for (std::size_t x = 0; x < width; ++x) sum[x] += w[k] * (left[x] + right[x]);
-    }
+    // The frame's last row stands for those below it too, also when it is this one that is about to be overwritten: the
+    // kernel reads all rows before it writes.
+    kernels.blur(rows, taps.data(), reach, width, padded, out.row(y));
   }
 }
 

@@ -4,11 +4,13 @@
 
 #include <vector>
 
+#include "gaussian_rows.hpp"
 #include "pyicg/image_view.hpp"
 
 namespace pyicg::kernels {
 
 // out may be the view in; sigma > 0. `scratch` is reused between calls.
-void gaussian(ImageView<const float> in, double sigma, ImageView<float> out, std::vector<float>& scratch);
+void gaussian(ImageView<const float> in, double sigma, ImageView<float> out, std::vector<float>& scratch,
+              const GaussianKernels& kernels = gaussian_kernels());
 
 }  // namespace pyicg::kernels

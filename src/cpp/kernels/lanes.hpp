@@ -1,0 +1,57 @@
+// Registers of the instruction set that a kernel is compiled for (vector extension of GCC and Clang). Only the sources
+// of kernels include this. They are compiled once for each set, so everything in them has internal linkage but a table
+// at the end, and they call no template or inline function of a library: the linker keeps one copy of such a function
+// for the whole program, and it might keep the copy that an older processor cannot run. That is why arrays are plain
+// ones.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace pyicg::kernels {
+namespace {  // NOLINT(google-build-namespaces,cert-dcl59-cpp): see above
+
+#ifdef __AVX2__
+constexpr std::size_t lane_bytes = 32;
+#else
+constexpr std::size_t lane_bytes = 16;
+#endif
+
+template <class T>
+struct Register {
+  using Values [[gnu::vector_size(lane_bytes)]] = T;
+};
+template <class T>
+using Lanes = typename Register<T>::Values;
+
+// Integers as wide as a T, which number what is in the lanes.
+template <class T>
+using IndexOf = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+template <class T>
+using IndexLanes = Lanes<IndexOf<T>>;
+
+// How many numbers one register holds.
+template <class T>
+constexpr std::ptrdiff_t lanes = static_cast<std::ptrdiff_t>(lane_bytes / sizeof(T));
+
+template <class T>
+[[maybe_unused]] Lanes<T> load(const T* from) {
+  Lanes<T> values;
+  __builtin_memcpy(&values, from, lane_bytes);
+  return values;
+}
+
+// Not an array of them at once: compilers take the way through memory for that.
+template <class V, class T>
+[[maybe_unused]] void store(const V& values, T* to) {
+  __builtin_memcpy(to, &values, sizeof(values));
+}
+
+template <class V>
+[[maybe_unused]] V smaller(const V& a, const V& b) {
+  return a < b ? a : b;
+}
+
+}  // namespace
+}  // namespace pyicg::kernels
