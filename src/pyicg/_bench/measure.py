@@ -5,22 +5,33 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib.util
+import math
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pyicg._bench.scene import BenchScene, bench_scene
-from pyicg._bench.with_pyicg import WithPyicg
 from pyicg._bench.with_scipy import WithScipy
 from pyicg._bench.work import STAGES, Contender, Stage, Work
 
-__all__ = ["SIZES", "Timing", "in_turn", "machine", "measure", "missing_peers", "peers_of", "pinned", "prepare"]
+__all__ = [
+    "SIZES",
+    "Timing",
+    "best",
+    "in_turn",
+    "machine",
+    "measure",
+    "missing_peers",
+    "peers_of",
+    "pinned",
+    "prepare",
+]
 
 SIZES = {"256": (256, 256), "1080p": (1080, 1920), "4k": (2160, 3840)}
 
@@ -39,30 +50,17 @@ class Timing:
     contender: str
     version: str
     status: str
-    ms: float = np.nan
-    least_ms: float = np.nan
+    ms: float = math.nan
+    least_ms: float = math.nan
     rounds: int = 0
-    mb_s: float = np.nan
-    copies: float = np.nan
+    mb_s: float = math.nan
+    copies: float = math.nan
 
 
-@dataclass(frozen=True)
-class StageTimes:
-    """The times of one stage: pyicg's own and its peers'."""
-
-    stage: Stage
-    ours: Timing
-    peers: tuple[Timing, ...] = field(default=())
-
-    @property
-    def best_peer(self) -> Timing | None:
-        """The fastest peer that gave the right output."""
-        timed = [peer for peer in self.peers if peer.status == "measured"]
-        return min(timed, key=lambda peer: peer.ms) if timed else None
-
-    def ratio_to(self, peer: Timing | None) -> float:
-        """Return how many times longer a peer takes than pyicg; NaN where either has no time."""
-        return np.nan if peer is None or self.ours.status != "measured" else peer.ms / self.ours.ms
+def best(timings: Iterable[Timing]) -> Timing | None:
+    """Return the fastest that gave the right output; None where there is none."""
+    timed = [timing for timing in timings if timing.status == "measured"]
+    return min(timed, key=lambda timing: timing.ms) if timed else None
 
 
 def peers_of(scene: BenchScene, threads: int) -> list[Contender]:
@@ -106,10 +104,9 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def measure(
-    work: Work, ours: Contender, peers: Sequence[Contender], *, rounds: int, stages: Sequence[Stage] = STAGES
-) -> Iterator[StageTimes]:
-    """Time each stage, one after the other; what takes part in a stage takes turns in every round."""
-    contenders = [ours, *peers]
+    work: Work, contenders: Sequence[Contender], *, rounds: int, stages: Sequence[Stage] = STAGES
+) -> Iterator[tuple[Stage, list[Timing]]]:
+    """Time each stage, one after the other; whoever takes part in a stage takes turns in every round."""
     offers = [contender.stages(work) for contender in contenders]
     copy_s = _copy_seconds_per_byte(work, rounds)
     for stage in stages:
@@ -119,15 +116,12 @@ def measure(
             call = offer.get(stage.name)
             status = "not offered"
             if call is not None:
-                status = "measured" if stage.agrees(call(), work) else "outputs differ"
+                status = "measured" if stage.right(contender, call(), work) else "outputs differ"
                 calls.append(call)
             timings.append(Timing(stage.name, contender.name, contender.version, status))
-        times = iter(in_turn(calls, rounds))
+        seconds = iter(in_turn(calls, rounds))
         size = stage.bytes_per_pixel * work.scene.raw.size
-        found = tuple(
-            timing if timing.status == "not offered" else _timed(timing, next(times), size, copy_s) for timing in timings
-        )
-        yield StageTimes(stage, found[0], found[1:])
+        yield stage, [t if t.status == "not offered" else _timed(t, next(seconds), size, copy_s) for t in timings]
 
 
 def in_turn(calls: Sequence[Callable[[], Any]], rounds: int) -> list[list[float]]:

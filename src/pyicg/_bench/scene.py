@@ -42,7 +42,7 @@ class BenchScene:
 
 
 def bench_scene(shape: tuple[int, int], *, seed: int = 0) -> BenchScene:
-    """Simulate the frame; the profile holds the camera's true maps, with the noise of a good measurement on the dark."""
+    """Simulate the frame; the profile holds the camera's true maps, its dark one with a little noise."""
     from scipy.ndimage import gaussian_filter, zoom
 
     rng = np.random.default_rng(seed)
@@ -75,14 +75,16 @@ def bench_scene(shape: tuple[int, int], *, seed: int = 0) -> BenchScene:
         window = tuple(slice(max(int(c) - reach, 0), int(c) + reach + 1) for c in centre)
         inside = (y[window] - centre[0]) ** 2 + (x[window] - centre[1]) ** 2 < radius**2
         light[window] += inside * rng.uniform(4, 12)
-    light = gaussian_filter(light.astype(np.float32), 3 * scale)
+    light = np.asarray(gaussian_filter(light, 3 * scale), np.float32)
 
-    raw, profile = _through_camera(_LIVER_DN * light, (off_y, off_x), rng)
+    raw, profile = _through_camera(np.float32(_LIVER_DN) * light, (off_y, off_x), rng)
     return BenchScene(raw, profile, _EXPOSURE_MS, tissue & ~near_rims, max(round(_MIN_AREA_PX * scale**2), 1))
 
 
 def _through_camera(
-    signal: npt.NDArray[np.float32], place: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]], rng: np.random.Generator
+    signal: npt.NDArray[np.float32],
+    place: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
+    rng: np.random.Generator,
 ) -> tuple[npt.NDArray[np.uint16], CameraProfile]:
     """Vignetting, shot noise, a bent response, dark pattern and bad pixels; and the profile that undoes them."""
     shape = signal.shape

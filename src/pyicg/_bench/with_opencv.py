@@ -26,6 +26,7 @@ class WithOpenCV:
     """OpenCV's own functions throughout: medians from histograms with a mask, components with statistics."""
 
     name = "OpenCV"
+    fits_rims = False
 
     def __init__(self, scene: BenchScene, threads: int = 1) -> None:
         cv2.setNumThreads(threads)
@@ -53,9 +54,8 @@ class WithOpenCV:
             "thickness by angle": lambda: self.thickness(frame.distances, self.contours(rim)),
             "rim statistics": lambda: self.rim_statistics(frame.sbr, rim),
             "rims": lambda: self.rims(frame.data),
-        } | dict.fromkeys(
-            ("whole frame", "whole frame, rims fitted", "full score"), lambda: self.frame(work.scene.raw)
-        )
+            "whole frame": lambda: self.frame(work.scene.raw),
+        }
 
     def calibrate(self, raw: npt.NDArray[np.uint16]) -> _Image:
         c = self._calibration
@@ -86,7 +86,8 @@ class WithOpenCV:
         _, labels, found, _ = cv2.connectedComponentsWithStats(bright, connectivity=8, ltype=cv2.CV_16U)
         large = (found[:, cv2.CC_STAT_AREA] >= self._scene.min_area_px).astype(np.uint8) * np.uint8(255)
         large[0] = 0
-        return np.take(large, labels, mode="clip")
+        rim: _Bytes = np.take(large, labels, mode="clip")
+        return rim
 
     def contours(self, rim: _Bytes) -> tuple[Any, Any]:
         """Return contours and their hierarchy: outer ones and holes."""

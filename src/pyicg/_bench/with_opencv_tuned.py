@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg._bench.scene import BenchScene
-from pyicg._bench.with_opencv import WithOpenCV, quantiles, rays, spread_about
+from pyicg._bench.with_opencv import quantiles, rays, spread_about
 from pyicg._bench.work import MAD_TO_SIGMA, PERCENTS, RAYS, SIGMA_PX, Calibration, Frame, Work
 
 __all__ = ["WithTable", "WithTunedOpenCV"]
@@ -29,6 +29,7 @@ class WithTunedOpenCV:
     """Calibrates strip by strip in cache, counts 16-bit pixels without a mask, and measures in the rims' boxes only."""
 
     name = "OpenCV, tuned"
+    fits_rims = False
 
     def __init__(self, scene: BenchScene, threads: int = 1) -> None:
         cv2.setNumThreads(threads)
@@ -67,9 +68,8 @@ class WithTunedOpenCV:
             "thickness by angle": lambda: self.thickness(frame.distances, self.boxes(outer)),
             "rim statistics": lambda: self.exact_rim_statistics(frame.sbr, rim, self.boxes(outer)),
             "rims": lambda: self.rims(frame.data),
-        } | dict.fromkeys(
-            ("whole frame", "whole frame, rims fitted", "full score"), lambda: self.frame(work.scene.raw)
-        )
+            "whole frame": lambda: self.frame(work.scene.raw),
+        }
 
     def calibrate(self, raw: npt.NDArray[np.uint16]) -> _Image:
         c = self._calibration
@@ -124,15 +124,14 @@ class WithTunedOpenCV:
         wanted = cv2.inRange(pixels, *bins[0], dst=self._levels)
         for span in bins[1:]:
             wanted = cv2.bitwise_or(wanted, cv2.inRange(pixels, *span, dst=self._bright), dst=wanted)
-        return data[wanted.view(np.bool_)]
+        values: _Image = data[wanted.view(np.bool_)]
+        return values
 
     def sbr_map(self, data: _Image, median: float) -> _Image:
         return np.multiply(data, np.float32(1 / median), out=self._sbr)
 
     def smooth(self, data: _Image) -> _Image:
-        blurred: _Image = cv2.GaussianBlur(
-            data, (0, 0), SIGMA_PX, dst=self._smooth, borderType=cv2.BORDER_REFLECT_101
-        )
+        blurred: _Image = cv2.GaussianBlur(data, (0, 0), SIGMA_PX, dst=self._smooth, borderType=cv2.BORDER_REFLECT_101)
         return blurred
 
     def threshold(self, smooth: _Image) -> _Bytes:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyicg
 from pyicg import _core
 from pyicg._bench.scene import BenchScene
-from pyicg._bench.work import MAD_TO_SIGMA, PERCENTS, Work
+from pyicg._bench.work import MAD_TO_SIGMA, PERCENTS, FittedFrame, Work
 
-__all__ = ["WithPyicg"]
+__all__ = ["FullScore", "WithPyicg"]
 
 _Raw = npt.NDArray[np.uint16]
 
@@ -22,6 +22,7 @@ class WithPyicg:
     """Calibration, statistics and distances are the peers' work; a rim is a fitted model, and more than they give."""
 
     name = "pyicg"
+    fits_rims = True
 
     def __init__(self, scene: BenchScene, threads: int = 1) -> None:
         self.version = f"pyicg {pyicg.__version__}, {_core.instruction_set()}"
@@ -29,7 +30,6 @@ class WithPyicg:
         self._threads = threads
         shape = scene.profile.shape
         self._data, self._sbr, self._distances = (np.zeros(shape, np.float32) for _ in range(3))
-        self._scorer = pyicg.Scorer(scene.profile, shape=shape)
 
     def stages(self, work: Work) -> Mapping[str, Callable[[], Any]]:
         """Return what pyicg offers; smoothing, thresholds, components and contours it keeps to itself."""
@@ -44,8 +44,7 @@ class WithPyicg:
             "distance outside the rim": lambda: self.distances(outside),
             "rim statistics": lambda: self.rim_statistics(cal, rim, frame.median),
             "rims": lambda: self.rims(cal, background),
-            "whole frame, rims fitted": lambda: self.frame(raw),
-            "full score": lambda: self._scorer.score(raw, exposure_ms=self._scene.exposure_ms),
+            "whole frame": lambda: self.frame(raw),
         }
 
     def calibrate(self, raw: _Raw) -> pyicg.CalibratedFrame:
@@ -71,18 +70,39 @@ class WithPyicg:
             cal, background=background, threshold="otsu", min_area_px=float(self._scene.min_area_px)
         )
 
-    def frame(self, raw: _Raw) -> Any:
+    def frame(self, raw: _Raw) -> FittedFrame:
         """Everything that the peers make of a frame, but rims as pyicg finds them and contrasts with intervals."""
         cal = self.calibrate(raw)
         median, mad = self.background(cal)
         background = self._background(median, MAD_TO_SIGMA * mad)
-        sbr = np.multiply(cal.data, np.float32(1 / median), out=self._sbr)
         rims = self.rims(cal, background)
-        distances = self.distances(rims.rim_mask)
-        statistics = self.rim_statistics(cal, rims.rim_mask, median)
-        contrast = pyicg.contrast(cal, signal=rims.rim_mask, background=background)
-        return sbr, rims, distances, statistics, contrast.cnr
+        return FittedFrame(
+            data=cal.data,
+            median=median,
+            mad=mad,
+            sbr=np.multiply(cal.data, np.float32(1 / median), out=self._sbr),
+            rims=rims,
+            distances=self.distances(rims.rim_mask),
+            rim_sbr=self.rim_statistics(cal, rims.rim_mask, median),
+            contrast=pyicg.contrast(cal, signal=rims.rim_mask, background=background),
+        )
 
     def _background(self, level: float, sigma: float) -> pyicg.Background:
         size = int(self._scene.liver.sum())
         return pyicg.Background(level=level, sigma=sigma, sem=sigma / size**0.5, n_pixels=size, policy="mask")
+
+
+class FullScore:
+    """`Scorer.score`: quality, background, hot spots, rims and every contrast with its interval; no maps."""
+
+    name = "pyicg, full score"
+    fits_rims = True
+
+    def __init__(self, scene: BenchScene) -> None:
+        self.version = f"pyicg {pyicg.__version__}, {_core.instruction_set()}"
+        self._scorer = pyicg.Scorer(scene.profile, shape=scene.profile.shape)
+
+    def stages(self, work: Work) -> Mapping[str, Callable[[], Any]]:
+        """Return the whole frame only: a scorer has no steps to call."""
+        scene = work.scene
+        return {"whole frame": lambda: self._scorer.score(scene.raw, exposure_ms=scene.exposure_ms)}

@@ -25,8 +25,9 @@ _TOUCHING = np.ones((3, 3), np.bool_)
 class WithScipy:
     """Plain array code, one thread."""
 
-    def __init__(self, scene: BenchScene, threads: int = 1) -> None:
-        del threads  # neither library has any to offer here
+    fits_rims = False
+
+    def __init__(self, scene: BenchScene) -> None:
         self._scene = scene
         self._calibration = Calibration(scene)
         libraries = ["numpy", "scipy"] + (["scikit-image"] if find_spec("skimage") else [])
@@ -59,8 +60,6 @@ class WithScipy:
             steps["contours"] = lambda: self.contours(frame.rim)
             steps["whole frame"] = lambda: self.frame(work.scene.raw)
             steps["rims"] = lambda: self.rims(frame.data)
-            for name in ("whole frame, rims fitted", "full score"):
-                steps[name] = steps["whole frame"]
         return steps
 
     def calibrate(self, raw: npt.NDArray[np.uint16]) -> _Image:

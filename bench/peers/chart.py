@@ -1,0 +1,93 @@
+"""Draw docs/_static/speed.png from the tables that `pyicg bench -o` writes.
+
+pyicg bench --size 1080p -o 1080p.csv && pyicg bench --size 4k --threads 2 -o 4k.csv
+python bench/peers/chart.py 1080p.csv 4k.csv -o docs/_static/speed.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+Row = dict[str, str]
+
+OURS, FULL, PEER = "#1b7f4d", "#7cc49a", "#9a9a9a"
+NAMES = {"pyicg": "pyicg, every output", "pyicg, full score": "pyicg, full score", "OpenCV, tuned": "OpenCV, tuned by an expert"}
+
+
+def read(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def size(rows: list[Row]) -> str:
+    """Name a table by its frame and threads."""
+    threads = int(rows[0]["threads"])
+    return f"{rows[0]['width']} x {rows[0]['height']} pixels, {threads} {'thread' if threads == 1 else 'threads'}"
+
+
+def draw_frames(axes: Axes, rows: list[Row]) -> None:
+    """One bar for each way to do the whole frame, shortest first."""
+    found = [row for row in rows if row["stage"] == "whole frame" and row["status"] == "measured"]
+    found.sort(key=lambda row: float(row["ms"]))
+    times = [float(row["ms"]) for row in found]
+    colours = [{"pyicg": OURS, "pyicg, full score": FULL}.get(row["contender"], PEER) for row in found]
+    bars = axes.barh([NAMES.get(row["contender"], row["contender"]) for row in found], times, color=colours)
+    axes.bar_label(bars, [f"{ms:.3g} ms" for ms in times], padding=4, fontsize=9)
+    axes.set_title(f"Whole frame, {size(rows)}", loc="left", fontsize=10)
+    axes.set_xlim(0, 1.2 * max(times))
+    axes.set_xlabel("ms per frame: shorter is faster")
+
+
+def draw_stages(axes: Axes, rows: list[Row]) -> None:
+    """How many times faster pyicg is than the fastest peer with equal output, where it offers the stage."""
+    names, ratios, peers = [], [], []
+    for stage in dict.fromkeys(row["stage"] for row in rows if row["fitted"] == "False"):
+        measured = {r["contender"]: float(r["ms"]) for r in rows if r["stage"] == stage and r["status"] == "measured"}
+        ours = measured.pop("pyicg", None)
+        if ours is None or not measured:
+            continue
+        peer = min(measured, key=lambda name: measured[name])
+        names.append(stage)
+        ratios.append(measured[peer] / ours)
+        peers.append(peer)
+    bars = axes.barh(names, ratios, color=OURS)
+    axes.bar_label(bars, [f"{r:.3g}x  {p}" for r, p in zip(ratios, peers, strict=True)], padding=4, fontsize=9)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_title(f"Stages with equal outputs, {size(rows)}", loc="left", fontsize=10)
+    axes.set_xlim(0, 1.7 * max(ratios, default=1))
+    axes.set_xlabel("times as fast as the fastest peer (named); line: as fast")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("tables", nargs="+", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    tables = [read(path) for path in arguments.tables]
+    figure, axes = plt.subplots(len(tables), 2, figsize=(11, 2.6 * len(tables) + 0.6), squeeze=False)
+    for row, (left, right) in zip(tables, axes, strict=True):
+        draw_frames(left, row)
+        draw_stages(right, row)
+        for part in (left, right):
+            part.invert_yaxis()
+            part.spines[["top", "right"]].set_visible(False)
+            part.tick_params(axis="y", length=0)
+    about = tables[0][0]
+    figure.text(
+        0.01,
+        0.01,
+        f"Simulated 12-bit frame with four rims. pyicg {about['pyicg']}, {about['instruction_set']}, on {about['machine']}. "
+        f"Medians of {about['rounds'] or 15} calls in turn. Masks differ where rims are fitted.",
+        fontsize=8,
+    )
+    figure.tight_layout(rect=(0, 0.04, 1, 1))
+    figure.savefig(arguments.output, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
