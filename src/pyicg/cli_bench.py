@@ -132,7 +132,7 @@ def _beside(timing: Timing, peer: Timing | None) -> tuple[str, str, str]:
         return "none", "", ""
     if "outputs differ" in (timing.status, peer.status):
         return peer.contender, f"{peer.ms:.3g}", "outputs differ"
-    return peer.contender, f"{peer.ms:.3g}", f"{peer.ms / timing.ms:.2f}" if timing.status == "measured" else ""
+    return peer.contender, f"{peer.ms:.3g}", f"{peer.ms / timing.ms:.3g}" if timing.status == "measured" else ""
 
 
 def _scaling_table(rates: Sequence[Rate]) -> str:

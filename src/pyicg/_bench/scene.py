@@ -24,7 +24,7 @@ _SCALE_ROWS = 1080.0  # lengths below are pixels of a frame of so many rows
 _CENTRES = ((0.30, 0.25), (0.68, 0.36), (0.33, 0.62), (0.70, 0.76))  # (y, x) as shares of the frame
 _BROKEN = 1  # this rim is open over some 30 degrees
 _FLECKS = 160
-_MIN_AREA_PX = 400
+_MIN_AREA_PX = 600
 
 
 @dataclass(frozen=True, eq=False)

@@ -253,6 +253,10 @@ class WithTable(WithTunedOpenCV):
         self._table = above * (c1 + above * (c2 + above * c3))
         self._whole_dark = np.rint(self._calibration.dark).astype(np.uint16)
 
+    def stages(self, work: Work) -> Mapping[str, Callable[[], Any]]:
+        """Return what the table changes."""
+        return {name: call for name, call in super().stages(work).items() if name in ("calibrate", "whole frame")}
+
     def calibrate(self, raw: npt.NDArray[np.uint16]) -> _Image:
         above = cv2.subtract(raw, self._whole_dark, dst=self._counts)
         cv2.multiply(cv2.LUT(above, self._table), self._calibration.gain, dst=self._data)

@@ -32,7 +32,7 @@ RAYS = 360
 PERCENTS = (5, 25, 50, 75, 95)
 MAD_TO_SIGMA = 1.4826
 _OF_PIXELS = 1e-4  # of all pixels: so many may lie on the other side of a threshold
-_BIN_DN = 0.5  # half a bin of a 12-bit histogram
+_NEAR_DN = 0.1  # counts, of a median from a histogram
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,19 +175,19 @@ def _whole(found: Frame, work: Work) -> bool:
     from scipy.ndimage import distance_transform_edt
 
     expected = work.frame
-    half_bin = _BIN_DN / work.scene.exposure_ms
+    near = _NEAR_DN / work.scene.exposure_ms
     return (
         _close(found.data, expected.data)
-        and abs(found.median - expected.median) <= half_bin
-        and abs(found.mad - expected.mad) <= half_bin
+        and abs(found.median - expected.median) <= near
+        and abs(found.mad - expected.mad) <= near
         and _close(found.sbr, found.data / np.float32(found.median))
         and _few_differ(found.rim, expected.rim)
         and _few_differ(found.core, expected.core)
         and found.contours == expected.contours
         and _close(found.distances, distance_transform_edt(found.rim != 0))
         and _thickness(found.thickness, expected.thickness)
-        and _close(found.rim_sbr, expected.rim_sbr, rtol=0.02)
-        and _close(found.cnr, expected.cnr, rtol=0.05)
+        and _close(found.rim_sbr, expected.rim_sbr, rtol=0.005)
+        and _close(found.cnr, expected.cnr, rtol=0.005)
     )
 
 
@@ -236,7 +236,7 @@ STAGES = (
         "whole frame",
         31,
         _whole,
-        "data relative 1e-6, masks 1 pixel in 10 000, medians half a count, rim statistics 2 %",
+        "data relative 1e-6, masks 1 pixel in 10 000, medians 0.1 counts, rim statistics 0.5 %",
         _fitted_whole,
     ),
 )
