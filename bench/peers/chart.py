@@ -41,8 +41,8 @@ def draw_frames(axes: Axes, rows: list[Row]) -> None:
     times = [float(row["ms"]) for row in found]
     colours = [{"pyicg": OURS, "pyicg, full score": FULL}.get(row["contender"], PEER) for row in found]
     bars = axes.barh([NAMES.get(row["contender"], row["contender"]) for row in found], times, color=colours)
-    axes.bar_label(bars, [f"{ms:.3g} ms" for ms in times], padding=4, fontsize=9)
-    axes.set_title(f"Whole frame, {size(rows)}", loc="left", fontsize=10)
+    axes.bar_label(bars, [f"{ms:,.0f} ms" if ms >= 100 else f"{ms:.1f} ms" for ms in times], padding=4, fontsize=9)
+    axes.set_title(f"Whole frame: {size(rows)}", loc="left", fontsize=10)
     axes.set_xlim(0, 1.2 * max(times))
     axes.set_xlabel("ms per frame: shorter is faster")
 
@@ -60,11 +60,11 @@ def draw_stages(axes: Axes, rows: list[Row]) -> None:
         ratios.append(measured[peer] / ours)
         peers.append(peer)
     bars = axes.barh(names, ratios, color=OURS)
-    axes.bar_label(bars, [f"{r:.3g}x  {p}" for r, p in zip(ratios, peers, strict=True)], padding=4, fontsize=9)
-    axes.axvline(1, color="black", linewidth=1)
-    axes.set_title(f"Stages with equal outputs, {size(rows)}", loc="left", fontsize=10)
-    axes.set_xlim(0, 1.7 * max(ratios, default=1))
-    axes.set_xlabel("times as fast as the fastest peer (named); line: as fast")
+    axes.bar_label(bars, [f"{r:.2g}x {p}" for r, p in zip(ratios, peers, strict=True)], padding=4, fontsize=9)
+    axes.axvline(1, color="black", linewidth=1, zorder=0)
+    axes.set_title("Stages with equal outputs: times as fast as the best peer", loc="left", fontsize=10)
+    axes.set_xlim(0, 1.6 * max(ratios, default=1))
+    axes.set_xlabel("longer is faster; the line: just as fast")
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     tables = [read(path) for path in arguments.tables]
-    figure, axes = plt.subplots(len(tables), 2, figsize=(11, 2.6 * len(tables) + 0.6), squeeze=False)
+    figure, axes = plt.subplots(len(tables), 2, figsize=(12, 2.6 * len(tables) + 0.6), squeeze=False)
     for row, (left, right) in zip(tables, axes, strict=True):
         draw_frames(left, row)
         draw_stages(right, row)

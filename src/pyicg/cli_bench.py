@@ -20,58 +20,56 @@ from pyicg.io._results_folder import check_writable, write_files
 
 if TYPE_CHECKING:
     from pyicg._bench.measure import Timing
-    from pyicg._bench.scaling import Rate
     from pyicg._bench.work import Stage
 
 __all__ = ["bench"]
+
+_Row = dict[str, Any]
 
 _SUFFIXES = (".csv", ".json")
 
 
 @click.command()
-@click.option(
-    "--size", type=click.Choice(["256", "1080p", "4k"]), default="1080p", show_default=True, help="Pixels of the frame."
-)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of pyicg and of OpenCV.")
+@click.option("--size", type=click.Choice(["256", "1080p", "4k"]), help="Pixels of the frame; 1080p when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of pyicg and of OpenCV; 1 when left out.")
 @click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True, help="Calls behind each median.")
 @click.option("--scaling", is_flag=True, help="Full score only: every size, 1 to all threads, a frame per thread.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the times too: .csv or .json."
 )
-def bench(size: str, threads: int, rounds: int, scaling: bool, output: Path | None) -> int:
+def bench(size: str | None, threads: int | None, rounds: int, scaling: bool, output: Path | None) -> int:
     """Time pyicg on a simulated frame, beside numpy + scipy + scikit-image and OpenCV where they are installed.
 
     Outputs are compared before any ratio is given.
     """
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads > processors:
+    if scaling and (size is not None or threads is not None):
+        raise click.UsageError("--scaling measures every size and number of threads; leave --size and --threads out")
+    if threads is not None and threads > processors:
         raise click.UsageError(f"--threads is {threads}, but this process may use {processors} processors")
     if output is not None:
         if output.suffix not in _SUFFIXES:
             raise click.UsageError(f"-o takes a name that ends in {' or '.join(_SUFFIXES)}, found {output}")
         check_writable(output.parent)
 
-    from pyicg._bench import measure
+    from pyicg._bench.measure import SIZES, machine
 
-    click.echo(
-        f"SIMULATED frame; pyicg {_core.version()} with {_core.instruction_set()} kernels on {measure.machine()}"
-    )
+    about = {"pyicg": _core.version(), "instruction_set": _core.instruction_set(), "machine": machine()}
+    click.echo("SIMULATED frame; pyicg {pyicg} with {instruction_set} kernels on {machine}".format(**about))
     if scaling:
-        from pyicg._bench.scaling import scaling as rates
-
-        found = list(rates(list(measure.SIZES.values()), range(1, processors + 1), rounds=rounds))
-        click.echo(_scaling_table(found))
-        _write(output, [{"height": r.shape[0], "width": r.shape[1], **_plain(r)} for r in found])
-        click.echo(RESEARCH_USE)
-        return 0
-    rows, wrong = _stages(measure.SIZES[size], threads, rounds)
-    _write(output, rows)
+        found = _rates(range(1, processors + 1), rounds)
+        wrong = False
+    else:
+        found, wrong = _stages(SIZES[size or "1080p"], threads or 1, rounds)
+    if output is not None:
+        _write(output, [{**row, **about} for row in found])
+        click.echo(f"times    {output}")
     click.echo(RESEARCH_USE)
     return REFUSED if wrong else 0
 
 
-def _stages(shape: tuple[int, int], threads: int, rounds: int) -> tuple[list[dict[str, Any]], bool]:
-    """Print the table, stage by stage as it is measured; return its rows and whether an output of pyicg was wrong."""
+def _stages(shape: tuple[int, int], threads: int, rounds: int) -> tuple[list[_Row], bool]:
+    """Print the table; return its rows and whether an output of pyicg was wrong."""
     from tqdm import tqdm
 
     from pyicg._bench.measure import measure, missing_peers, peers_of, pinned, prepare
@@ -79,7 +77,7 @@ def _stages(shape: tuple[int, int], threads: int, rounds: int) -> tuple[list[dic
     from pyicg._bench.work import STAGES, Contender
 
     lines: list[tuple[str, ...]] = [("stage", "pyicg, ms", "MB/s", "copies", "peer", "peer, ms", "ratio")]
-    rows: list[dict[str, Any]] = []
+    rows: list[_Row] = []
     wrong = False
     with pinned(threads):
         work = prepare(shape)
@@ -89,13 +87,13 @@ def _stages(shape: tuple[int, int], threads: int, rounds: int) -> tuple[list[dic
             f"{shape[0]} x {shape[1]} pixels, {threads} pinned {'thread' if threads == 1 else 'threads'}, medians of "
             f"{rounds}, in turn with {'; '.join(dict.fromkeys(peer.version for peer in peers))}"
         )
-        times = measure(work, [*ours, *peers], rounds=rounds)
+        times = measure(work, [*ours, *peers], rounds=rounds, stages=STAGES)
         for stage, timings in tqdm(times, total=len(STAGES), unit="stage", leave=False, disable=None):
-            own, others = timings[: len(ours)], timings[len(ours) :]
-            lines += _lines(stage, own, others)
+            own = timings[: len(ours)]
+            lines += _lines(stage, own, timings[len(ours) :])
             wrong |= any(timing.status == "outputs differ" for timing in own)
             place = {"height": shape[0], "width": shape[1], "threads": threads}
-            rows += [{**place, **_plain(timing), "fitted": stage.fitted is not None} for timing in timings]
+            rows += [{**place, **asdict(timing), "fitted": stage.fitted is not None} for timing in timings]
     click.echo(aligned(lines))
     click.echo(
         "copies: how many memory copies of as many bytes fit into the time. ratio: peer / pyicg.\n"
@@ -135,36 +133,40 @@ def _beside(timing: Timing, peer: Timing | None) -> tuple[str, str, str]:
     return peer.contender, f"{peer.ms:.3g}", f"{peer.ms / timing.ms:.3g}" if timing.status == "measured" else ""
 
 
-def _scaling_table(rates: Sequence[Rate]) -> str:
+def _rates(threads: Sequence[int], rounds: int) -> list[_Row]:
+    """Print how many frames a second are scored, for every size and number of threads; return the rows."""
+    from pyicg._bench.measure import SIZES
+    from pyicg._bench.scaling import scaling
+
     lines = [("full score of", "threads", "ms per frame", "frames/s", "times one thread")]
-    alone = {rate.shape: rate.frames_per_s for rate in rates if rate.threads == 1}
-    for rate in rates:
-        gain = f"{rate.frames_per_s / alone[rate.shape]:.2f}"
-        size = f"{rate.shape[0]} x {rate.shape[1]}"
-        lines.append((size, str(rate.threads), f"{rate.ms_per_frame:.3g}", f"{rate.frames_per_s:.3g}", gain))
-    return aligned(lines)
+    rows: list[_Row] = []
+    alone = math.nan
+    for rate in scaling(list(SIZES.values()), threads, rounds=rounds):
+        if rate.threads == 1:
+            alone = rate.ms_per_frame
+        height, width = rate.shape
+        per_s, gain = 1e3 / rate.ms_per_frame, alone / rate.ms_per_frame
+        place = f"{height} x {width}", str(rate.threads)
+        lines.append((*place, f"{rate.ms_per_frame:.3g}", f"{per_s:.3g}", f"{gain:.2f}"))
+        rows.append(
+            {"height": height, "width": width, "threads": rate.threads, "ms": rate.ms_per_frame, "rounds": rate.rounds}
+        )
+    click.echo(aligned(lines))
+    return rows
 
 
-def _plain(item: Timing | Rate) -> dict[str, Any]:
-    """Return what a file holds of a row: plain numbers and texts, and what they were measured on."""
-    from pyicg._bench.measure import machine
-
-    values = {name: value for name, value in asdict(item).items() if name != "shape"}
-    values = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
-    about = {"pyicg": _core.version(), "instruction_set": _core.instruction_set(), "machine": machine()}
-    return {**values, **about}
-
-
-def _write(output: Path | None, rows: Sequence[dict[str, Any]]) -> None:
-    if output is None:
-        return
+def _write(output: Path, rows: Sequence[_Row]) -> None:
+    """Write a table of the rows; what has no time has an empty cell, or null."""
+    plain = [
+        {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in rows
+    ]
     if output.suffix == ".json":
-        text = json.dumps({"simulated": True, "rows": rows}, indent=1) + "\n"
+        text = json.dumps({"simulated": True, "rows": plain}, indent=1) + "\n"
     else:
         table = io.StringIO()
-        writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(table, list(plain[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(plain)
         text = table.getvalue()
     write_files(output.absolute().parent, {output.name: text.encode()})
-    click.echo(f"times    {output}")

@@ -66,7 +66,7 @@ def best(timings: Iterable[Timing]) -> Timing | None:
 def peers_of(scene: BenchScene, threads: int) -> list[Contender]:
     """Return the peers that are installed."""
     peers: list[Contender] = [WithScipy(scene)]
-    if importlib.util.find_spec("cv2"):
+    if _installed("cv2"):
         from pyicg._bench.with_opencv import WithOpenCV
         from pyicg._bench.with_opencv_tuned import WithTable, WithTunedOpenCV
 

@@ -26,11 +26,6 @@ class Rate:
     ms_per_frame: float
     rounds: int
 
-    @property
-    def frames_per_s(self) -> float:
-        """Frames in a second."""
-        return 1e3 / self.ms_per_frame
-
 
 def scaling(shapes: Sequence[tuple[int, int]], threads: Sequence[int], *, rounds: int) -> Iterator[Rate]:
     """Measure the rate for every size and number of threads, each scorer on frames of its own as in a stack."""
