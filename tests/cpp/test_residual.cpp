@@ -82,7 +82,10 @@ void excluded() {
   }
   const Residual r = s.at(1.5);
   check::equal(2 * r.area_px, whole);
-  for (std::size_t y = 0; y < 60; ++y) check::equal(s.ws.bright[y * 80 + 20], std::uint8_t{0});
+  Mask marked(60, 80);
+  mark_residual(64, marked.view(), s.ws);
+  for (std::size_t y = 0; y < 60; ++y) check::equal(marked(y, 20), std::uint8_t{0});
+  check::equal(marked(20, 15), std::uint8_t{1});
   Scene clipped;
   clipped.square(10, 10, 20, 3, mask_excluded | mask_saturated);
   check::is_true(!clipped.at(1.5).saturated, "what is excluded does not count");

@@ -385,8 +385,13 @@ void residual() {
   // The contour of a blurred square at the cut: a little outside its edge.
   check::near(r.hot_spots[0].area_px, 18 * 18, 25);
   double bright = 0;
-  for (const auto v : ws.bright) bright += v;
+  Mask marked(60, 60);
+  mark_residual(64, marked.view(), ws);
+  for (const auto v : marked.pixels) bright += v;
   check::equal(bright, r.area_px);
+  const PixelBox box = mark_spot(r.hot_spots[0], 4.9, marked.view(), ws);
+  check::is_true(marked(37, 37) == 1 && marked(29, 37) == 0, "the top of the brightest square");
+  check::is_true(box.y0 <= 30 && box.y1 >= 46 && box.x0 > 20, "the box of the brightest square alone");
 
   // Saturated pixels alone are no sign, and no negative either.
   for (std::size_t y = 28; y < 50; ++y) {

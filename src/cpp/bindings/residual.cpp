@@ -40,6 +40,8 @@ void bind_residual(py::module_& m) {
           smooth_frame(data_view, mask_view, smooth_px, ws);
           std::transform(standard_cuts.begin(), standard_cuts.end(), standard.begin(), at);
           residual = at(sbr_cut);
+          ws.bright.resize(data_view.size());
+          mark_residual(min_area_px, {ws.bright.data(), data_view.height, data_view.width}, ws);
         }
         py::dict d;
         d["mask"] = copy_array<bool>(ws.bright.data(), data_view.height, data_view.width);

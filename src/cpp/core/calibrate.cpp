@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "../kernels/calibrate_rows.hpp"
 #include "detail/number.hpp"
 #include "pyicg/error.hpp"
 
@@ -18,43 +19,7 @@ namespace pyicg {
 namespace {
 
 using detail::number;
-
-constexpr std::uint8_t ambient_bits = mask_saturated | mask_excluded | mask_out_of_range | mask_not_finite;
-
-// What every pixel's arithmetic needs, in float32 throughout: the same operations on every machine.
-struct Factors {
-  float elapsed;        // ms, from the exposure of the dark map to this frame's
-  float dark_elapsed;   // ms, the same as the dark signal sees it: at another gain its electrons make other counts
-  float scale;          // unit / (exposure x gain)
-  float gain_factor;    // of this frame over the profile's
-  float gain;           // DN per electron
-  float read_noise;     // DN
-  float dark_stretch2;  // variance of the dark map at this exposure over that at its mean exposure
-  float saturation;     // DN
-  float highest;        // largest count that can be
-  bool flag_zero;       // a dark map is there: a count of 0 is a clipped one
-  std::uint8_t frame_bits;
-};
-
-struct Cubic {
-  float c1, c2, c3;
-  [[nodiscard]] float value(float x) const { return x * (c1 + x * (c2 + x * c3)); }
-  [[nodiscard]] float slope(float x) const { return c1 + x * (2.0F * c2 + x * 3.0F * c3); }
-};
-
-struct Table {
-  const Profile::Piece* pieces;
-  float last;  // index of the last piece
-  float step;
-  [[nodiscard]] const Profile::Piece& at(float x) const {
-    return pieces[static_cast<std::size_t>(std::min(std::max(0.0F, x / step), last))];  // a NaN becomes 0
-  }
-  [[nodiscard]] float value(float x) const {
-    const Profile::Piece& p = at(x);
-    return p.value + p.slope * (x - p.start);
-  }
-  [[nodiscard]] float slope(float x) const { return at(x).slope; }
-};
+using Factors = kernels::CalibrationFactors;
 
 // Where the pass reads and writes.
 struct Views {
@@ -65,144 +30,30 @@ struct Views {
   Ambient ambient;
 };
 
-// Calls act(x, map[x]) along one row, or act(x, otherwise) where there is no map: the choice is made once per row, so
-// that the compiler can turn each loop into vector instructions.
-template <class Act>
-void along(const std::vector<float>& map, std::size_t y, std::size_t width, float otherwise, const Act& act) {
-  if (map.empty()) {
-    for (std::size_t x = 0; x < width; ++x) act(x, otherwise);
-    return;
-  }
-  const float* row = map.data() + y * width;
-  for (std::size_t x = 0; x < width; ++x) act(x, row[x]);
-}
-
-// Counts to counts above the dark level of this exposure.
-template <class Pixel>
-void subtract_dark(const Pixel* in, const ProfileData& p, const Factors& f, std::size_t y, float* out) {
-  if (p.dark_rate.empty() || f.dark_elapsed == 0.0F) {
-    along(p.dark, y, p.width, 0.0F, [=](std::size_t x, float dark) { out[x] = static_cast<float>(in[x]) - dark; });
-    return;
-  }
-  const float* dark = p.dark.data() + y * p.width;
-  const float* rate = p.dark_rate.data() + y * p.width;
-  for (std::size_t x = 0; x < p.width; ++x) out[x] = static_cast<float>(in[x]) - (dark[x] + rate[x] * f.dark_elapsed);
-}
-
-// Noise of the linear signal, DN^2: shot noise, and read noise, dark current and dark map carried through the
-// linearity. The shot noise of counts that happen to lie below the dark level is negative, so that the mean over dark
-// pixels is right; the sum never falls below the rounding to whole counts.
-template <class Curve>
-void noise(const float* above, const ProfileData& p, const Factors& f, const Curve& curve, std::size_t y, float* out) {
-  constexpr float rounding = 1.0F / 12.0F;  // DN^2, EMVA 1288 sigma_q^2: unlike the dark noise it does not follow gain
-  const float change = f.gain_factor * f.gain_factor - 1.0F;
-  along(p.read_noise_map, y, p.width, f.read_noise, [=](std::size_t x, float read) { out[x] = read * read; });
-  if (!p.dark_rate.empty() && f.elapsed != 0.0F) {
-    // Read noise was measured with the dark current of the profile's exposure: another exposure has more or less of it.
-    along(p.gain_map, y, p.width, f.gain,
-          [=, rate = p.dark_rate.data() + y * p.width, elapsed = f.elapsed](std::size_t x, float gain) {
-            out[x] = std::max(out[x] + gain * rate[x] * elapsed, std::min(out[x], rounding));
-          });
-  }
-  for (std::size_t x = 0; x < p.width; ++x) out[x] += change * std::max(out[x] - rounding, 0.0F);
-  if (!p.dark_sigma.empty()) {
-    along(p.dark_sigma, y, p.width, 0.0F,
-          [=, stretch2 = f.dark_stretch2](std::size_t x, float sigma) { out[x] += sigma * sigma * stretch2; });
-  }
-  along(p.gain_map, y, p.width, f.gain, [=, factor = f.gain_factor](std::size_t x, float gain) {
-    const float slope = curve.slope(above[x]);
-    const float square = slope * slope;
-    const float shot = gain * factor * curve.value(above[x]);
-    out[x] = std::max(shot + out[x] * square, std::min(out[x], rounding) * square);
-  });
-}
-
-// One row from counts to signal and variance, in place: `out` holds first the counts above dark.
-template <class Pixel, class Curve>
-void convert_row(const Pixel* in, const Profile& profile, const Factors& f, const Curve& curve, std::size_t y,
-                 const Views& v) {
-  const ProfileData& p = profile.data();
-  const std::size_t width = p.width;
-  float* out = v.data.row(y);
-  float* variance = v.variance.data != nullptr ? v.variance.row(y) : nullptr;
-  subtract_dark(in, p, f, y, out);
-  if (variance != nullptr) noise(out, p, f, curve, y, variance);
-  along(profile.inverse_flat(), y, width, 1.0F, [=, scale = f.scale](std::size_t x, float inverse) {
-    const float factor = inverse * scale;
-    out[x] = curve.value(out[x]) * factor;
-    if (variance != nullptr) variance[x] *= factor * factor;
-  });
-  if (variance != nullptr && !p.flat_sigma.empty()) {
-    along(p.flat_sigma, y, width, 0.0F, [=](std::size_t x, float sigma) {
-      const float error = out[x] * sigma;
-      variance[x] += error * error;
-    });
-  }
-  if (v.ambient.data.data == nullptr) return;
-  const float* ambient = v.ambient.data.row(y);
-  for (std::size_t x = 0; x < width; ++x) out[x] -= ambient[x];
-  if (variance == nullptr) return;
-  const float* ambient_variance = v.ambient.variance.row(y);
-  for (std::size_t x = 0; x < width; ++x) variance[x] += ambient_variance[x];
-}
-
-template <class Pixel>
-void flag_row(const Pixel* in, const Factors& f, std::size_t y, const Views& v, CalibrationSummary& summary) {
-  const std::size_t width = v.data.width;
-  float* out = v.data.row(y);
-  std::uint8_t* bits = v.mask.row(y);
-  const float saturation = f.saturation;  // copies: a store to `bits` may change what a reference points to
-  const int zero_bit = f.flag_zero ? mask_underflow : 0;
-  const int frame_bits = f.frame_bits;
-  for (std::size_t x = 0; x < width; ++x) {  // no branches: this loop is vector instructions too
-    const auto count = static_cast<float>(in[x]);
-    const int saturated = static_cast<int>(count >= saturation) * mask_saturated;
-    const int underflow = static_cast<int>(count <= 0.0F) * zero_bit;
-    const int finite = static_cast<int>(std::abs(out[x]) <= std::numeric_limits<float>::max());
-    bits[x] = static_cast<std::uint8_t>(frame_bits | (saturated | underflow) * finite | mask_not_finite * (1 - finite));
-    out[x] = finite != 0 ? out[x] : std::numeric_limits<float>::quiet_NaN();
-  }
-  if (v.variance.data != nullptr) {
-    float* variance = v.variance.row(y);
-    for (std::size_t x = 0; x < width; ++x) variance[x] = std::isnan(out[x]) ? out[x] : variance[x];
-  }
-  if (v.exclude.data != nullptr) {
-    const std::uint8_t* exclude = v.exclude.row(y);
-    for (std::size_t x = 0; x < width; ++x) bits[x] |= static_cast<std::uint8_t>(exclude[x] != 0 ? mask_excluded : 0);
-  }
-  if (v.ambient.data.data != nullptr) {
-    const std::uint8_t* ambient = v.ambient.mask.row(y);
-    for (std::size_t x = 0; x < width; ++x) bits[x] |= static_cast<std::uint8_t>(ambient[x] & ambient_bits);
-  }
-  std::uint32_t saturated = 0;
-  std::uint32_t underflow = 0;
-  std::uint32_t not_finite = 0;
-  for (std::size_t x = 0; x < width; ++x) {
-    saturated += (bits[x] & mask_saturated) != 0 ? 1U : 0U;
-    underflow += (bits[x] & mask_underflow) != 0 ? 1U : 0U;
-    not_finite += (bits[x] & mask_not_finite) != 0 ? 1U : 0U;
-  }
-  summary.saturated += saturated;
-  summary.underflow += underflow;
-  summary.not_finite += not_finite;
-}
-
 // The largest finite count, and whether all finite counts are whole.
 template <class Pixel>
-std::pair<float, bool> range_of(ImageView<const Pixel> raw) {
-  Pixel highest = 0;
+std::pair<float, bool> range_of(ImageView<const Pixel> raw, const kernels::CalibrationRowKernels<Pixel>& rows) {
+  float highest = 0;
   bool whole = true;
-  for (std::size_t y = 0; y < raw.height; ++y) {
-    const Pixel* in = raw.row(y);
-    for (std::size_t x = 0; x < raw.width; ++x) {
-      if constexpr (std::is_floating_point_v<Pixel>) {
-        if (!std::isfinite(in[x])) continue;
-        whole &= in[x] == std::trunc(in[x]);
-      }
-      highest = std::max(highest, in[x]);
-    }
-  }
-  return {static_cast<float>(highest), whole};
+  for (std::size_t y = 0; y < raw.height; ++y) whole &= rows.range(raw.row(y), raw.width, highest);
+  return {highest, whole};
+}
+
+kernels::CalibrationMaps maps_of(const Profile& profile, const Views& v, std::size_t y) {
+  const ProfileData& p = profile.data();
+  const auto row = [&](const std::vector<float>& map) { return map.empty() ? nullptr : map.data() + y * p.width; };
+  const auto line = [&](const auto& view) { return view.data == nullptr ? nullptr : view.row(y); };
+  return {.dark = row(p.dark),
+          .dark_rate = row(p.dark_rate),
+          .dark_sigma = row(p.dark_sigma),
+          .inverse_flat = row(profile.inverse_flat()),
+          .flat_sigma = row(p.flat_sigma),
+          .read_noise = row(p.read_noise_map),
+          .gain = row(p.gain_map),
+          .ambient = line(v.ambient.data),
+          .ambient_variance = line(v.ambient.variance),
+          .ambient_mask = v.ambient.data.data == nullptr ? nullptr : line(v.ambient.mask),
+          .exclude = line(v.exclude)};
 }
 
 // Median of the valid 8-neighbours: keeps an edge where a mean would smear it. False: no valid neighbour.
@@ -248,14 +99,38 @@ void repair_bad(const Profile& profile, const Views& v, CalibrationSummary& summ
   }
 }
 
-template <class Pixel, class Curve>
-void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& f, const Curve& curve, const Views& v,
-             CalibrationSummary& summary) {
+template <class Pixel>
+void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& f,
+             const kernels::CalibrationRowKernels<Pixel>& rows, const Views& v, CalibrationSummary& summary) {
+  const ProfileData& p = profile.data();
+  const std::vector<Profile::Piece>& pieces = profile.linearity_pieces();
+  const kernels::LinearityCurve curve{static_cast<float>(p.linearity[0]),
+                                      static_cast<float>(p.linearity[1]),
+                                      static_cast<float>(p.linearity[2]),
+                                      pieces.empty() ? nullptr : pieces.data(),
+                                      pieces.empty() ? 0.0F : static_cast<float>(pieces.size() - 1),
+                                      static_cast<float>(p.linearity_step_dn)};
   for (std::size_t y = 0; y < raw.height; ++y) {
-    convert_row(raw.row(y), profile, f, curve, y, v);
-    flag_row(raw.row(y), f, y, v, summary);
+    float* variance = v.variance.data == nullptr ? nullptr : v.variance.row(y);
+    const kernels::FlagCounts counts =
+        rows.convert(raw.row(y), raw.width, f, curve, maps_of(profile, v, y), {v.data.row(y), v.mask.row(y), variance});
+    summary.saturated += counts.saturated;
+    summary.underflow += counts.underflow;
+    summary.not_finite += counts.not_finite;
   }
   repair_bad(profile, v, summary);
+}
+
+template <class Pixel>
+const kernels::CalibrationRowKernels<Pixel>& row_kernels() {
+  const kernels::CalibrationKernels& all = kernels::calibration_kernels();
+  if constexpr (std::is_same_v<Pixel, std::uint8_t>) {
+    return all.bytes;
+  } else if constexpr (std::is_same_v<Pixel, std::uint16_t>) {
+    return all.words;
+  } else {
+    return all.floats;
+  }
 }
 
 bool given(double value) { return !std::isnan(value); }
@@ -443,27 +318,20 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
       unit_factor(summary.unit, p) / (given(summary.exposure_ms) ? summary.exposure_ms : 1.0) / gain_factor;
   const Factors f = factors_of(p, summary, scale, gain_factor, word_max);
   const std::vector<Profile::Piece>& pieces = profile.linearity_pieces();
-  const Cubic cubic{static_cast<float>(p.linearity[0]), static_cast<float>(p.linearity[1]),
-                    static_cast<float>(p.linearity[2])};
   std::visit(
-      [&](const auto& view) {
-        const auto [highest, whole] = range_of(view);
+      [&]<class Pixel>(const ImageView<const Pixel>& view) {
+        const auto& rows = row_kernels<Pixel>();
+        const auto [highest, whole] = range_of(view, rows);
         if (highest > f.highest) {
           throw Error(ErrorKind::input, "the frame holds counts up to " + number(static_cast<double>(highest)) +
                                             ", but its profile says " + number(static_cast<double>(f.highest)) +
                                             " is the largest there can be; use the profile of this camera and bit "
                                             "depth");
         }
-        const float first_slope = pieces.empty() ? cubic.c1 : pieces.front().slope;
+        const float first_slope = pieces.empty() ? static_cast<float>(p.linearity[0]) : pieces.front().slope;
         summary.step = whole ? static_cast<double>(f.scale * first_slope) : 0.0;
         summary.offset = (profile.mean_dark() + profile.mean_dark_rate() * static_cast<double>(f.dark_elapsed)) * scale;
-        if (pieces.empty()) {
-          convert(view, profile, f, cubic, v, summary);
-        } else {
-          const Table table{pieces.data(), static_cast<float>(pieces.size() - 1),
-                            static_cast<float>(p.linearity_step_dn)};
-          convert(view, profile, f, table, v, summary);
-        }
+        convert(view, profile, f, rows, v, summary);
       },
       frame);
   return summary;

@@ -3,84 +3,127 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
 #include <vector>
 
+#include "../kernels/pixel_bits.hpp"
 #include "detail/bright.hpp"
 #include "detail/label.hpp"
+#include "detail/residual_regions.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/distance.hpp"
 
 namespace pyicg {
+namespace {
+
+// The largest float that is not over the level: the same floats are over it.
+float not_over(double level) {
+  const auto rounded = static_cast<float>(level);
+  constexpr float down = -std::numeric_limits<float>::infinity();
+  return static_cast<double>(rounded) > level ? std::nextafter(rounded, down) : rounded;
+}
+
+// Regions over the level. Saturated pixels may truly lie over it: `with_saturated` takes them in. Excluded ones are in
+// no region.
+void find_regions(ImageView<const float> smooth, ImageView<const std::uint8_t> mask, double level, bool with_saturated,
+                  detail::ResidualRegions& ws) {
+  const kernels::BitKernels& bits = kernels::bit_kernels();
+  const float limit = not_over(level);
+  ws.words.resize(kernels::words_of(mask.width));
+  ws.found.find(mask.height, mask.width, detail::Connectivity::eight, [&](std::size_t y, std::span<std::uint64_t> row) {
+    bits.over(smooth.row(y), limit, mask.width, row.data());
+    const std::uint8_t any = bits.all_bits(mask.row(y), mask.width);
+    if (with_saturated && (any & mask_saturated) != 0) {
+      bits.any_of(mask.row(y), mask_saturated, mask.width, ws.words.data());
+      for (std::size_t w = 0; w < row.size(); ++w) row[w] |= ws.words[w];
+    }
+    if ((any & mask_excluded) != 0) {
+      bits.any_of(mask.row(y), mask_excluded, mask.width, ws.words.data());
+      for (std::size_t w = 0; w < row.size(); ++w) row[w] &= ~ws.words[w];
+    }
+  });
+  ws.saturated.assign(ws.found.components().size(), 0);
+  for (const detail::Run& run : ws.found.runs()) {
+    const std::uint8_t* row = mask.row(run.y);
+    std::size_t saturated = 0;
+    for (std::size_t x = run.first; x <= run.last; ++x) saturated += (row[x] & mask_saturated) != 0 ? 1U : 0U;
+    ws.saturated[run.component] += saturated;
+  }
+}
+
+}  // namespace
 
 Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
                                double min_area_px, double smooth_px, RimWorkspace& ws) {
-  const std::size_t height = mask.height;
-  const std::size_t width = mask.width;
-  const ImageView<const float> smooth{ws.smooth.data(), height, width};
-  const auto bright = detail::plane(ws.bright, height, width);
-  const auto components = detail::plane(ws.components, height, width);
+  const ImageView<const float> smooth{ws.smooth.data(), mask.height, mask.width};
   const double level = detail::bright_level(background, sbr_cut, smooth_px);
-  // Labels the pixels that `belongs` holds for, and counts the saturated ones of each region.
-  std::vector<detail::Component> regions;
-  std::vector<std::size_t> saturated;
-  const auto label = [&](auto&& belongs) {
-    for (std::size_t y = 0; y < height; ++y) {
-      for (std::size_t x = 0; x < width; ++x) {
-        bright(y, x) = (mask(y, x) & mask_excluded) == 0 && belongs(y, x) ? 1 : 0;
-      }
-    }
-    regions = detail::label_components(bright, 1, detail::Connectivity::eight, components);
-    saturated.assign(regions.size(), 0);
-    for (std::size_t y = 0; y < height; ++y) {
-      for (std::size_t x = 0; x < width; ++x) {
-        const std::int32_t k = components(y, x);
-        if (k > 0 && (mask(y, x) & mask_saturated) != 0) ++saturated[static_cast<std::size_t>(k - 1)];
-      }
-    }
-  };
-  const auto over = [&](std::size_t y, std::size_t x) { return static_cast<double>(smooth(y, x)) > level; };
+  detail::ResidualRegions& regions = *ws.residual;
+  const auto counts = [&](const detail::Component& c) { return static_cast<double>(c.area) >= min_area_px; };
 
   Residual residual;
-  bool any_saturated = false;
-  for (std::size_t y = 0; y < height; ++y) {
-    any_saturated |=
-        std::any_of(mask.row(y), mask.row(y) + width, [](auto bits) { return (bits & mask_saturated) != 0; });
-  }
-  if (any_saturated) {
-    // Saturated pixels under the cut may truly lie over it: a region that is large enough with them is no negative.
-    label([&](std::size_t y, std::size_t x) { return over(y, x) || (mask(y, x) & mask_saturated) != 0; });
-    for (std::size_t k = 0; k < regions.size(); ++k) {
-      residual.saturated |= saturated[k] > 0 && static_cast<double>(regions[k].area) >= min_area_px;
+  std::uint8_t any = 0;
+  for (std::size_t y = 0; y < mask.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
+  if ((any & mask_saturated) != 0) {
+    // A region that is large enough with its saturated pixels is no negative.
+    find_regions(smooth, mask, level, true, regions);
+    const auto& with_them = regions.found.components();
+    for (std::size_t k = 0; k < with_them.size(); ++k) {
+      residual.saturated |= regions.saturated[k] > 0 && counts(with_them[k]);
     }
   }
-  label(over);
-  std::vector<HotSpot> spots(regions.size());
-  for (std::size_t y = 0; y < height; ++y) {
-    for (std::size_t x = 0; x < width; ++x) {
-      if (components(y, x) == 0) continue;
-      const auto k = static_cast<std::size_t>(components(y, x) - 1);
-      const double sbr = static_cast<double>(smooth(y, x)) / background.level;
-      if (!(sbr <= spots[k].peak_sbr)) {
-        spots[k] = {sbr, static_cast<double>(y), static_cast<double>(x), static_cast<double>(regions[k].area),
-                    saturated[k] > 0};
+  find_regions(smooth, mask, level, false, regions);
+  const std::vector<detail::Component>& all = regions.found.components();
+  regions.spots.assign(all.size(), HotSpot{});
+  for (const detail::Run& run : regions.found.runs()) {
+    HotSpot& spot = regions.spots[run.component];
+    const float* row = smooth.row(run.y);
+    for (std::size_t x = run.first; x <= run.last; ++x) {
+      const double sbr = static_cast<double>(row[x]) / background.level;
+      if (!(sbr <= spot.peak_sbr)) {
+        spot = {sbr, static_cast<double>(run.y), static_cast<double>(x), static_cast<double>(all[run.component].area),
+                regions.saturated[run.component] > 0};
       }
     }
   }
-  for (std::size_t k = 0; k < regions.size(); ++k) {
-    const auto area = static_cast<double>(regions[k].area);
-    if (area < min_area_px) continue;
-    residual.hot_spots.push_back(spots[k]);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (!counts(all[k])) continue;
+    const auto area = static_cast<double>(all[k].area);
+    residual.hot_spots.push_back(regions.spots[k]);
     residual.area_px += area;
-    residual.sign |= area - static_cast<double>(saturated[k]) >= min_area_px;
+    residual.sign |= area - static_cast<double>(regions.saturated[k]) >= min_area_px;
   }
   std::stable_sort(residual.hot_spots.begin(), residual.hot_spots.end(),
                    [](const HotSpot& a, const HotSpot& b) { return a.peak_sbr > b.peak_sbr; });
-  // What is too small to count is not bright either.
-  for (std::size_t i = 0; i < ws.bright.size(); ++i) {
-    const std::int32_t k = ws.components[i];
-    if (k > 0 && static_cast<double>(regions[static_cast<std::size_t>(k - 1)].area) < min_area_px) ws.bright[i] = 0;
-  }
   return residual;
+}
+
+void mark_residual(double min_area_px, ImageView<std::uint8_t> out, const RimWorkspace& ws) {
+  for (std::size_t y = 0; y < out.height; ++y) std::fill_n(out.row(y), out.width, std::uint8_t{0});
+  const detail::RunComponents& found = ws.residual->found;
+  for (const detail::Run& run : found.runs()) {
+    if (static_cast<double>(found.components()[run.component].area) < min_area_px) continue;
+    std::fill_n(out.row(run.y) + run.first, run.last - run.first + 1, std::uint8_t{1});
+  }
+}
+
+PixelBox mark_spot(const HotSpot& spot, double least, ImageView<std::uint8_t> out, const RimWorkspace& ws) {
+  const auto y = static_cast<std::uint32_t>(spot.peak_y);
+  const auto x = static_cast<std::uint32_t>(spot.peak_x);
+  const std::span<const detail::Run> runs = ws.residual->found.runs();
+  const auto at = std::find_if(runs.begin(), runs.end(),
+                               [&](const detail::Run& run) { return run.y == y && run.first <= x && x <= run.last; });
+  if (at == runs.end()) return {};
+  for (const detail::Run& run : runs) {
+    if (run.component != at->component) continue;
+    const float* smooth = ws.smooth.data() + run.y * out.width;
+    for (std::size_t i = run.first; i <= run.last; ++i) {
+      out(run.y, i) = static_cast<double>(smooth[i]) > least ? 1 : 0;
+    }
+  }
+  const detail::Component& region = ws.residual->found.components()[at->component];
+  return {region.y0, region.x0, region.y1 + 1, region.x1 + 1};
 }
 
 Sign fluorescent_sign(const Residual& residual) {
@@ -89,28 +132,31 @@ Sign fluorescent_sign(const Residual& residual) {
 }
 
 void keep_deep_half(ImageView<std::uint8_t> region, RimWorkspace& ws) {
-  const auto labels = detail::plane(ws.components, region.height, region.width);
-  std::vector<std::uint8_t> box;
-  std::vector<float> depth;
-  std::int32_t label = 0;
-  for (const auto& c : detail::label_components(region, 1, detail::Connectivity::eight, labels)) {
-    ++label;
+  detail::ResidualRegions& own = *ws.residual;
+  const kernels::BitKernels& bits = kernels::bit_kernels();
+  own.deep.find(
+      region.height, region.width, detail::Connectivity::eight,
+      [&](std::size_t y, std::span<std::uint64_t> row) { bits.equal(region.row(y), 1, region.width, row.data()); });
+  own.deep.sort_by_component();
+  for (std::span<const detail::Run> rest = own.deep.runs(); !rest.empty();) {
+    const std::uint32_t component = rest.front().component;
+    const detail::Component& c = own.deep.components()[component];
+    const auto end = std::ranges::find_if(rest, [&](const detail::Run& run) { return run.component != component; });
+    const auto runs = rest.first(static_cast<std::size_t>(end - rest.begin()));
+    rest = rest.subspan(runs.size());
     // The box with a border of zeros: the image's own edge bounds a region too.
     const std::size_t height = c.y1 - c.y0 + 3;
     const std::size_t width = c.x1 - c.x0 + 3;
-    box.assign(height * width, 0);
-    depth.resize(height * width);
-    const auto each = [&](auto&& visit) {
-      for (std::size_t y = c.y0; y <= c.y1; ++y) {
-        for (std::size_t x = c.x0; x <= c.x1; ++x) {
-          if (labels(y, x) == label) visit(region(y, x), (y - c.y0 + 1) * width + (x - c.x0 + 1));
-        }
-      }
-    };
-    each([&](std::uint8_t&, std::size_t i) { box[i] = 1; });
-    distance_transform(box, {1, height, width}, {1.0, 1.0, 1.0}, depth);
-    const float half = 0.5F * *std::max_element(depth.begin(), depth.end());
-    each([&](std::uint8_t& pixel, std::size_t i) { pixel = depth[i] >= half ? 1 : 0; });
+    const auto in_box = [&](const detail::Run& run) { return (run.y - c.y0 + 1) * width + run.first - c.x0 + 1; };
+    own.box.assign(height * width, 0);
+    own.depth.resize(height * width);
+    for (const detail::Run& run : runs) std::fill_n(own.box.data() + in_box(run), run.last - run.first + 1, 1);
+    distance_transform(own.box, {1, height, width}, {1.0, 1.0, 1.0}, own.depth);
+    const float half = 0.5F * *std::max_element(own.depth.begin(), own.depth.end());
+    for (const detail::Run& run : runs) {
+      const float* depth = own.depth.data() + in_box(run);
+      for (std::size_t x = run.first; x <= run.last; ++x) region(run.y, x) = depth[x - run.first] >= half ? 1 : 0;
+    }
   }
 }
 

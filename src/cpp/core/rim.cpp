@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "../kernels/gaussian.hpp"
+#include "../kernels/pixel_bits.hpp"
 #include "detail/bright.hpp"
 #include "detail/lesion_parts.hpp"
 #include "detail/odd_lesion.hpp"
+#include "detail/residual_regions.hpp"
 #include "detail/rim_candidates.hpp"
 #include "detail/trace_rim.hpp"
 #include "detail/traced_lesion.hpp"
@@ -43,29 +45,28 @@ Rejected rejected_at(Reason why, const detail::RimCandidate& c, const detail::Fr
 
 }  // namespace
 
-RimWorkspace::RimWorkspace() : search(std::make_unique<detail::RimSearchWorkspace>()) {}
+RimWorkspace::RimWorkspace()
+    : search(std::make_unique<detail::RimSearchWorkspace>()), residual(std::make_unique<detail::ResidualRegions>()) {}
 RimWorkspace::~RimWorkspace() = default;
 RimWorkspace::RimWorkspace(RimWorkspace&&) noexcept = default;
 RimWorkspace& RimWorkspace::operator=(RimWorkspace&&) noexcept = default;
 
 void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
   const auto smooth = detail::plane(ws.smooth, data.height, data.width);
-  bool whole = true;
-  for (std::size_t y = 0; y < data.height; ++y) {
-    for (std::size_t x = 0; x < data.width; ++x) {
-      const bool ok = (mask(y, x) & invalid) == 0;
-      whole &= ok;
-      smooth(y, x) = ok ? data(y, x) : 0.0F;
-    }
-  }
-  if (whole) {
-    kernels::gaussian(smooth, sigma_px, smooth, ws.scratch);
+  std::uint8_t any = 0;
+  for (std::size_t y = 0; y < data.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
+  if ((any & invalid) == 0) {
+    kernels::gaussian(data, sigma_px, smooth, ws.scratch);
     return;
   }
   // Normalised convolution: what is invalid has no weight.
   const auto weights = detail::plane(ws.weights, data.height, data.width);
   for (std::size_t y = 0; y < data.height; ++y) {
-    for (std::size_t x = 0; x < data.width; ++x) weights(y, x) = (mask(y, x) & invalid) == 0 ? 1.0F : 0.0F;
+    for (std::size_t x = 0; x < data.width; ++x) {
+      const bool valid = (mask(y, x) & invalid) == 0;
+      smooth(y, x) = valid ? data(y, x) : 0.0F;
+      weights(y, x) = valid ? 1.0F : 0.0F;
+    }
   }
   kernels::gaussian(smooth, sigma_px, smooth, ws.scratch);
   kernels::gaussian(weights, sigma_px, weights, ws.scratch);

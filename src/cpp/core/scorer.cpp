@@ -9,6 +9,16 @@
 #include "pyicg/error.hpp"
 
 namespace pyicg {
+namespace {
+
+template <class T>
+ImageView<T> part(const ImageView<T>& whole, const PixelBox& box) {
+  if (whole.data == nullptr) return {nullptr, box.y1 - box.y0, box.x1 - box.x0};
+  return {whole.row(box.y0) + box.x0, box.y1 - box.y0, box.x1 - box.x0, whole.stride_bytes};
+}
+
+}  // namespace
+
 double default_min_area_px(double pixel_size_mm, std::size_t frame_pixels) {
   if (std::isnan(pixel_size_mm)) return 64;
   const double of_frame = std::max(0.0025 * static_cast<double>(frame_pixels), 64.0);
@@ -33,7 +43,6 @@ Scorer::Scorer(std::shared_ptr<const Profile> profile, const ScorerOptions& opti
   data_.resize(size);
   mask_.resize(size);
   region_.resize(size);
-  lesion_.resize(size);
   if (profile_->has_variance()) variance_.resize(size);
 }
 
@@ -54,8 +63,19 @@ ImageView<const std::uint8_t> Scorer::signal_region() const {
   return {region_.data(), profile_->data().height, profile_->data().width};
 }
 
-ImageView<const std::uint8_t> Scorer::lesion_region() const {
-  return {lesion_.data(), profile_->data().height, profile_->data().width};
+ImageView<const std::uint8_t> Scorer::lesion_region() {
+  const ImageView<std::uint8_t> lesion = detail::plane(lesion_, profile_->data().height, profile_->data().width);
+  std::fill(lesion_.begin(), lesion_.end(), std::uint8_t{0});
+  if (score_.background.reason != Reason::none) return lesion;
+  if (options_.view == View::bed) {
+    mark_residual(options_.min_area_px, lesion, ws_);
+  } else {
+    std::copy(ws_.bright.begin(), ws_.bright.end(), lesion_.begin());
+  }
+  for (std::size_t i = 0; i < lesion_.size(); ++i) {
+    lesion_[i] = lesion_[i] != 0 || ws_.labels[i] != 0 || region_[i] != 0 ? 1 : 0;
+  }
+  return lesion;
 }
 
 const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure) {
@@ -72,18 +92,14 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   score_.lesions = std::move(rims.lesions);
   score_.rejected = std::move(rims.rejected);
 
+  clear_region();
   options_.view == View::bed ? score_bed() : score_section();
-  const bool found = score_.background.reason == Reason::none;
-  for (std::size_t i = 0; i < lesion_.size(); ++i) {
-    lesion_[i] = found && (ws_.bright[i] != 0 || ws_.labels[i] != 0 || region_[i] != 0) ? 1 : 0;
-  }
   finish();
   return score_;
 }
 
 void Scorer::score_bed() {
   score_.residual_area_mm2 = Measurement::undefined(Reason::no_pixel_size);
-  std::fill(region_.begin(), region_.end(), std::uint8_t{0});
   if (score_.background.reason != Reason::none) {
     score_.residual_area_px = nan;
     score_.residual_area_mm2 = Measurement::undefined(score_.background.reason);
@@ -103,14 +119,10 @@ void Scorer::score_bed() {
   // The signal of the frame: the brightest region's pixels over half its peak, and of those the deep half.
   if (!score_.hot_spots.empty()) {
     const HotSpot& top = score_.hot_spots.front();
-    const auto width = static_cast<std::size_t>(profile_->data().width);
-    const std::int32_t brightest =
-        ws_.components[static_cast<std::size_t>(top.peak_y) * width + static_cast<std::size_t>(top.peak_x)];
     const double half = score_.background.level * (1 + 0.5 * (top.peak_sbr - 1));
-    for (std::size_t i = 0; i < region_.size(); ++i) {
-      region_[i] = ws_.components[i] == brightest && static_cast<double>(ws_.smooth[i]) > half ? 1 : 0;
-    }
-    keep_deep_half({region_.data(), profile_->data().height, width}, ws_);
+    const ImageView<std::uint8_t> region{region_.data(), profile_->data().height, profile_->data().width};
+    region_box_ = mark_spot(top, half, region, ws_);
+    keep_deep_half(part(region, region_box_), ws_);
   }
 }
 
@@ -118,14 +130,29 @@ void Scorer::score_section() {
   score_.residual_area_px = nan;
   score_.residual_area_mm2 = Measurement::undefined(Reason::no_signal);
   // The signal of a section: the middle of its rims.
+  const std::size_t height = profile_->data().height;
+  const std::size_t width = profile_->data().width;
   std::copy(ws_.rim_mask.begin(), ws_.rim_mask.end(), region_.begin());
-  keep_deep_half({region_.data(), profile_->data().height, profile_->data().width}, ws_);
+  region_box_ = {0, 0, height, width};
+  keep_deep_half({region_.data(), height, width}, ws_);
+}
+
+// Of the last frame's signal.
+void Scorer::clear_region() {
+  const ImageView<std::uint8_t> old =
+      part(ImageView<std::uint8_t>{region_.data(), profile_->data().height, profile_->data().width}, region_box_);
+  for (std::size_t y = 0; y < old.height; ++y) std::fill_n(old.row(y), old.width, std::uint8_t{0});
+  region_box_ = {};
 }
 
 void Scorer::finish() {
   const CalibrationSummary& c = score_.calibration;
   const bool calibrated = profile_->data().calibrated;
-  const RegionStats signal = region_stats(frame(), signal_region());
+  // Nothing of the signal lies outside its box.
+  const CalibratedView whole = frame();
+  const CalibratedView boxed{part(whole.data, region_box_), part(whole.mask, region_box_),
+                             part(whole.variance, region_box_), whole.step};
+  const RegionStats signal = region_stats(boxed, part(signal_region(), region_box_));
   score_.contrast = contrast(signal, score_.background, c.offset, calibrated ? Reason::none : Reason::uncalibrated);
   if (signal.n == 0 && !std::isnan(score_.background.level)) {
     const Reason why = score_.background.reason == Reason::none ? Reason::no_signal : score_.background.reason;

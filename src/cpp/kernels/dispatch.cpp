@@ -1,11 +1,15 @@
 // The kernels of each instruction set, by name.
+#include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
+#include "pixel_bits.hpp"
 
 namespace pyicg::kernels {
 
 namespace baseline {
+extern const BitKernels bits;
+extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const std::size_t register_bytes;
@@ -13,6 +17,8 @@ extern const std::size_t register_bytes;
 
 #ifdef PYICG_AVX2
 namespace avx2 {
+extern const BitKernels bits;
+extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
 extern const std::size_t register_bytes;
@@ -29,6 +35,12 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 }
 
 }  // namespace
+
+const BitKernels& bit_kernels(InstructionSet set) { return of(set, baseline::bits, avx2::bits); }
+
+const CalibrationKernels& calibration_kernels(InstructionSet set) {
+  return of(set, baseline::calibration, avx2::calibration);
+}
 
 const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
 

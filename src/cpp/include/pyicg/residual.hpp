@@ -34,9 +34,21 @@ enum class Sign : std::int32_t { negative = 0, positive = 1, unknown = 2 };
 Sign fluorescent_sign(const Residual& residual);
 
 // Regions over `sbr_cut` x background at the resection plane, 8-connected; excluded pixels are in none. Needs
-// smooth_frame (with smooth_px); fills workspace.bright.
+// smooth_frame (with smooth_px). The workspace keeps the regions for the functions below, until the next call.
 Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
                                double min_area_px, double smooth_px, RimWorkspace& ws);
+
+// 1 on the regions of at least that area, 0 elsewhere.
+void mark_residual(double min_area_px, ImageView<std::uint8_t> out, const RimWorkspace& ws);
+
+// Half open; empty: nowhere.
+struct PixelBox {
+  std::size_t y0 = 0, x0 = 0, y1 = 0, x1 = 0;
+};
+
+// Marks in `out`, of the region that holds the spot's peak, the pixels whose smoothed signal exceeds `least`. Returns
+// the region's box.
+PixelBox mark_spot(const HotSpot& spot, double least, ImageView<std::uint8_t> out, const RimWorkspace& ws);
 
 // Keeps, of a binary region, the pixels at least half as deep as the deepest of their component: the plateau that blur
 // at the edge does not reach. `region` is changed in place.

@@ -16,7 +16,8 @@
 namespace pyicg {
 namespace detail {
 struct RimSearchWorkspace;
-}
+struct ResidualRegions;
+}  // namespace detail
 
 // Where "bright" begins. hysteresis: sbr_cut x background, and what hangs together with such pixels at half that step;
 // otsu, multi_otsu: the frame's own histogram (its upper cut of three classes), not under the background.
@@ -91,8 +92,8 @@ struct RimWorkspace {
   RimWorkspace(const RimWorkspace&) = delete;
   RimWorkspace& operator=(const RimWorkspace&) = delete;
 
-  std::vector<float> smooth;         // NaN where nothing valid is near
-  std::vector<std::uint8_t> bright;  // smoothed signal over the cut
+  std::vector<float> smooth;  // NaN where nothing valid is near
+  std::vector<std::uint8_t> bright;
   std::vector<std::int32_t> labels;  // result of segment_rim: 0 outside, k on rim and core of lesion k
   std::vector<std::uint8_t> rim_mask;
   std::vector<std::uint8_t> core_mask;
@@ -101,6 +102,7 @@ struct RimWorkspace {
   std::vector<float> scratch;
   std::vector<float> weights;
   std::unique_ptr<detail::RimSearchWorkspace> search;
+  std::unique_ptr<detail::ResidualRegions> residual;
 };
 
 struct RimResult {

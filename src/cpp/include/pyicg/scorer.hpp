@@ -79,12 +79,13 @@ class Scorer {
   [[nodiscard]] ImageView<const std::uint8_t> mask() const;
   [[nodiscard]] ImageView<const std::int32_t> labels() const;
   [[nodiscard]] ImageView<const std::uint8_t> signal_region() const;
-  // Everything over the SBR cut, rims and their cores: what is no background.
-  [[nodiscard]] ImageView<const std::uint8_t> lesion_region() const;
+  // Everything over the SBR cut, rims and their cores: what is no background. Made when asked for.
+  [[nodiscard]] ImageView<const std::uint8_t> lesion_region();
 
  private:
   void score_bed();
   void score_section();
+  void clear_region();
   void finish();
 
   std::shared_ptr<const Profile> profile_;
@@ -93,6 +94,7 @@ class Scorer {
   std::vector<float> data_;
   std::vector<std::uint8_t> mask_;
   std::vector<std::uint8_t> region_;
+  PixelBox region_box_;  // outside it region_ is 0
   std::vector<std::uint8_t> lesion_;
   std::vector<float> variance_;  // empty where the profile does not know the noise
   BackgroundWorkspace background_ws_;

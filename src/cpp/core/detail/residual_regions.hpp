@@ -1,0 +1,23 @@
+// Regions over a cut, and what is known of each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pyicg/residual.hpp"
+#include "runs.hpp"
+
+namespace pyicg::detail {
+
+struct ResidualRegions {
+  RunComponents found;
+  std::vector<std::size_t> saturated;  // pixels of each region
+  std::vector<HotSpot> spots;          // of each region
+  std::vector<std::uint64_t> words;
+  RunComponents deep;  // of keep_deep_half
+  std::vector<std::uint8_t> box;
+  std::vector<float> depth;
+};
+
+}  // namespace pyicg::detail

@@ -1,0 +1,66 @@
+// Compiled once for each instruction set: see lanes.hpp.
+// NOLINTBEGIN(modernize-avoid-c-arrays)
+#include "pixel_bits.hpp"
+
+#include "lanes.hpp"
+
+namespace pyicg::kernels {
+namespace PYICG_KERNEL_SET {
+extern const BitKernels bits;
+}
+namespace {
+
+constexpr std::size_t word = 64;
+
+// The lowest bits of 64 bytes that are 0 or 1. A product moves the bits of eight bytes into the highest one.
+std::uint64_t packed(const std::uint8_t* flags) {
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::uint64_t eight = 0;
+    __builtin_memcpy(&eight, flags + 8 * i, sizeof(eight));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    eight = __builtin_bswap64(eight);
+#endif
+    all |= ((eight * 0x0102040810204080U) >> 56) << (8 * i);
+  }
+  return all;
+}
+
+template <class Holds>
+void each_word(std::size_t n, std::uint64_t* words, const Holds& holds) {
+  std::uint8_t flags[word];
+  std::size_t x = 0;
+  for (; x + word <= n; x += word) {
+    for (std::size_t i = 0; i < word; ++i) flags[i] = holds(x + i);
+    words[x / word] = packed(flags);
+  }
+  if (x == n) return;
+  for (std::size_t i = 0; i < word; ++i) flags[i] = x + i < n ? holds(x + i) : std::uint8_t{0};
+  words[x / word] = packed(flags);
+}
+
+void over(const float* values, float level, std::size_t n, std::uint64_t* words) {
+  each_word(n, words, [=](std::size_t i) { return static_cast<std::uint8_t>(values[i] > level ? 1 : 0); });
+}
+
+void equal(const std::uint8_t* pixels, std::uint8_t value, std::size_t n, std::uint64_t* words) {
+  each_word(n, words, [=](std::size_t i) { return static_cast<std::uint8_t>(pixels[i] == value ? 1 : 0); });
+}
+
+void any_of(const std::uint8_t* pixels, std::uint8_t bits, std::size_t n, std::uint64_t* words) {
+  each_word(n, words, [=](std::size_t i) { return static_cast<std::uint8_t>((pixels[i] & bits) != 0 ? 1 : 0); });
+}
+
+std::uint8_t all_bits(const std::uint8_t* pixels, std::size_t n) {
+  std::uint8_t all = 0;
+  for (std::size_t i = 0; i < n; ++i) all |= pixels[i];
+  return all;
+}
+
+}  // namespace
+
+namespace PYICG_KERNEL_SET {
+const BitKernels bits{over, equal, any_of, all_bits};
+}
+}  // namespace pyicg::kernels
+// NOLINTEND(modernize-avoid-c-arrays)
