@@ -1,4 +1,4 @@
-"""Draw docs/_static/speed.png from the tables that `pyicg bench -o` writes.
+"""Draw docs/_static/speed.png from the tables that `pyicg bench -o` writes, and print them as docs/speed.md has them.
 
 pyicg bench --size 1080p -o 1080p.csv && pyicg bench --size 4k --threads 2 -o 4k.csv
 python bench/peers/chart.py 1080p.csv 4k.csv -o docs/_static/speed.png
@@ -67,6 +67,23 @@ def draw_stages(axes: Axes, rows: list[Row]) -> None:
     axes.set_xlabel("longer is faster; the line: just as fast")
 
 
+def milliseconds(row: Row | None) -> str:
+    if row is None or row["status"] == "not offered":
+        return "–"
+    ms = f"{float(row['ms']):.3g}" if float(row["ms"]) < 100 else f"{float(row['ms']):.0f}"
+    return ms if row["status"] == "measured" else f"({ms})"
+
+
+def markdown(rows: list[Row]) -> str:
+    """Return one line for each stage, one column for each way; outputs that differ are in brackets."""
+    ways = list(dict.fromkeys(row["contender"] for row in rows))
+    lines = [f"| {size(rows)}, ms | {' | '.join(ways)} |", f"|---|{'---:|' * len(ways)}"]
+    for stage in dict.fromkeys(row["stage"] for row in rows):
+        found = {row["contender"]: row for row in rows if row["stage"] == stage}
+        lines.append(f"| {stage} | {' | '.join(milliseconds(found.get(way)) for way in ways)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("tables", nargs="+", type=Path)
@@ -92,6 +109,8 @@ def main() -> None:
     )
     figure.tight_layout(rect=(0, 0.04, 1, 1))
     figure.savefig(arguments.output, dpi=110)
+    for table in tables:
+        print(markdown(table))
 
 
 if __name__ == "__main__":
