@@ -123,21 +123,21 @@ void tile_plan() {
   const Image ones(20, 20, 1);
   std::vector<float> means;
   detail::Tiles tiles;
-  Mask selected(20, 20, detail::usable);
-  detail::make_tiles(scene::frame(ones, Mask(20, 20)), selected.pixels, 4, {}, false, tiles);
-  check::equal(tiles.filled.size(), 25U);
-  for (detail::Tile& tile : tiles.filled) {  // a ramp: its moving mean is itself, but for the border
-    check::equal(tile.n, 16.0F);
-    tile.mean = static_cast<float>(tile.row) + 10 * static_cast<float>(tile.column);
+  Mask bits(20, 20);
+  detail::make_tiles(scene::frame(ones, bits), 4, {}, false, tiles);
+  check::equal(tiles.size(), 25U);
+  for (std::size_t i = 0; i < 25; ++i) {  // a ramp: its moving mean is itself, but for the border
+    check::equal(tiles.n[i], 16.0F);
+    tiles.mean[i] = static_cast<float>(tiles.row[i]) + 10 * static_cast<float>(tiles.column[i]);
   }
   detail::moving_means(tiles, 3, means);
   check::near(static_cast<double>(means[2 * 5 + 2]), 22, 1e-5);
   check::near(static_cast<double>(means[0]), 5.5, 1e-5);    // 2 x 2 tiles in the corner
   check::near(static_cast<double>(means[24]), 38.5, 1e-5);  // and in the other
   // Tiles less than half of whose pixels are there are no tiles.
-  std::fill_n(selected.pixels.begin(), 60, std::uint8_t{detail::not_used});
-  detail::make_tiles(scene::frame(ones, Mask(20, 20)), selected.pixels, 4, {}, false, tiles);
-  check::equal(tiles.filled.size(), 20U);
+  std::fill_n(bits.pixels.begin(), 60, mask_bad);
+  detail::make_tiles(scene::frame(ones, bits), 4, {}, false, tiles);
+  check::equal(tiles.size(), 20U);
 }
 
 void mode_of_whole_counts() {
@@ -178,25 +178,33 @@ void find_modes() {
     for (std::size_t i = 0; i < 3000; ++i) image.pixels[i] += static_cast<float>(i % 100) / 10;
     return image;
   }();
-  const detail::Mode mode = detail::find_mode(two.pixels, 0);
+  std::vector<std::int32_t> scratch;
+  const auto find_mode = [&](const std::vector<float>& values) {
+    return detail::find_mode(values, detail::densest_interval(values, scratch), 0, scratch);
+  };
+  const detail::Mode mode = find_mode(two.pixels);
   check::near(mode.level, 50, 0.15);
   check::near(mode.sigma, 2, 0.1);
   check::near(mode.held, 7000, 300);
   check::near(mode.efficiency, 8 / std::pow(3.0, 1.5), 0.01);  // weights as wide as the peak
-  check::near(mode.weight(mode.level), 1, 0);
+  std::vector<double> weights;
+  const std::vector<float> some{static_cast<float>(mode.level), static_cast<float>(mode.level + mode.weights_sigma)};
+  detail::weigh(mode, some, weights);
+  check::near(weights[0], 1, 1e-9);
+  check::near(weights[1], std::exp(-0.5), 1e-5);
 
   std::vector<float> values;
   values.reserve(500);
   for (int i = 0; i < 300; ++i) values.push_back(static_cast<float>(i));
   for (int i = 0; i < 200; ++i) values.push_back(120 + 0.01F * static_cast<float>(i));
-  const detail::Densest densest = detail::densest_interval(values);  // 125 of 500 values
+  const detail::Densest densest = detail::densest_interval(values, scratch);  // 125 of 500 values
   check::is_true(densest.centre > 120 && densest.centre < 122, "among the crowd");
   check::near(densest.width, 1.24, 0.05);
   const std::vector<float> equal(30, 4);
-  check::equal(detail::densest_interval(equal).centre, 4.0);
-  check::equal(detail::densest_interval(equal).width, 0.0);
-  check::equal(detail::find_mode(equal, 0).level, 4.0);
-  check::equal(detail::find_mode(equal, 0).held, 30.0);
+  check::equal(detail::densest_interval(equal, scratch).centre, 4.0);
+  check::equal(detail::densest_interval(equal, scratch).width, 0.0);
+  check::equal(find_mode(equal).level, 4.0);
+  check::equal(find_mode(equal).held, 30.0);
 }
 
 void policies() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "pyicg/measurement.hpp"
 #include "scene.hpp"
 
 using pyicg::detail::Blocks;
@@ -17,15 +18,21 @@ using scene::Mask;
 
 namespace {
 
-Inflation inflation(const Image& influence, const Mask& missing, std::size_t edge = 2) {
+Correlation correlation(const Image& influence, const Mask& missing, std::size_t edge = 2) {
   Blocks blocks;
   blocks.reset(influence.height, influence.width, edge);
+  std::vector<double> row(influence.width);
   for (std::size_t y = 0; y < influence.height; ++y) {
     for (std::size_t x = 0; x < influence.width; ++x) {
-      if (missing(y, x) == 0) blocks.add(y, x, static_cast<double>(influence(y, x)));
+      row[x] = missing(y, x) == 0 ? static_cast<double>(influence(y, x)) : pyicg::nan;
     }
+    blocks.add_row(row.data());
   }
-  return blocks.correlation().worst;
+  return blocks.correlation();
+}
+
+Inflation inflation(const Image& influence, const Mask& missing, std::size_t edge = 2) {
+  return correlation(influence, missing, edge).worst;
 }
 
 Inflation inflation(const Image& influence) { return inflation(influence, Mask(influence.height, influence.width)); }
@@ -75,16 +82,15 @@ void correlated_noise() {
   std::array<double, 6> at_scale{};
   for (std::uint32_t seed = 1; seed <= runs; ++seed) {
     const Image white = scene::noise(514, 514, 0, 1, seed);
-    Blocks blocks;
-    blocks.reset(512, 512, 2);
+    Image averaged(512, 512);
     for (std::size_t y = 0; y < 512; ++y) {
       for (std::size_t x = 0; x < 512; ++x) {
         double sum = 0;
         for (std::size_t i = 0; i < 9; ++i) sum += static_cast<double>(white(y + i / 3, x + i % 3));
-        blocks.add(y, x, sum);
+        averaged(y, x) = static_cast<float>(sum);
       }
     }
-    const Correlation found = blocks.correlation();
+    const Correlation found = correlation(averaged, Mask(512, 512));
     mean += found.worst.factor / runs;
     for (std::size_t k = 0; k < at_scale.size(); ++k) at_scale[k] += found.scales[k].found.factor / runs;
   }
@@ -107,12 +113,7 @@ void closed_form() {
   const Inflation found = inflation(squares);
   check::near(found.factor, 4 * 16.0 / 15, 1e-12);
   check::near(found.blocks, 16, 1e-12);
-  Blocks blocks;
-  blocks.reset(8, 8, 2);
-  for (std::size_t y = 0; y < 8; ++y) {
-    for (std::size_t x = 0; x < 8; ++x) blocks.add(y, x, static_cast<double>(squares(y, x)));
-  }
-  const Correlation all = blocks.correlation();
+  const Correlation all = correlation(squares, Mask(8, 8));
   check::equal(all.n_scales, 1U);  // the next size has four blocks: too few
   check::near(all.scales[0].pixels, 4, 1e-12);
   check::near(all.scales[0].found.factor, found.factor, 1e-12);
@@ -152,14 +153,10 @@ void turned_frames() {
 }
 
 void few_pixels() {
-  Blocks blocks;
-  blocks.reset(5, 4, 2);
-  Inflation found = blocks.correlation().worst;
+  Inflation found = inflation(Image(5, 4), Mask(5, 4, 1));
   check::equal(found.factor, 1.0);
   check::equal(found.blocks, 0.0);
-  blocks.reset(1, 1, 2);
-  blocks.add(0, 0, 3.0);
-  found = blocks.correlation().worst;
+  found = inflation(Image(1, 1, 3), Mask(1, 1));
   check::equal(found.factor, 1.0);
   check::equal(found.blocks, 1.0);
   check::equal(inflation(Image(20, 20, 2)).factor, 1.0);  // nothing scatters
@@ -176,9 +173,58 @@ void few_pixels() {
   // A buffer used before holds nothing of it.
   Blocks used;
   used.reset(40, 40, 2);
-  for (std::size_t i = 0; i < 40; ++i) used.add(i, i, 9.0);
+  const std::vector<double> nines(40, 9.0);
+  for (std::size_t i = 0; i < 39; ++i) used.add_row(nines.data());
   used.reset(5, 4, 2);
+  const std::vector<double> nothing(4, pyicg::nan);
+  for (std::size_t i = 0; i < 5; ++i) used.add_row(nothing.data());
   check::equal(used.correlation().worst.blocks, 0.0);
+}
+
+// Of the base blocks, pixel by pixel from the definition: the ratio of the variances of the mean.
+void against_definition() {
+  scene::Normal random(6);
+  for (const std::size_t edge : {1U, 2U, 3U}) {
+    const Image image = scene::noise(31, 43, 0.3, 1, 7);
+    Mask missing(31, 43);
+    for (auto& v : missing.pixels) v = random.uniform() < 0.2 ? 1 : 0;
+    std::vector<std::size_t> rows;
+    std::vector<std::size_t> columns;
+    pyicg::detail::symmetric_edges(31, edge, rows);
+    pyicg::detail::symmetric_edges(43, edge, columns);
+    double n = 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+      if (missing.pixels[i] != 0) continue;
+      n += 1;
+      sum += static_cast<double>(image.pixels[i]);
+    }
+    double independent = 0;
+    double between = 0;
+    double n_squared = 0;
+    for (std::size_t r = 0; r + 1 < rows.size(); ++r) {
+      for (std::size_t c = 0; c + 1 < columns.size(); ++c) {
+        double of_block = 0;
+        double pixels = 0;
+        for (std::size_t y = rows[r]; y < rows[r + 1]; ++y) {
+          for (std::size_t x = columns[c]; x < columns[c + 1]; ++x) {
+            if (missing(y, x) != 0) continue;
+            const double d = static_cast<double>(image(y, x)) - sum / n;
+            of_block += d;
+            pixels += 1;
+            independent += d * d;
+          }
+        }
+        between += of_block * of_block;
+        n_squared += pixels * pixels;
+      }
+    }
+    const double blocks = n * n / n_squared;
+    const Correlation found = correlation(image, missing, edge);
+    check::near(found.scales[0].pixels, n / blocks, 1e-12);
+    check::near(found.scales[0].found.blocks, blocks, 1e-9);
+    check::near(found.scales[0].found.factor, between / independent * blocks / (blocks - 1), 1e-12);
+  }
 }
 
 }  // namespace
@@ -190,5 +236,6 @@ int main() {
   closed_form();
   turned_frames();
   few_pixels();
+  against_definition();
   return check::result();
 }

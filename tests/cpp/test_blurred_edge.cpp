@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "check.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
+using pyicg::InstructionSet;
 using pyicg::detail::blur_nodes;
 using pyicg::detail::blurred_edge;
 using pyicg::detail::EdgeValue;
@@ -74,9 +76,13 @@ void derivatives() {
 }  // namespace
 
 int main() {
-  against_a_blurred_disc();
-  half_level();
-  straight_edge();
-  derivatives();
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    pyicg::use_instruction_set(pyicg::instruction_set_name(set));
+    against_a_blurred_disc();
+    half_level();
+    straight_edge();
+    derivatives();
+  }
   return check::result();
 }

@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "check.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
-using pyicg::detail::contour_spread;
-using pyicg::detail::smooth_contour;
+using pyicg::InstructionSet;
+using pyicg::detail::ContourSmoother;
 
 namespace {
 
@@ -94,7 +95,7 @@ void full_matrix() {
           centre += d.values[k] / d.variances[k];
         }
         centre /= total;
-        const auto smooth = smooth_contour(d.values, d.variances, stiffness);
+        const auto smooth = ContourSmoother{}.smooth(d.values, d.variances, stiffness);
         check::equal(smooth.stiffness, stiffness);
         for (std::size_t i = 0; i < n; ++i) {
           double mean = centre;
@@ -119,17 +120,22 @@ void spread_over_stiffnesses() {
     centre += d.values[k] / d.variances[k];
   }
   centre /= total;
-  const auto found = smooth_contour(d.values, d.variances, 0);
-  const auto spread = contour_spread(d.values, d.variances, found.mean);
+  const auto found = ContourSmoother{}.smooth(d.values, d.variances, 0);
+  const auto spread = ContourSmoother{}.spread(d.values, d.variances, found.mean);
   std::vector<double> likelihoods;
+  std::vector<double> correlations;
   std::vector<std::vector<double>> squares;
   for (int step = 0; step < 24; ++step) {
     const double stiffness = std::ldexp(total / 40 / 16, 2 * step);
     const Dense dense(d.variances, stiffness);
     double fit = 0;
+    double correlation = 0;
     std::vector<double> square(40);
     for (std::size_t i = 0; i < 40; ++i) {
       double mean = centre;
+      double row = 0;
+      for (std::size_t j = 0; j < 40; ++j) row += dense(i, j);
+      correlation += std::max(row / dense(i, i), 1.0) / 40;
       for (std::size_t j = 0; j < 40; ++j) {
         if (std::isfinite(d.variances[j])) mean += dense(i, j) * (d.values[j] - centre) / d.variances[j];
       }
@@ -137,6 +143,7 @@ void spread_over_stiffnesses() {
       square[i] = dense(i, i) + (mean - found.mean[i]) * (mean - found.mean[i]);
     }
     likelihoods.push_back(0.5 * (39 * std::log(stiffness) - dense.log_determinant - fit));
+    correlations.push_back(correlation);
     squares.push_back(square);
   }
   const double most = *std::max_element(likelihoods.begin(), likelihoods.end());
@@ -149,8 +156,17 @@ void spread_over_stiffnesses() {
       sum += weight * squares[step][i];
       weights += weight;
     }
-    check::near(spread.sigma[i], std::sqrt(sum / weights), 1e-5 * spread.sigma[i]);
+    check::near(spread.sigma[i], std::sqrt(sum / weights), 1e-10 * spread.sigma[i]);
   }
+  double sum = 0;
+  double weights = 0;
+  for (std::size_t step = 0; step < 24; ++step) {
+    const double weight = std::exp(likelihoods[step] - most);
+    if (weight <= 0.01) continue;
+    sum += weight * correlations[step];
+    weights += weight;
+  }
+  check::near(spread.correlation, sum / weights, 1e-10 * spread.correlation);
 }
 
 // The stiffness chosen has the largest marginal likelihood of all that are four or sixteen times as large or small.
@@ -178,7 +194,7 @@ void likeliest_stiffness() {
       }
       return 0.5 * (47 * std::log(stiffness) - dense.log_determinant - fit);
     };
-    const double chosen = smooth_contour(d.values, d.variances, 0).stiffness;
+    const double chosen = ContourSmoother{}.smooth(d.values, d.variances, 0).stiffness;
     for (const double factor : {0.0625, 0.25, 4.0, 16.0}) {
       check::is_true(likelihood(chosen) >= likelihood(factor * chosen), "the likeliest stiffness");
     }
@@ -209,8 +225,8 @@ void stiffness_of_known_curves() {
       std::vector<double> values(truth);
       for (double& v : values) v += sigma * normal();
       const std::vector<double> variances(n, sigma * sigma);
-      const auto found = smooth_contour(values, variances, 0);
-      const auto spread = contour_spread(values, variances, found.mean);
+      const auto found = ContourSmoother{}.smooth(values, variances, 0);
+      const auto spread = ContourSmoother{}.spread(values, variances, found.mean);
       logs += std::log2(found.stiffness / stiffness) / curves;
       for (std::size_t k = 0; k < n; ++k) {
         squares += std::pow((found.mean[k] - truth[k]) / spread.sigma[k], 2) / (curves * n);
@@ -228,7 +244,7 @@ void circle() {
     scene::Normal normal(seed);
     std::vector<double> values(100);
     for (double& v : values) v = 25 + 0.2 * normal();
-    const auto found = smooth_contour(values, std::vector<double>(100, 0.04), 0);
+    const auto found = ContourSmoother{}.smooth(values, std::vector<double>(100, 0.04), 0);
     for (const double v : found.mean) squares += (v - 25) * (v - 25) / (20 * 100);
   }
   check::is_true(std::sqrt(squares) < 2 * 0.2 / 10, "errors under twice those of the mean");
@@ -236,10 +252,10 @@ void circle() {
 
 void missing_values() {
   Data d = wobbled(60, true, 9);
-  const auto found = smooth_contour(d.values, d.variances, 0);
+  const auto found = ContourSmoother{}.smooth(d.values, d.variances, 0);
   for (double& v : d.values) v = std::isnan(v) ? 1e6 : v;  // what was not seen has no say
-  check::is_true(found.mean == smooth_contour(d.values, d.variances, 0).mean, "the same contour");
-  const auto spread = contour_spread(d.values, d.variances, found.mean);
+  check::is_true(found.mean == ContourSmoother{}.smooth(d.values, d.variances, 0).mean, "the same contour");
+  const auto spread = ContourSmoother{}.spread(d.values, d.variances, found.mean);
   const std::size_t middle = 60 * 11 / 48;
   check::is_true(spread.sigma[middle] > 2 * spread.sigma[40], "a wider spread in the gap");
   const double angle = 2 * pi * static_cast<double>(middle) / 60;
@@ -249,9 +265,13 @@ void missing_values() {
 }  // namespace
 
 int main() {
-  full_matrix();
-  spread_over_stiffnesses();
-  likeliest_stiffness();
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    pyicg::use_instruction_set(pyicg::instruction_set_name(set));
+    full_matrix();
+    spread_over_stiffnesses();
+    likeliest_stiffness();
+  }
   stiffness_of_known_curves();
   circle();
   missing_values();

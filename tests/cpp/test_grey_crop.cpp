@@ -2,14 +2,18 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "check.hpp"
 #include "pyicg/calibrate.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
+using pyicg::InstructionSet;
 using pyicg::mask_bad;
 using pyicg::mask_saturated;
 using pyicg::detail::GreyCrop;
+using pyicg::detail::LinePlaces;
 using scene::Image;
 using scene::Mask;
 
@@ -102,6 +106,41 @@ void border() {
   check::near(narrow.at(3, -3), 5, 1e-12);
 }
 
+// Many places of a line at once, the same bits as one by one: inside, over the crop's borders, outside of it, with and
+// without pixels that are not valid; lines of all lengths.
+void along_lines() {
+  Image image = scene::noise(60, 50, 10, 1, 6);
+  Mask mask(60, 50);
+  for (const bool whole : {true, false}) {
+    if (!whole) {
+      for (std::size_t y = 20; y < 27; ++y) {
+        for (std::size_t x = 30; x < 36; ++x) {
+          image(y, x) = std::numeric_limits<float>::quiet_NaN();
+          mask(y, x) = mask_bad;
+        }
+      }
+    }
+    const GreyCrop crop(image.view(), mask.view(), mask_bad, 28, 24, 26, 0);
+    for (std::size_t n = 0; n < 90; ++n) {
+      const double angle = 0.7 * static_cast<double>(n);
+      const double y = 8 * std::sin(3 * angle);
+      const double x = 8 * std::cos(5 * angle);
+      const LinePlaces line{y, x, std::sin(angle), std::cos(angle), 0.37, -static_cast<int>(n) / 3};
+      std::vector<double> signals(n);
+      crop.along(line, signals);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double t = 0.37 * (line.first + static_cast<int>(i));
+        const double one = crop.at(y + t * line.dy, x + t * line.dx);
+        if (std::isnan(one)) {
+          check::is_nan(signals[i]);
+        } else {
+          check::equal(signals[i], one);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -109,5 +148,10 @@ int main() {
   place();
   invalid_pixels();
   border();
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    pyicg::use_instruction_set(pyicg::instruction_set_name(set));
+    along_lines();
+  }
   return check::result();
 }

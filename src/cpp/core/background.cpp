@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <numbers>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "../kernels/rank_rows.hpp"
+#include "../kernels/tile_rows.hpp"
 #include "background_parts.hpp"
 #include "detail/distance_field.hpp"
 #include "detail/select.hpp"
@@ -23,72 +26,93 @@ namespace {
 
 using Buffers = BackgroundWorkspace::Buffers;
 
+constexpr float float_infinity = std::numeric_limits<float>::infinity();
+
 bool is_around_lesion(BackgroundPolicy policy) {
   return policy == BackgroundPolicy::annulus || policy == BackgroundPolicy::distant;
 }
 
 bool holds(ImageView<const std::uint8_t> mask, std::size_t y, std::size_t x) { return mask(y, x) != 0; }
 
-// Of the pixels selected so far keeps those that are asked for and valid.
-Selection select_pixels(const CalibratedView& frame, const BackgroundOptions& o, Buffers& ws) {
-  const std::size_t width = frame.data.width;
+// Counts what the mask of a row leaves out.
+void count_left_out(const float* data, const std::uint8_t* mask, std::size_t width, Selection& s) {
+  for (std::size_t x = 0; x < width; ++x) {
+    const std::uint8_t bits = mask[x];
+    if ((bits & mask_left_out) == 0) continue;
+    s.bits |= bits;
+    s.zeros += (bits & mask_underflow) != 0;
+    if ((bits & mask_saturated) != 0) {
+      ++s.saturated;
+      if (static_cast<double>(data[x]) < s.least_saturated) s.least_saturated = static_cast<double>(data[x]);
+    }
+  }
+}
+
+Selection count_pixels(const CalibratedView& frame) {
   Selection s;
-  std::size_t negative = 0;
+  s.frame = frame;
+  kernels::RowCounts counts;
   for (std::size_t y = 0; y < frame.data.height; ++y) {
     const float* data = frame.data.row(y);
     const std::uint8_t* mask = frame.mask.row(y);
-    std::uint8_t* selected = ws.selected.data() + y * width;
-    for (std::size_t x = 0; x < width; ++x) {
-      if (std::exchange(selected[x], std::uint8_t{detail::not_used}) == detail::not_used) continue;
-      if (o.use.data != nullptr && !holds(o.use, y, x)) continue;
-      if (o.exclude.data != nullptr && holds(o.exclude, y, x)) continue;
-      const std::uint8_t bits = mask[x];
-      s.bits |= bits;
-      if ((bits & mask_left_out) == 0) {
-        selected[x] = detail::usable;
-        ++s.n;
-        s.exact_zeros += data[x] == 0.0F;
-        negative += data[x] < 0.0F;
-        continue;
-      }
-      s.zeros += (bits & mask_underflow) != 0;
-      if ((bits & mask_left_out) == mask_underflow) selected[x] = detail::cut_off;
-      if ((bits & mask_saturated) != 0) {
-        ++s.saturated;
-        if (static_cast<double>(data[x]) < s.least_saturated) s.least_saturated = static_cast<double>(data[x]);
-      }
+    if (kernels::tile_kernels().count(data, mask, mask_left_out, float_infinity, frame.data.width, &counts)) {
+      count_left_out(data, mask, frame.data.width, s);
     }
   }
+  s.n = counts.usable;
   // Noise around a level near zero goes below it as often as it meets it: zeros then are counts like any other.
-  if (negative > s.exact_zeros / 10) s.exact_zeros = 0;
+  s.exact_zeros = counts.negative > counts.zeros / 10 ? 0 : counts.zeros;
   s.zeros += s.exact_zeros;
   return s;
 }
 
-// How much the influences of the selected pixels on a level are correlated.
-template <class Influence>
-detail::Correlation blocked(const CalibratedView& frame, Buffers& ws, const Influence& influence) {
-  ws.blocks.reset(frame.data.height, frame.data.width, 2);
-  each_selected(frame, ws, [&](std::size_t y, std::size_t x, double v) { ws.blocks.add(y, x, influence(v)); });
-  return ws.blocks.correlation();
+// Calls visit(y, values) with the usable pixels of every row; the others are NaN.
+template <class Visit>
+void each_row(const CalibratedView& frame, Buffers& ws, const Visit& visit) {
+  ws.tiles.picked.resize(frame.data.width);
+  for (std::size_t y = 0; y < frame.data.height; ++y) {
+    kernels::tile_kernels().pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, -float_infinity,
+                                 float_infinity, frame.data.width, ws.tiles.picked.data());
+    visit(y, ws.tiles.picked);
+  }
 }
 
-// Mean camera noise over selected pixels within [lo, hi]; NaN where the frame's variance is not known.
-double mean_noise(const CalibratedView& frame, const Buffers& ws, double lo, double hi) {
-  if (frame.variance.data == nullptr) return nan;
-  double sum = 0;
-  double n = 0;
-  each_selected(frame, ws, [&](std::size_t y, std::size_t x, double v) {
-    if (v < lo || v > hi) return;
-    sum += static_cast<double>(frame.variance(y, x));
-    n += 1;
+// What a second look at the usable pixels tells.
+struct Scatter {
+  detail::Correlation correlation;  // of their influences on a level
+  double noise = nan;               // mean camera noise of those within bounds; NaN where the frame's is not known
+};
+
+// `set(values, influences)` turns a row of values into influences; NaN stays NaN.
+template <class Set>
+Scatter scatter(const CalibratedView& frame, double lo, double hi, Buffers& ws, const Set& set) {
+  const bool noise_known = frame.variance.data != nullptr;
+  kernels::NoiseSum noise{};
+  ws.blocks.reset(frame.data.height, frame.data.width, 2);
+  ws.influences.resize(frame.data.width);
+  each_row(frame, ws, [&](std::size_t y, const std::vector<float>& values) {
+    set(values, ws.influences);
+    ws.blocks.add_row(ws.influences.data());
+    if (!noise_known) return;
+    kernels::rank_kernels().add_noise(values.data(), frame.variance.row(y), values.size(), lo, hi, &noise);
   });
-  return n > 0 ? sum / n : nan;
+  double sum = 0;
+  for (const double part : noise.sum) sum += part;
+  return {ws.blocks.correlation(), noise.n > 0 ? sum / static_cast<double>(noise.n) : nan};
+}
+
+Scatter scatter(const CalibratedView& frame, Buffers& ws, const kernels::QuantileInfluence& influence) {
+  return scatter(frame, influence.lo, influence.hi, ws,
+                 [&](const std::vector<float>& values, std::vector<double>& influences) {
+                   kernels::rank_kernels().influences(values.data(), values.size(), influence, influences.data());
+                 });
 }
 
 void collect_values(const CalibratedView& frame, Buffers& ws) {
   ws.values.clear();
-  each_selected(frame, ws, [&](std::size_t, std::size_t, double v) { ws.values.push_back(static_cast<float>(v)); });
+  each_row(frame, ws, [&](std::size_t, const std::vector<float>& values) {
+    std::copy_if(values.begin(), values.end(), std::back_inserter(ws.values), [](float v) { return !std::isnan(v); });
+  });
 }
 
 // 1.4826 x MAD is the standard deviation of a normal distribution; sqrt(pi/2) the median's standard error over the
@@ -97,31 +121,38 @@ constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double median_error = 1.2533141373155001;
 constexpr double mad_efficiency = 2.72;  // variance of 1.4826 MAD over that of the standard deviation
 
-Background median_background(const CalibratedView& frame, Buffers& ws) {
-  collect_values(frame, ws);
+Background median_background(const Selection& selection, Buffers& ws) {
+  const CalibratedView& frame = selection.frame;
+  detail::RankedPixels& pixels = ws.ranked;
+  pixels.count(frame, selection.n);
   Background b;
   double lo = -infinity;
   double hi = infinity;
-  for (std::size_t before = 0; before != ws.values.size();) {
-    before = ws.values.size();
-    b.level = detail::median(ws.values);
-    ws.deviations.assign(ws.values.begin(), ws.values.end());
-    for (float& v : ws.deviations) v = std::fabs(v - static_cast<float>(b.level));
-    b.sigma = mad_to_sigma * detail::median(ws.deviations);
-    if (b.sigma == 0) break;
-    lo = std::max(lo, b.level - 3 * b.sigma);
-    hi = std::min(hi, b.level + 3 * b.sigma);
-    std::erase_if(ws.values, [&](float v) { return std::fabs(static_cast<double>(v) - b.level) > 3 * b.sigma; });
-  }
-  b.n_pixels = ws.values.size();
-  const detail::Correlation found = blocked(frame, ws, [&](double v) {
-    if (v < lo || v > hi || v == b.level) return 0.0;
-    return v > b.level ? 1.0 : -1.0;
+  pixels.exactly([&] {
+    lo = -infinity;
+    hi = infinity;
+    detail::Ranks kept{0, pixels.size()};
+    for (std::size_t before = 0; before != kept.size();) {
+      before = kept.size();
+      b.level = pixels.quantile(kept, 0.5);
+      b.sigma = mad_to_sigma * pixels.median_distance(kept, static_cast<float>(b.level));
+      if (b.sigma == 0) break;
+      const double reach = 3 * b.sigma;
+      lo = std::max(lo, b.level - reach);
+      hi = std::min(hi, b.level + reach);
+      const double tolerance = 1e-9 * (std::fabs(b.level) + reach);
+      const auto too_low = [&](float v) { return static_cast<double>(v) - b.level < -reach; };
+      const auto not_too_high = [&](float v) { return !(static_cast<double>(v) - b.level > reach); };
+      kept.first = std::max(kept.first, pixels.count_before(b.level - reach, tolerance, too_low));
+      kept.last = std::min(kept.last, pixels.count_before(b.level + reach, tolerance, not_too_high));
+    }
+    b.n_pixels = kept.size();
   });
+  const Scatter found = scatter(frame, ws, {.lo = lo, .hi = hi, .level = b.level, .below = -1, .at = 0, .above = 1});
   set_error(b,
             {.white = median_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
-             .noise_variance = mean_noise(frame, ws, lo, hi),
-             .correlation = found,
+             .noise_variance = found.noise,
+             .correlation = found.correlation,
              .efficiency = median_error * median_error,
              .on_grid = true,
              .spread_efficiency = mad_efficiency},
@@ -131,20 +162,26 @@ Background median_background(const CalibratedView& frame, Buffers& ws) {
 
 // 25th percentile. sigma from the spread below it (for a normal distribution the 5th and the 25th percentile lie
 // 0.9704 sigma apart); standard error sqrt(q (1 - q)) / phi(z_q) = 1.3626 sigma/sqrt(n).
-Background percentile_background(const CalibratedView& frame, Buffers& ws) {
+Background percentile_background(const Selection& selection, Buffers& ws) {
   constexpr double q = 0.25;
   constexpr double quantile_error = 1.3626;
   constexpr double spread_efficiency = 8.57;  // from the covariance of two quantiles of a normal distribution
-  collect_values(frame, ws);
+  const CalibratedView& frame = selection.frame;
+  detail::RankedPixels& pixels = ws.ranked;
+  pixels.count(frame, selection.n);
   Background b;
-  b.level = detail::quantile(ws.values, q);
-  b.sigma = (b.level - detail::quantile(ws.values, 0.05)) / 0.9704;
-  b.n_pixels = ws.values.size();
-  const detail::Correlation found = blocked(frame, ws, [&](double v) { return v < b.level ? q - 1 : q; });
+  pixels.exactly([&] {
+    const detail::Ranks all{0, pixels.size()};
+    b.level = pixels.quantile(all, q);
+    b.sigma = (b.level - pixels.quantile(all, 0.05)) / 0.9704;
+  });
+  b.n_pixels = pixels.size();
+  const Scatter found =
+      scatter(frame, ws, {.lo = -infinity, .hi = infinity, .level = b.level, .below = q - 1, .at = q, .above = q});
   set_error(b,
             {.white = quantile_error * b.sigma / std::sqrt(static_cast<double>(b.n_pixels)),
-             .noise_variance = mean_noise(frame, ws, -infinity, infinity),
-             .correlation = found,
+             .noise_variance = found.noise,
+             .correlation = found.correlation,
              .efficiency = quantile_error * quantile_error,
              .on_grid = true,
              .spread_efficiency = spread_efficiency},
@@ -159,17 +196,21 @@ Background mean_background(const CalibratedView& frame, Buffers& ws) {
   b.level = m.mean;
   b.sigma = m.sd;
   b.n_pixels = m.n;
-  const detail::Correlation found = blocked(frame, ws, [&](double v) { return v - m.mean; });
+  const Scatter found =
+      scatter(frame, -infinity, infinity, ws, [&](const std::vector<float>& values, std::vector<double>& influences) {
+        std::transform(values.begin(), values.end(), influences.begin(),
+                       [&](float v) { return static_cast<double>(v) - m.mean; });
+      });
   set_error(b,
             {.white = m.sd / std::sqrt(static_cast<double>(m.n)),
-             .noise_variance = mean_noise(frame, ws, -infinity, infinity),
-             .correlation = found},
+             .noise_variance = found.noise,
+             .correlation = found.correlation},
             frame.step);
   return b;
 }
 
-// Selects what lies beyond `from` and up to `to` pixels from the lesion.
-void select_at_distance(const BackgroundOptions& o, double from, double to, Buffers& ws) {
+// Leaves in what lies beyond `from` and up to `to` pixels from the lesion.
+void leave_in_at_distance(const BackgroundOptions& o, double from, double to, Buffers& ws) {
   const std::size_t height = o.signal.height;
   const std::size_t width = o.signal.width;
   ws.outside.resize(height * width);
@@ -181,9 +222,9 @@ void select_at_distance(const BackgroundOptions& o, double from, double to, Buff
   const detail::DistanceField field({height, 1, width}, {1, 1, 1}, 1);
   field.count(ws.outside, ws.row_distance);
   field.squared(ws.outside, ws.row_distance, ws.squared_distance);
-  for (std::size_t i = 0; i < ws.selected.size(); ++i) {
+  for (std::size_t i = 0; i < ws.mask.size(); ++i) {
     const double d2 = ws.squared_distance[i];
-    ws.selected[i] = d2 > from * from && d2 <= to * to ? detail::usable : detail::not_used;
+    if (!(d2 > from * from && d2 <= to * to)) ws.mask[i] = mask_excluded;
   }
 }
 
@@ -213,7 +254,7 @@ void check_options(const CalibratedView& frame, const BackgroundOptions& o) {
   }
 }
 
-void select_around_lesion(const BackgroundOptions& o, Buffers& ws) {
+void leave_in_around_lesion(const BackgroundOptions& o, Buffers& ws) {
   double area = 0;
   for (std::size_t y = 0; y < o.signal.height; ++y) {
     for (std::size_t x = 0; x < o.signal.width; ++x) area += holds(o.signal, y, x) ? 1 : 0;
@@ -222,9 +263,18 @@ void select_around_lesion(const BackgroundOptions& o, Buffers& ws) {
   const double guard = std::isnan(o.guard_px) ? default_guard_px(area) : o.guard_px;
   const double width = std::isnan(o.width_px) ? default_width_px(area) : o.width_px;
   if (o.policy == BackgroundPolicy::annulus) {
-    select_at_distance(o, guard, guard + width, ws);
+    leave_in_at_distance(o, guard, guard + width, ws);
   } else {
-    select_at_distance(o, guard + width, infinity, ws);
+    leave_in_at_distance(o, guard + width, infinity, ws);
+  }
+}
+
+// Leaves out the pixels of a row where `marks` is zero (which = 0) or is not (which = 1).
+void leave_out(ImageView<const std::uint8_t> marks, std::size_t y, int which, std::uint8_t* mask) {
+  if (marks.data == nullptr) return;
+  const std::uint8_t* row = marks.row(y);
+  for (std::size_t x = 0; x < marks.width; ++x) {
+    if ((row[x] != 0 ? 1 : 0) == which) mask[x] = mask_excluded;
   }
 }
 
@@ -242,9 +292,18 @@ Reason Selection::limit(double level, double sigma, double share) const {
 
 Selection select_background(const CalibratedView& frame, const BackgroundOptions& options, Buffers& ws) {
   check_options(frame, options);
-  ws.selected.assign(frame.data.size(), detail::usable);
-  if (is_around_lesion(options.policy)) select_around_lesion(options, ws);
-  return select_pixels(frame, options, ws);
+  const bool all = options.use.data == nullptr && options.exclude.data == nullptr && !is_around_lesion(options.policy);
+  if (all) return count_pixels(frame);
+  const std::size_t width = frame.data.width;
+  ws.mask.resize(frame.data.size());
+  for (std::size_t y = 0; y < frame.data.height; ++y) {
+    std::uint8_t* mask = ws.mask.data() + y * width;
+    std::copy_n(frame.mask.row(y), width, mask);
+    leave_out(options.use, y, 0, mask);
+    leave_out(options.exclude, y, 1, mask);
+  }
+  if (is_around_lesion(options.policy)) leave_in_around_lesion(options, ws);
+  return count_pixels({frame.data, {ws.mask.data(), frame.data.height, width}, frame.variance, frame.step});
 }
 
 std::size_t set_patches(const detail::Correlation& correlation, double variance, double pixels_per_value, double sigma,
@@ -326,17 +385,17 @@ Background estimate_background(const CalibratedView& frame, const BackgroundOpti
   switch (options.policy) {
     case BackgroundPolicy::mode:
     case BackgroundPolicy::distant:
-      b = mode_background(frame, s, lesion_excluded, ws);
+      b = mode_background(s, lesion_excluded, ws);
       break;
     case BackgroundPolicy::median:
-      b = median_background(frame, ws);
+      b = median_background(s, ws);
       break;
     case BackgroundPolicy::percentile:
-      b = percentile_background(frame, ws);
+      b = percentile_background(s, ws);
       break;
     case BackgroundPolicy::mask:
     case BackgroundPolicy::annulus:
-      b = mean_background(frame, ws);
+      b = mean_background(s.frame, ws);
       break;
   }
   const bool is_mode = options.policy == BackgroundPolicy::mode || options.policy == BackgroundPolicy::distant;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../kernels/tile_rows.hpp"
 #include "background_parts.hpp"
 #include "detail/mode.hpp"
 
@@ -25,18 +26,17 @@ struct Peak {
   [[nodiscard]] double sigma() const { return std::sqrt(within + std::max(between - within / per_tile(), 0.0)); }
 };
 
-template <class Weight>
-Peak sum_peak(const std::vector<detail::Tile>& tiles, double around, const Weight& weight) {
+Peak sum_peak(const detail::Tiles& tiles, double around, const std::vector<double>& weights) {
   Peak p;
   for (std::size_t i = 0; i < tiles.size(); ++i) {
-    const double w = weight(i);
-    const double d = static_cast<double>(tiles[i].mean) - around;
+    const double w = weights[i];
+    const double d = static_cast<double>(tiles.mean[i]) - around;
     p.weights += w;
-    p.n += w * static_cast<double>(tiles[i].n);
+    p.n += w * static_cast<double>(tiles.n[i]);
     p.level += w * d;
-    p.within += w * tiles[i].within;
+    p.within += w * tiles.within[i];
     p.between += w * d * d;
-    p.noise += w * tiles[i].noise;
+    p.noise += w * tiles.noise[i];
   }
   p.level /= p.weights;
   p.within /= p.weights;
@@ -46,27 +46,38 @@ Peak sum_peak(const std::vector<detail::Tile>& tiles, double around, const Weigh
   return p;
 }
 
+detail::Mode mode_of(const std::vector<float>& values, double step, Buffers& ws) {
+  return detail::find_mode(values, detail::densest_interval(values, ws.bins), step, ws.bins);
+}
+
 detail::Mode mode_of_means(double step, std::size_t edge, const detail::Prevalent& prevalent, Buffers& ws) {
-  ws.values.clear();
-  for (const detail::Tile& tile : ws.tiles.filled) ws.values.push_back(tile.mean);
   // Noise of half a count dithers the counts, and the mean of a tile then has finer steps than a pixel.
   const bool dithered = prevalent.noise >= 0.5 * step;
-  return detail::find_mode(ws.values, dithered ? step / static_cast<double>(edge * edge) : step);
+  return mode_of(ws.tiles.mean, dithered ? step / static_cast<double>(edge * edge) : step, ws);
+}
+
+// Correlation of the tiles' weighted means.
+detail::Correlation blocked(double level, Buffers& ws) {
+  const detail::Tiles& tiles = ws.tiles;
+  ws.blocks.reset(tiles.rows(), tiles.columns(), 2);
+  for (std::size_t r = 0, i = 0; r < tiles.rows(); ++r) {
+    ws.influences.assign(tiles.columns(), nan);
+    for (; i < tiles.size() && tiles.row[i] == r; ++i) {
+      ws.influences[tiles.column[i]] = ws.weights[i] * (static_cast<double>(tiles.mean[i]) - level);
+    }
+    ws.blocks.add_row(ws.influences.data());
+  }
+  return ws.blocks.correlation();
 }
 
 // Mode of the tiles' means, where the noise of a tile is small.
 Background mode_of_tiles(const CalibratedView& frame, std::size_t edge, const detail::Prevalent& prevalent,
                          std::size_t n_selected, Buffers& ws) {
-  const std::vector<detail::Tile>& tiles = ws.tiles.filled;
+  const detail::Tiles& tiles = ws.tiles;
   const detail::Mode mode = mode_of_means(frame.step, edge, prevalent, ws);
-  ws.blocks.reset(ws.tiles.rows(), ws.tiles.columns(), 2);
-  Peak peak = sum_peak(tiles, mode.level, [&](std::size_t i) {
-    const auto mean = static_cast<double>(tiles[i].mean);
-    const double w = mode.weight(mean);
-    ws.blocks.add(tiles[i].row, tiles[i].column, w * (mean - mode.level));
-    return w;
-  });
-  const detail::Correlation found = ws.blocks.correlation();
+  detail::weigh(mode, tiles.mean, ws.weights);
+  Peak peak = sum_peak(tiles, mode.level, ws.weights);
+  const detail::Correlation found = blocked(mode.level, ws);
   const double per_tile = peak.per_tile();
   Background b;
   b.level = mode.level;
@@ -75,12 +86,12 @@ Background mode_of_tiles(const CalibratedView& frame, std::size_t edge, const de
   constexpr std::size_t least_edge = 4;
   detail::Mode spread = mode;
   if (edge < least_edge) {
-    detail::make_tiles(frame, ws.selected, least_edge, prevalent.range, false, ws.tiles);
+    detail::make_tiles(frame, least_edge, prevalent.range, false, ws.tiles);
     if (tiles.size() >= min_background_pixels) {
       spread = mode_of_means(frame.step, least_edge, prevalent, ws);
       const double noise = peak.noise;
-      peak = sum_peak(tiles, spread.level,
-                      [&](std::size_t i) { return spread.weight(static_cast<double>(tiles[i].mean)); });
+      detail::weigh(spread, tiles.mean, ws.weights);
+      peak = sum_peak(tiles, spread.level, ws.weights);
       peak.noise = noise;
     }
   }
@@ -106,32 +117,28 @@ Background mode_of_surroundings(const CalibratedView& frame, std::size_t window,
   // A lesion that is no brighter than what belongs cannot be told from the background and lifts its level: bounded in
   // simulation over 2 to 40 % of the frame, an allowance of ours.
   constexpr double hidden_lesion = 0.4;  // sigma
-  const std::vector<detail::Tile>& tiles = ws.tiles.filled;
+  const detail::Tiles& tiles = ws.tiles;
   detail::moving_means(ws.tiles, window, ws.deviations);
-  ws.values = ws.deviations;  // find_mode only reads, but the order must stay that of the tiles
-  const detail::Mode mode = detail::find_mode(ws.values, 0);
+  const detail::Mode mode = mode_of(ws.deviations, 0, ws);
   const double rounding = 1e-6 * std::fabs(mode.level);  // of float means, where nothing else scatters
-  const auto belonging = [&](std::size_t i) {
+  ws.weights.resize(tiles.size());
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
     const double d = static_cast<double>(ws.deviations[i]) - mode.level;
-    return std::fabs(d) <= belongs * mode.sigma + rounding ? static_cast<double>(tiles[i].n) : 0.0;
-  };
+    ws.weights[i] = std::fabs(d) <= belongs * mode.sigma + rounding ? static_cast<double>(tiles.n[i]) : 0.0;
+  }
   // Twice: a tile that itself lies far from the others holds an edge of the lesion that its surroundings hide.
-  const Peak first = sum_peak(tiles, mode.level, belonging);
+  const Peak first = sum_peak(tiles, mode.level, ws.weights);
   const double reach = belongs * std::sqrt(std::max(first.between, 0.0)) + rounding;
-  const auto weight = [&](std::size_t i) {
-    return std::fabs(static_cast<double>(tiles[i].mean) - first.level) <= reach ? belonging(i) : 0.0;
-  };
-  Peak peak = sum_peak(tiles, first.level, weight);
-  peak.between /= 0.911;  // variance of a normal distribution within 2.5 sigma
   double n = 0;
   double kept = 0;
-  ws.blocks.reset(ws.tiles.rows(), ws.tiles.columns(), 2);
   for (std::size_t i = 0; i < tiles.size(); ++i) {
-    const double w = weight(i);
+    double& w = ws.weights[i];
+    if (!(std::fabs(static_cast<double>(tiles.mean[i]) - first.level) <= reach)) w = 0;
     n += w;
     kept += w > 0 ? 1 : 0;
-    ws.blocks.add(tiles[i].row, tiles[i].column, w * (static_cast<double>(tiles[i].mean) - peak.level));
   }
+  Peak peak = sum_peak(tiles, first.level, ws.weights);
+  peak.between /= 0.911;  // variance of a normal distribution within 2.5 sigma
   Background b;
   b.level = peak.level;
   b.n_pixels = static_cast<std::size_t>(std::lround(n));
@@ -139,7 +146,7 @@ Background mode_of_surroundings(const CalibratedView& frame, std::size_t window,
   set_error(b,
             {.white = std::sqrt(std::max(peak.between, 0.0) / kept),
              .noise_variance = peak.noise,
-             .correlation = ws.blocks.correlation(),
+             .correlation = blocked(peak.level, ws),
              .pixels_per_value = n / kept},
             frame.step);
   if (lesion_may_hide) {
@@ -149,23 +156,22 @@ Background mode_of_surroundings(const CalibratedView& frame, std::size_t window,
   return b;
 }
 
-Background mode_of_selected(const CalibratedView& frame, std::size_t n_selected, bool zeros_are_cut,
+Background mode_of_selected(const CalibratedView& frame, const Selection& selection, std::size_t n_selected,
                             bool lesion_excluded, Buffers& ws) {
   constexpr std::size_t min_tiles = 32;
   constexpr double harmless_cut = 0.002;
-  const detail::Prevalent prevalent = detail::prevalent_level(frame, ws.selected, ws.values);
+  const detail::Prevalent prevalent = detail::prevalent_level(frame, ws.values, ws.bins);
   detail::TilePlan plan = detail::plan_tiles(frame, prevalent, n_selected);
-  const auto make = [&] {
-    detail::make_tiles(frame, ws.selected, plan.edge, prevalent.range, zeros_are_cut, ws.tiles);
-  };
+  const auto make = [&] { detail::make_tiles(frame, plan.edge, prevalent.range, selection.exact_zeros > 0, ws.tiles); };
   make();
+  const bool any_cut = selection.zeros > 0;
   double n = 0;
   double cut = 0;
-  for (const detail::Tile& tile : ws.tiles.filled) {
-    const double d = std::fabs(static_cast<double>(tile.mean) - prevalent.level);
+  for (std::size_t i = 0; any_cut && i < ws.tiles.size(); ++i) {
+    const double d = std::fabs(static_cast<double>(ws.tiles.mean[i]) - prevalent.level);
     if (d > 3 * prevalent.noise) continue;
-    n += static_cast<double>(tile.n);
-    cut += static_cast<double>(tile.cut);
+    n += static_cast<double>(ws.tiles.n[i]);
+    cut += static_cast<double>(ws.tiles.cut[i]);
   }
   // The mean of what is left of a tail that was cut off is no measure of the level: then every pixel for itself. A thin
   // region fills few tiles: then smaller ones.
@@ -173,7 +179,7 @@ Background mode_of_selected(const CalibratedView& frame, std::size_t n_selected,
     plan = {};
     make();
   }
-  while (plan.edge > 1 && ws.tiles.filled.size() < min_tiles) {
+  while (plan.edge > 1 && ws.tiles.size() < min_tiles) {
     plan = {plan.edge / 2, 1};
     make();
   }
@@ -181,33 +187,42 @@ Background mode_of_selected(const CalibratedView& frame, std::size_t n_selected,
                          : mode_of_tiles(frame, plan.edge, prevalent, n_selected, ws);
 }
 
-// Keeps of the selection what lies over a dark field; 0: too little for a specimen.
-std::size_t leave_out_field(const CalibratedView& frame, const Background& field, std::size_t n_selected, Buffers& ws) {
+// Leaves out what does not lie over a dark field. Returns how many pixels are left; 0: too little for a specimen.
+std::size_t leave_out_field(const Background& field, CalibratedView& frame, std::size_t n_selected, Buffers& ws) {
   constexpr double share = 0.1;
   // The field's own spread, and light that strays into it from the specimen.
   const double ends = std::max(field.level + 10 * field.sigma, 5 * field.level);
-  std::size_t over = 0;
-  each_selected(frame, ws, [&](std::size_t, std::size_t, double v) { over += v > ends; });
+  const float limit = detail::greatest_float(ends);  // no float lies between the two
+  kernels::RowCounts counts;
+  for (std::size_t y = 0; y < frame.data.height; ++y) {
+    kernels::tile_kernels().count(frame.data.row(y), frame.mask.row(y), mask_left_out, limit, frame.data.width,
+                                  &counts);
+  }
+  const std::size_t over = counts.over;
   if (over < min_background_pixels || static_cast<double>(over) < share * static_cast<double>(n_selected)) return 0;
-  const std::size_t width = frame.data.width;
-  each_selected(frame, ws, [&](std::size_t y, std::size_t x, double v) {
-    if (!(v > ends)) ws.selected[y * width + x] = detail::not_used;
-  });
+  ws.mask.resize(frame.data.size());
+  for (std::size_t y = 0, i = 0; y < frame.data.height; ++y) {
+    for (std::size_t x = 0; x < frame.data.width; ++x, ++i) {
+      const std::uint8_t bits = frame.mask(y, x);
+      ws.mask[i] = (bits & mask_left_out) != 0 || frame.data(y, x) > limit ? bits : std::uint8_t{mask_excluded};
+    }
+  }
+  frame.mask = {ws.mask.data(), frame.data.height, frame.data.width};
   return over;
 }
 
 }  // namespace
 
-Background mode_background(const CalibratedView& frame, const Selection& selection, bool lesion_excluded, Buffers& ws) {
-  const bool zeros_are_cut = selection.exact_zeros > 0;
-  Background b = mode_of_selected(frame, selection.n, zeros_are_cut, lesion_excluded, ws);
+Background mode_background(const Selection& selection, bool lesion_excluded, Buffers& ws) {
+  CalibratedView frame = selection.frame;
+  Background b = mode_of_selected(frame, selection, selection.n, lesion_excluded, ws);
   if (selection.piled_up_at_zero(b.level, b.sigma, clipped_share_of_mode)) return b;
   // Published tumour-to-liver ratios end at 18.7 (van der Vorst 2013), so what most of the rest exceeds 22-fold is no
   // liver: it is the table around a specimen.
   constexpr double beyond_any_lesion = 22;
-  const std::size_t left = leave_out_field(frame, b, selection.n, ws);
+  const std::size_t left = leave_out_field(b, frame, selection.n, ws);
   if (left == 0) return b;
-  Background tissue = mode_of_selected(frame, left, zeros_are_cut, lesion_excluded, ws);
+  Background tissue = mode_of_selected(frame, selection, left, lesion_excluded, ws);
   if (!(tissue.level > beyond_any_lesion * b.level)) return b;
   tissue.empty_field = true;
   return tissue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "detail/blocks.hpp"
+#include "detail/ranked_pixels.hpp"
 #include "detail/tiles.hpp"
 #include "pyicg/background.hpp"
 
@@ -17,18 +18,23 @@ inline constexpr double clipped_share_of_mode = 0.05;
 inline constexpr double clipped_share_of_mean = 0.01;
 
 struct BackgroundWorkspace::Buffers {
-  std::vector<std::uint8_t> selected;  // detail::PixelUse of every pixel
+  std::vector<std::uint8_t> mask;  // the frame's, where more than it is left out
   std::vector<float> values;
+  std::vector<std::int32_t> bins;  // of values
   std::vector<float> deviations;
   std::vector<std::uint8_t> outside;  // of the lesion
   std::vector<float> row_distance;
   std::vector<double> squared_distance;
+  std::vector<double> influences;  // of a row
+  std::vector<double> weights;     // of tiles
+  detail::RankedPixels ranked;
   detail::Tiles tiles;
   detail::Blocks blocks;
 };
 
 // What was seen while the pixels were selected.
 struct Selection {
+  CalibratedView frame;  // its mask leaves out what was not asked for too
   std::size_t n = 0;
   std::size_t zeros = 0;        // cut off at count 0, marked so or of value 0
   std::size_t exact_zeros = 0;  // of these, valid pixels of value 0
@@ -42,22 +48,9 @@ struct Selection {
   [[nodiscard]] Reason limit(double level, double sigma, double share) const;
 };
 
-// Checks the options against the frame and marks the pixels that they ask for and that are valid in `ws.selected`.
+// Checks the options against the frame and counts the pixels that they ask for.
 Selection select_background(const CalibratedView& frame, const BackgroundOptions& options,
                             BackgroundWorkspace::Buffers& ws);
-
-// Calls visit(y, x, value) for every selected pixel, in order.
-template <class Visit>
-void each_selected(const CalibratedView& frame, const BackgroundWorkspace::Buffers& ws, const Visit& visit) {
-  const std::size_t width = frame.data.width;
-  for (std::size_t y = 0; y < frame.data.height; ++y) {
-    const float* row = frame.data.row(y);
-    const std::uint8_t* selected = ws.selected.data() + y * width;
-    for (std::size_t x = 0; x < width; ++x) {
-      if (selected[x] == detail::usable) visit(y, x, static_cast<double>(row[x]));
-    }
-  }
-}
 
 // What is known of a level.
 struct LevelError {
@@ -79,7 +72,6 @@ std::size_t set_patches(const detail::Correlation& correlation, double variance,
                         std::array<Patch, max_patches>& patches);
 
 // The policy `mode` on the pixels selected. Without `lesion_excluded` the error allows for one that cannot be seen.
-Background mode_background(const CalibratedView& frame, const Selection& selection, bool lesion_excluded,
-                           BackgroundWorkspace::Buffers& ws);
+Background mode_background(const Selection& selection, bool lesion_excluded, BackgroundWorkspace::Buffers& ws);
 
 }  // namespace pyicg

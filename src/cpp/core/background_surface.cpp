@@ -155,10 +155,10 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   s.height = frame.data.height;
   s.width = frame.data.width;
   s.step = frame.step;
-  const detail::Prevalent prevalent = detail::prevalent_level(frame, ws.selected, ws.values);
+  const detail::Prevalent prevalent = detail::prevalent_level(selected.frame, ws.values, ws.bins);
   const std::size_t edge = detail::plan_tiles(frame, prevalent, selected.n).edge;
-  detail::make_tiles(frame, ws.selected, edge, {}, false, ws.tiles);
-  const std::vector<detail::Tile>& tiles = ws.tiles.filled;
+  detail::make_tiles(selected.frame, edge, {}, false, ws.tiles);
+  const detail::Tiles& tiles = ws.tiles;
   if (selected.n < min_background_pixels || tiles.size() < 3 * s.terms()) {
     s.reason = (selected.bits & mask_out_of_range) != 0 ? Reason::out_of_range : Reason::too_few_pixels;
     return s;
@@ -166,14 +166,14 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   std::vector<Point> points;
   points.reserve(tiles.size());
   ws.values.clear();
-  for (const detail::Tile& tile : tiles) {
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
     const auto centre = [](const std::vector<std::size_t>& edges, std::size_t k) {
       return 0.5 * static_cast<double>(edges[k] + edges[k + 1] - 1);
     };
-    const double y = centre(ws.tiles.row_edges, tile.row);
-    const double x = centre(ws.tiles.column_edges, tile.column);
-    points.push_back({s.basis(y, x), static_cast<double>(tile.mean), static_cast<double>(tile.n), 1, 0});
-    ws.values.push_back(tile.mean);
+    const double y = centre(tiles.row_edges, tiles.row[i]);
+    const double x = centre(tiles.column_edges, tiles.column[i]);
+    points.push_back({s.basis(y, x), static_cast<double>(tiles.mean[i]), static_cast<double>(tiles.n[i]), 1, 0});
+    ws.values.push_back(tiles.mean[i]);
   }
   // From the median on, one order after the other: a bright lesion has lost its weight before the surface can bend to
   // it.
@@ -195,15 +195,19 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   double within = 0;
   double noise = 0;
   double squares = 0;
-  ws.blocks.reset(ws.tiles.rows(), ws.tiles.columns(), 2);
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const double w = points[i].weight;
-    weights += w;
-    n += w * points[i].n;
-    within += w * tiles[i].within;
-    noise += w * tiles[i].noise;
-    squares += w * points[i].residual * points[i].residual;
-    ws.blocks.add(tiles[i].row, tiles[i].column, w * points[i].n * points[i].residual);
+  ws.blocks.reset(tiles.rows(), tiles.columns(), 2);
+  for (std::size_t r = 0, i = 0; r < tiles.rows(); ++r) {
+    ws.influences.assign(tiles.columns(), nan);
+    for (; i < points.size() && tiles.row[i] == r; ++i) {
+      const double w = points[i].weight;
+      weights += w;
+      n += w * points[i].n;
+      within += w * tiles.within[i];
+      noise += w * tiles.noise[i];
+      squares += w * points[i].residual * points[i].residual;
+      ws.influences[tiles.column[i]] = w * points[i].n * points[i].residual;
+    }
+    ws.blocks.add_row(ws.influences.data());
   }
   const double per_tile = n / weights;
   within /= weights;

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <initializer_list>
 #include <numbers>
 #include <string>
+#include <vector>
 
+#include "background_parts.hpp"
 #include "detail/blocks.hpp"
 #include "detail/student.hpp"
 #include "pyicg/error.hpp"
@@ -23,36 +26,57 @@ struct Region {
   std::size_t y0 = 0, y1 = 0, x0 = 0, x1 = 0;  // half open
 
   Region(const CalibratedView& frame_, ImageView<const std::uint8_t> mask_) : frame(frame_), mask(mask_) {
-    y0 = x0 = static_cast<std::size_t>(-1);
+    x0 = mask.width;
     for (std::size_t y = 0; y < mask.height; ++y) {
       const std::uint8_t* row = mask.row(y);
-      for (std::size_t x = 0; x < mask.width; ++x) {
-        if (row[x] == 0) continue;
-        y0 = std::min(y0, y);
-        y1 = y + 1;
-        x0 = std::min(x0, x);
-        x1 = std::max(x1, x + 1);
-      }
+      const std::size_t first = next_in(row, 0, mask.width);
+      if (first == mask.width) continue;
+      if (y1 == 0) y0 = y;
+      y1 = y + 1;
+      x0 = std::min(x0, first);
+      std::size_t last = mask.width;
+      while (last > x1 && row[last - 1] == 0) --last;
+      x1 = std::max(x1, last);
     }
-    if (y1 == 0) y0 = x0 = 0;
+    if (y1 == 0) x0 = 0;
   }
 
   // Calls visit(y, x) for every pixel of the moved region that lies in the frame and may be used.
   template <class Visit>
-  void each(std::ptrdiff_t dy, std::ptrdiff_t dx, const Visit& visit, std::uint8_t left_out = no_signal_bits) const {
-    const auto height = static_cast<std::ptrdiff_t>(frame.data.height);
-    const auto width = static_cast<std::ptrdiff_t>(frame.data.width);
-    for (std::size_t y = y0; y < y1; ++y) {
-      const std::ptrdiff_t to_y = static_cast<std::ptrdiff_t>(y) + dy;
-      if (to_y < 0 || to_y >= height) continue;
-      for (std::size_t x = x0; x < x1; ++x) {
-        const std::ptrdiff_t to_x = static_cast<std::ptrdiff_t>(x) + dx;
-        if (mask(y, x) == 0 || to_x < 0 || to_x >= width) continue;
-        const auto yy = static_cast<std::size_t>(to_y);
-        const auto xx = static_cast<std::size_t>(to_x);
-        if ((frame.mask(yy, xx) & left_out) == 0) visit(yy, xx);
-      }
+  void each(std::ptrdiff_t dy, std::ptrdiff_t dx, const Visit& visit) const {
+    for (std::size_t y = y0; y < y1; ++y) row(y, dy, dx, no_signal_bits, visit);
+  }
+
+  // The same for row y of the region, with a choice of what is left out.
+  template <class Visit>
+  void row(std::size_t y, std::ptrdiff_t dy, std::ptrdiff_t dx, std::uint8_t left_out, const Visit& visit) const {
+    const std::ptrdiff_t to_y = static_cast<std::ptrdiff_t>(y) + dy;
+    if (to_y < 0 || to_y >= static_cast<std::ptrdiff_t>(frame.data.height)) return;
+    const auto yy = static_cast<std::size_t>(to_y);
+    const auto within = [&](std::size_t x) {
+      return std::clamp(static_cast<std::ptrdiff_t>(x), std::max<std::ptrdiff_t>(-dx, 0),
+                        static_cast<std::ptrdiff_t>(frame.data.width) - std::max<std::ptrdiff_t>(dx, 0));
+    };
+    const std::uint8_t* inside = mask.row(y);
+    const std::uint8_t* bits = frame.mask.row(yy);
+    const auto end = static_cast<std::size_t>(within(x1));
+    for (std::size_t x = next_in(inside, static_cast<std::size_t>(within(x0)), end); x < end;
+         x = next_in(inside, x + 1, end)) {
+      const auto xx = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(x) + dx);
+      if ((bits[xx] & left_out) == 0) visit(yy, xx);
     }
+  }
+
+ private:
+  // The first pixel of the region in [x, end) of a row; end: none.
+  static std::size_t next_in(const std::uint8_t* row, std::size_t x, std::size_t end) {
+    if (x < end && row[x] != 0) return x;
+    for (std::uint64_t eight = 0; x + sizeof(eight) <= end; x += sizeof(eight)) {
+      std::memcpy(&eight, row + x, sizeof(eight));
+      if (eight != 0) break;
+    }
+    while (x < end && row[x] == 0) ++x;
+    return x;
   }
 };
 
@@ -84,25 +108,19 @@ Error placement_error(double placement_px) {
               std::to_string(placement_px)};
 }
 
-// Over a twentieth of the pixels at count 0, where values do not scatter below it, and a mean near there: the lower
-// tail is cut off, as for a background.
-bool is_cut_off(const Region& region, const RegionStats& s) {
-  constexpr double share = 0.05;
-  std::size_t cut = 0;
+// Pixels at count 0: marked as cut off, or usable ones of that value where values do not scatter below it.
+struct AtZero {
+  std::size_t marked = 0;
   std::size_t zeros = 0;
   std::size_t negative = 0;
-  region.each(
-      0, 0,
-      [&](std::size_t y, std::size_t x) {
-        const bool marked = (region.frame.mask(y, x) & mask_underflow) != 0;
-        cut += marked;
-        zeros += !marked && region.frame.data(y, x) == 0.0F;
-        negative += !marked && region.frame.data(y, x) < 0.0F;
-      },
-      no_signal_bits & ~mask_underflow);
-  if (negative <= zeros / 10) cut += zeros;
-  return static_cast<double>(cut) > share * static_cast<double>(s.n) && s.mean < 3 * s.sd;
-}
+
+  // Over a twentieth of the pixels, and a mean near there: the lower tail is cut off, as for a background.
+  [[nodiscard]] bool cut_off(const RegionStats& s) const {
+    constexpr double share = 0.05;
+    const std::size_t cut = marked + (negative <= zeros / 10 ? zeros : 0);
+    return static_cast<double>(cut) > share * static_cast<double>(s.n) && s.mean < 3 * s.sd;
+  }
+};
 
 // How much the mean changes when the region lies elsewhere: its mean square over the four points sqrt(2) placement_px
 // up, down, left and right, which have the variance of the displacement; exact where the mean changes linearly, and a
@@ -187,6 +205,12 @@ Measurement with_interval(double value, double sigma, double t, Reason why) {
 }  // namespace
 
 RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8_t> mask, double placement_px) {
+  BackgroundWorkspace workspace;
+  return region_stats(frame, mask, placement_px, workspace);
+}
+
+RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8_t> mask, double placement_px,
+                         BackgroundWorkspace& workspace) {
   check_region(frame, mask);
   const auto largest = static_cast<double>(std::max(frame.data.height, frame.data.width));
   if (!(placement_px >= 0 && placement_px <= largest)) throw placement_error(placement_px);
@@ -194,27 +218,43 @@ RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8
   RegionStats s;
   double sum = 0;
   double noise = 0;
+  AtZero at_zero;
   const bool noise_known = frame.variance.data != nullptr;
-  region.each(0, 0, [&](std::size_t y, std::size_t x) {
-    sum += static_cast<double>(frame.data(y, x));
-    if (noise_known) noise += static_cast<double>(frame.variance(y, x));
-    ++s.n;
-    s.saturated += (frame.mask(y, x) & mask_saturated) != 0;
-  });
+  for (std::size_t row = region.y0; row < region.y1; ++row) {
+    region.row(row, 0, 0, no_signal_bits & ~mask_underflow, [&](std::size_t y, std::size_t x) {
+      const std::uint8_t bits = frame.mask(y, x);
+      if ((bits & mask_underflow) != 0) {
+        ++at_zero.marked;
+        return;
+      }
+      const float v = frame.data(y, x);
+      sum += static_cast<double>(v);
+      if (noise_known) noise += static_cast<double>(frame.variance(y, x));
+      ++s.n;
+      s.saturated += (bits & mask_saturated) != 0;
+      at_zero.zeros += v == 0.0F;
+      at_zero.negative += v < 0.0F;
+    });
+  }
   if (s.n == 0) return s;
   const auto n = static_cast<double>(s.n);
   s.mean = sum / n;
   if (s.n < 2) return s;
   double squares = 0;
-  detail::Blocks blocks;
+  detail::Blocks& blocks = workspace.buffers().blocks;
+  std::vector<double>& influences = workspace.buffers().influences;
   blocks.reset(region.y1 - region.y0, region.x1 - region.x0, 2);
-  region.each(0, 0, [&](std::size_t y, std::size_t x) {
-    const double d = static_cast<double>(frame.data(y, x)) - s.mean;
-    squares += d * d;
-    blocks.add(y - region.y0, x - region.x0, d);
-  });
+  for (std::size_t row = region.y0; row < region.y1; ++row) {
+    influences.assign(region.x1 - region.x0, nan);
+    region.row(row, 0, 0, no_signal_bits, [&](std::size_t y, std::size_t x) {
+      const double d = static_cast<double>(frame.data(y, x)) - s.mean;
+      squares += d * d;
+      influences[x - region.x0] = d;
+    });
+    blocks.add_row(influences.data());
+  }
   s.sd = std::sqrt(squares / (n - 1));
-  s.cut_off = is_cut_off(region, s);
+  s.cut_off = at_zero.cut_off(s);
   const detail::Inflation found = blocks.correlation().worst;
   const double white = s.sd * s.sd / n;
   const double noise_variance = noise_known ? noise / n : nan;

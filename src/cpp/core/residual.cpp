@@ -1,10 +1,8 @@
 #include "pyicg/residual.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -18,19 +16,12 @@
 namespace pyicg {
 namespace {
 
-// The largest float that is not over the level: the same floats are over it.
-float not_over(double level) {
-  const auto rounded = static_cast<float>(level);
-  constexpr float down = -std::numeric_limits<float>::infinity();
-  return static_cast<double>(rounded) > level ? std::nextafter(rounded, down) : rounded;
-}
-
 // Regions over the level. Saturated pixels may truly lie over it: `with_saturated` takes them in. Excluded ones are in
 // no region.
 void find_regions(ImageView<const float> smooth, ImageView<const std::uint8_t> mask, double level, bool with_saturated,
                   detail::ResidualRegions& ws) {
   const kernels::BitKernels& bits = kernels::bit_kernels();
-  const float limit = not_over(level);
+  const float limit = detail::not_over(level);
   ws.words.resize(kernels::words_of(mask.width));
   ws.found.find(mask.height, mask.width, detail::Connectivity::eight, [&](std::size_t y, std::span<std::uint64_t> row) {
     bits.over(smooth.row(y), limit, mask.width, row.data());

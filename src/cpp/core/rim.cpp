@@ -106,9 +106,10 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
     double confidence;
   };
   std::vector<Traced> traced;
+  detail::RimTracer tracer(data, mask, tracing, ws.search->polar);
   for (const detail::RimCandidate& candidate :
        detail::find_rim_candidates(data, mask, background, search, result.rejected, ws, *ws.search)) {
-    auto trace = detail::trace_rim(data, mask, candidate, tracing);
+    auto trace = tracer.trace(candidate);
     const double confidence = trace ? detail::confidence(trace->evidence) : 0.0;
     traced.push_back({candidate, std::move(trace), confidence});
   }

@@ -4,22 +4,6 @@
 #include <cmath>
 
 namespace pyicg::detail {
-namespace {
-
-// The part that each of [0, length) belongs to; returns how many parts there are.
-std::size_t parts_of(std::size_t length, std::size_t part, std::vector<std::size_t>& edges,
-                     std::vector<std::uint32_t>& part_of) {
-  symmetric_edges(length, part, edges);
-  part_of.resize(length);
-  for (std::size_t k = 0; k + 1 < edges.size(); ++k) {
-    std::fill(part_of.begin() + static_cast<std::ptrdiff_t>(edges[k]),
-              part_of.begin() + static_cast<std::ptrdiff_t>(edges[k + 1]), static_cast<std::uint32_t>(k));
-  }
-  return edges.size() - 1;
-}
-
-}  // namespace
-
 void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size_t>& edges) {
   std::size_t parts = std::max<std::size_t>((length + part / 2) / part, 1);
   // An even number of unequal parts has an edge in the middle, which rounding puts to one side.
@@ -31,58 +15,81 @@ void symmetric_edges(std::size_t length, std::size_t part, std::vector<std::size
   }
 }
 
-void Blocks::reset(std::size_t height, std::size_t width, std::size_t edge) {
-  rows_ = parts_of(height, edge, edges_, row_of_);
-  columns_ = parts_of(width, edge, edges_, column_of_);
-  cells_.assign(rows_ * columns_, Cell{});
-}
+namespace {
 
-void Blocks::coarsen() {
-  const std::size_t columns = columns_;
-  const std::size_t rows = rows_;
-  rows_ = parts_of(rows, 2, edges_, row_of_);
-  columns_ = parts_of(columns, 2, edges_, column_of_);
-  coarse_.assign(rows_ * columns_, Cell{});
-  for (std::size_t y = 0; y < rows; ++y) {
-    for (std::size_t x = 0; x < columns; ++x) {
-      const Cell& fine = cells_[y * columns + x];
-      Cell& cell = coarse_[row_of_[y] * columns_ + column_of_[x]];
-      cell.sum += fine.sum;
-      cell.n += fine.n;
+// The longest run of parts that are pairs.
+kernels::Parts parts_of(const std::vector<std::size_t>& edges) {
+  kernels::Parts parts{edges.data(), edges.size() - 1, 0, 0};
+  for (std::size_t k = 0, first = 0; k < parts.count; ++k) {
+    if (edges[k + 1] - edges[k] != 2) {
+      first = k + 1;
+    } else if (k + 1 - first > parts.pairs_last - parts.pairs_first) {
+      parts.pairs_first = first;
+      parts.pairs_last = k + 1;
     }
   }
-  cells_.swap(coarse_);
+  return parts;
 }
 
-Correlation Blocks::correlation() {
-  double n = 0;
-  double sum = 0;
-  double squares = 0;
-  for (const Cell& cell : cells_) {
-    n += cell.n;
-    sum += cell.sum;
-    squares += cell.squares;
+}  // namespace
+
+void Blocks::reset(std::size_t height, std::size_t width, std::size_t edge) {
+  squares_ = {};
+  n_levels_ = 0;
+  for (bool more = true; more;) {
+    if (levels_.size() == n_levels_) levels_.emplace_back();
+    Level& level = levels_[n_levels_++];
+    symmetric_edges(height, edge, level.row_edges);
+    symmetric_edges(width, edge, level.column_edges);
+    level.columns = parts_of(level.column_edges);
+    level.y = level.row = 0;
+    height = level.row_edges.size() - 1;
+    width = level.columns.count;
+    level.n.assign(width, 0);
+    level.sum.assign(width, 0);
+    level.totals = {};
+    more = height > 1 || width > 1;
+    edge = 2;
   }
+}
+
+void Blocks::add_row(const double* influences) {
+  Level& base = levels_.front();
+  kernels::block_kernels().add_values(influences, base.columns, base.n.data(), base.sum.data(), &squares_);
+  end_row(0);
+}
+
+// A row has been added to the blocks of this level: where that was their last one, they are complete.
+void Blocks::end_row(std::size_t k) {
+  Level& level = levels_[k];
+  if (++level.y < level.row_edges[level.row + 1]) return;
+  ++level.row;
+  const kernels::BlockKernels& kernels = kernels::block_kernels();
+  kernels.close(level.n.data(), level.sum.data(), level.columns.count, &level.totals);
+  if (k + 1 < n_levels_) {
+    Level& next = levels_[k + 1];
+    kernels.add_blocks(level.n.data(), level.sum.data(), next.columns, next.n.data(), next.sum.data());
+    end_row(k + 1);
+  }
+  std::fill(level.n.begin(), level.n.end(), 0.0);
+  std::fill(level.sum.begin(), level.sum.end(), 0.0);
+}
+
+// Influences add up to about nothing, so the mean may be taken off after squaring.
+Correlation Blocks::correlation() {
+  const double n = levels_.front().totals.n.total();
   Correlation result;
   Inflation& best = result.worst;
   best = {1, n};
   if (n < 2) return result;
-  const double mean = sum / n;
-  const double independent = squares - n * mean * mean;
+  const double mean = levels_.front().totals.sum.total() / n;
+  const double independent = squares_.total() - n * mean * mean;
   if (!(independent > 0)) return result;
   double best_bound = 1 - std::sqrt(2 / n);
-  for (bool first = true;; first = false) {
-    if (!first) {
-      if (rows_ <= 1 && columns_ <= 1) break;
-      coarsen();
-    }
-    double between = 0;
-    double n_squared = 0;
-    for (const Cell& cell : cells_) {
-      const double d = cell.sum - cell.n * mean;
-      between += d * d;
-      n_squared += cell.n * cell.n;
-    }
+  for (std::size_t k = 0; k < n_levels_; ++k) {
+    const kernels::BlockTotals& t = levels_[k].totals;
+    const double n_squared = t.n_n.total();
+    const double between = std::max(t.sum_sum.total() - mean * (2 * t.n_sum.total() - mean * n_squared), 0.0);
     const double blocks = n * n / n_squared;
     if (blocks < fewest_blocks) break;
     const double factor = between / independent * blocks / (blocks - 1);

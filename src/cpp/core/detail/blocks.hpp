@@ -4,8 +4,9 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <vector>
+
+#include "../../kernels/block_rows.hpp"
 
 namespace pyicg::detail {
 
@@ -29,40 +30,38 @@ struct Correlation {
   std::size_t n_scales = 0;
 };
 
-// Takes each pixel's influence on an estimate (for a mean its deviation) and tells how much correlation between
-// neighbours widens the estimate's variance.
+// Takes each pixel's influence on an estimate (for a mean its deviation), row by row, and tells how much correlation
+// between neighbours widens the estimate's variance.
 class Blocks {
  public:
   // Base blocks of about edge x edge pixels.
   void reset(std::size_t height, std::size_t width, std::size_t edge);
 
-  void add(std::size_t y, std::size_t x, double influence) {
-    Cell& cell = cells_[row_of_[y] * columns_ + column_of_[x]];
-    cell.sum += influence;
-    cell.n += 1;
-    cell.squares += influence * influence;
-  }
+  // The influences of the next row, `width` of them; NaN: a pixel that is missing.
+  void add_row(const double* influences);
 
-  // The block size whose factor is largest at the lower end of its own uncertainty, 1 - sqrt(2 / blocks): small blocks
-  // miss long correlations, large ones are few. At least `fewest_blocks` are asked for.
+  // After all rows. The block size whose factor is largest at the lower end of its own uncertainty, 1 - sqrt(2 /
+  // blocks): small blocks miss long correlations, large ones are few. At least `fewest_blocks` are asked for.
   [[nodiscard]] Correlation correlation();
 
  private:
   static constexpr double fewest_blocks = 8;
-  struct Cell {
-    double sum = 0;
-    double n = 0;
-    double squares = 0;
+  // The blocks of one size. Only one row of them is held: what is wanted of all of them are sums.
+  struct Level {
+    std::vector<std::size_t> row_edges;  // in rows of the next finer blocks, or of pixels
+    std::vector<std::size_t> column_edges;
+    kernels::Parts columns{};
+    std::size_t y = 0;  // the next row of those
+    std::size_t row = 0;
+    std::vector<double> n;
+    std::vector<double> sum;
+    kernels::BlockTotals totals{};
   };
-  void coarsen();
+  void end_row(std::size_t level);
 
-  std::size_t rows_ = 0;
-  std::size_t columns_ = 0;
-  std::vector<std::size_t> edges_;
-  std::vector<std::uint32_t> row_of_;
-  std::vector<std::uint32_t> column_of_;
-  std::vector<Cell> cells_;
-  std::vector<Cell> coarse_;
+  std::vector<Level> levels_;  // from the finest on; those beyond n_levels_ are spare
+  std::size_t n_levels_ = 0;
+  kernels::FourSums squares_{};
 };
 
 }  // namespace pyicg::detail

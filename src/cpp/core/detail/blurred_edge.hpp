@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <vector>
 
 namespace pyicg::detail {
 
@@ -15,6 +16,9 @@ struct EdgeValue {
   double position;  // derivative by the distance from the edge
   double blur;      // derivative by the sigma of the blur
 };
+
+// The standard normal distribution as the kernels look it up, see kernels/rim_profile.hpp. Made once.
+const std::vector<double>& normal_table();
 
 // At a signed distance outside the tangent of an edge blurred by sigma. `falls` says how far the edge lies inside its
 // tangent at blur_nodes x sigma along it; a curve of radius R has falls of x^2/(2 R). The level is the mean, over the

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numbers>
 #include <vector>
 
@@ -19,6 +20,13 @@ inline double noise_after_blur(double sigma, double s) { return sigma / (2 * std
 inline double bright_level(const Background& background, double sbr_cut, double smooth_px) {
   const double noise = noise_after_blur(background.sigma, smooth_px);
   return background.level + std::max((sbr_cut - 1) * background.level, 5 * noise);
+}
+
+// The largest float that is not over the level: the same floats are over it.
+inline float not_over(double level) {
+  const auto rounded = static_cast<float>(level);
+  constexpr float down = -std::numeric_limits<float>::infinity();
+  return static_cast<double>(rounded) > level ? std::nextafter(rounded, down) : rounded;
 }
 
 // A buffer of a workspace as a frame-sized plane.

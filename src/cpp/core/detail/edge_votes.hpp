@@ -8,22 +8,9 @@
 #include <cstddef>
 #include <vector>
 
-#include "pyicg/image_view.hpp"
+#include "edge_map.hpp"
 
 namespace pyicg::detail {
-
-// Per pixel, from the smoothed differences (1 2 1) x (-1 0 1) / 8; 0 on the border of the plane, NaN beside a NaN.
-struct Gradient {
-  std::vector<float> gy, gx;
-  std::size_t height = 0;
-  std::size_t width = 0;
-};
-
-void gradient(ImageView<const float> image, Gradient& g);
-
-// Standard deviation of one component where nothing is but noise, from the lower quartile of the lengths that are not
-// zero; `scratch` is reused. 0 without any.
-double gradient_noise(const Gradient& g, std::vector<float>& scratch);
 
 struct VoteRange {
   double nearest, farthest;  // px
@@ -40,8 +27,8 @@ struct VoteBuffers {
 };
 
 // Places where the votes, in cells of 2 x 2 pixels and blurred by one cell, have a maximum of at least `least`;
-// most votes first, at most `most` of them. An edge is a gradient over `threshold`.
-std::vector<Peak> vote_peaks(const Gradient& g, double threshold, VoteRange range, double least, std::size_t most,
+// most votes first, at most `most` of them.
+std::vector<Peak> vote_peaks(const EdgeMap& edges, VoteRange range, double least, std::size_t most,
                              VoteBuffers& buffers);
 
 }  // namespace pyicg::detail

@@ -50,41 +50,44 @@ void mark(std::vector<bool>& set, const Run& run, bool value) {
   for (std::size_t d = 0; d < run.length; ++d) set[(run.first + d) % set.size()] = value;
 }
 
-PolarImage averaged(const PolarImage& polar) {
-  PolarImage mean = polar;
+void average(const PolarImage& polar, PolarImage& mean) {
+  mean.rays = polar.rays;
+  mean.rows = polar.rows;
+  mean.step = polar.step;
+  mean.values.resize(polar.values.size());
   for (std::size_t k = 0; k < polar.rays; ++k) {
-    for (std::size_t i = 0; i < polar.rows; ++i) {
-      double sum = polar(k, i);
-      for (std::size_t d = 1; d <= alike; ++d) {
-        sum += polar((k + polar.rays - d) % polar.rays, i) + polar((k + d) % polar.rays, i);
-      }
-      mean.values[k * polar.rows + i] = sum / static_cast<double>(2 * alike + 1);
+    double* out = mean.values.data() + k * polar.rows;
+    std::copy_n(polar.ray(k), polar.rows, out);
+    for (std::size_t d = 1; d <= alike; ++d) {
+      const double* before = polar.ray((k + polar.rays - d) % polar.rays);
+      const double* after = polar.ray((k + d) % polar.rays);
+      for (std::size_t i = 0; i < polar.rows; ++i) out[i] += before[i] + after[i];
     }
+    for (std::size_t i = 0; i < polar.rows; ++i) out[i] /= static_cast<double>(2 * alike + 1);
   }
-  return mean;
 }
 
 // Sums along a ray of what lies over the middle between core and liver, px: least where a step from core to liver
 // explains the profile best. Values are held within that step, so that a fleck counts no more than liver.
-std::vector<double> over_middle(const PolarImage& polar, const RimLevels& levels, std::size_t k) {
+void over_middle(const PolarImage& polar, const RimLevels& levels, std::size_t k, std::vector<double>& sums) {
   const double middle = 0.5 * (levels.core + levels.outside);
   const double half = levels.outside - middle;
-  std::vector<double> sums(polar.rows);
+  sums.resize(polar.rows);
   double sum = 0;
   for (std::size_t i = 0; i < polar.rows; ++i) {
     sums[i] = sum;
     const double over = (polar(k, i) - middle) / half;
     if (!std::isnan(over)) sum += polar.step * std::clamp(over, -1.0, 1.0);
   }
-  return sums;
 }
 
 // Where the path lies behind a strip of liver that is no part of the rim's own blurred edge.
-std::vector<Run> behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner) {
+std::vector<Run> behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner,
+                              std::vector<double>& sums) {
   const std::size_t n = polar.rays;
   std::vector<bool> behind(n);
   for (std::size_t k = 0; k < n; ++k) {
-    const std::vector<double> sums = over_middle(polar, levels, k);
+    over_middle(polar, levels, k, sums);
     const auto end = sums.begin() + static_cast<std::ptrdiff_t>(inner[k]) + 1;
     const auto edge = static_cast<std::size_t>(std::min_element(sums.begin(), end) - sums.begin());
     const double strip = polar.step * static_cast<double>(inner[k] - edge);
@@ -141,17 +144,22 @@ std::vector<bool> widened(const std::vector<bool>& set, std::size_t by) {
 
 // The path as it was, but in the gaps, where it parts core and liver.
 Path through_gaps(const PolarImage& mean, const RimLevels& levels, const PathRule& rule, const Path& inner,
-                  const std::vector<bool>& gap) {
+                  const std::vector<bool>& gap, GapBuffers& buffers) {
   const std::vector<bool> free = widened(gap, leaving);
-  std::vector<double> rewards(mean.values.size());
+  buffers.rewards.resize(mean.values.size());
   for (std::size_t k = 0; k < mean.rays; ++k) {
-    const std::vector<double> sums = free[k] ? over_middle(mean, levels, k) : std::vector<double>{};
-    for (std::size_t i = 0; i < mean.rows; ++i) {
-      const double off = mean.step * std::fabs(static_cast<double>(i) - static_cast<double>(inner[k]));
-      rewards[k * mean.rows + i] = free[k] ? -sums[i] - (i < 2 ? hold : 0) : -hold * off;
+    double* rewards = buffers.rewards.data() + k * mean.rows;
+    if (free[k]) {
+      over_middle(mean, levels, k, buffers.sums);
+      for (std::size_t i = 0; i < mean.rows; ++i) rewards[i] = -buffers.sums[i] - (i < 2 ? hold : 0);
+    } else {
+      const auto row = static_cast<double>(inner[k]);
+      for (std::size_t i = 0; i < mean.rows; ++i) {
+        rewards[i] = -hold * (mean.step * std::fabs(static_cast<double>(i) - row));
+      }
     }
   }
-  return closed_path(rewards, mean.rows, rule);
+  return closed_path(buffers.rewards, mean.rows, rule, buffers.paths);
 }
 
 double bends(const Path& path, const Run& run) {
@@ -249,20 +257,21 @@ std::vector<double> bare_liver(const PolarImage& mean, double blur_px, double mo
 }  // namespace
 
 Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const PathRule& rule,
-                     std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
+                     std::vector<std::size_t>& inner, std::vector<std::size_t>& outer, GapBuffers& buffers) {
   const std::size_t n = polar.rays;
   Gaps found{std::vector<double>(n, infinity), levels.outside + glow * (levels.rim - levels.outside)};
   if (!(levels.core < dark_core * levels.outside)) return found;
-  const PolarImage mean = averaged(polar);
+  average(polar, buffers.mean);
+  const PolarImage& mean = buffers.mean;
   const std::size_t width = median_width(inner, outer);
-  Doubts doubts{without_rim(mean, levels, found.most_liver, inner, width), behind_liver(mean, levels, inner)};
+  Doubts doubts{without_rim(mean, levels, found.most_liver, inner, width), behind_liver(mean, levels, inner, buffers.sums)};
   std::vector<bool> gap;
   Path path;
   do {
     gap = rays_of(doubts);
     const auto gaps = static_cast<double>(std::ranges::count(gap, true));
     if (gaps == 0 || gaps > most_share * static_cast<double>(n)) return found;
-    path = through_gaps(mean, levels, rule, inner, gap);
+    path = through_gaps(mean, levels, rule, inner, gap, buffers);
   } while (drop_glowing_core(doubts, path, inner));
 
   for (std::size_t k = 0; k < n; ++k) {

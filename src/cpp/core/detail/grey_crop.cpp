@@ -56,6 +56,13 @@ GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> ma
   }
 }
 
+// Whether all 4 x 4 pixels that are read there belong to the crop.
+bool GreyCrop::amid(double dy, double dx) const {
+  const double top = origin_y_ + std::floor(dy) - 1;
+  const double left = origin_x_ + std::floor(dx) - 1;
+  return top >= 0 && left >= 0 && top + 3 < static_cast<double>(height_) && left + 3 < static_cast<double>(width_);
+}
+
 double GreyCrop::at(double dy, double dx) const {
   // The fraction is that of the offset alone, so that a crop cut by the frame's border reads the same bits.
   const double fy = std::floor(dy);
@@ -83,6 +90,35 @@ double GreyCrop::at(double dy, double dx) const {
     }
   }
   return weight > 0.5 ? sum / weight : nan;
+}
+
+void GreyCrop::along(const LinePlaces& line, std::span<double> signals) const {
+  const auto place = [&](std::size_t i) {
+    const double t = line.step * static_cast<double>(line.first + static_cast<int>(i));
+    return std::pair{line.y + t * line.dy, line.x + t * line.dx};
+  };
+  const auto read = [&](std::size_t i) {
+    const auto [dy, dx] = place(i);
+    signals[i] = at(dy, dx);
+  };
+  const auto is_amid = [&](std::size_t i) {
+    const auto [dy, dx] = place(i);
+    return amid(dy, dx);
+  };
+  // A line crosses the middle of a rectangle in one piece.
+  std::size_t from = 0;
+  std::size_t to = signals.size();
+  while (from < to && !is_amid(from)) read(from++);
+  while (to > from && !is_amid(to - 1)) read(--to);
+  if (to - from < kernels::spline_block) {
+    while (from < to) read(from++);
+    return;
+  }
+  LinePlaces middle = line;
+  middle.first += static_cast<int>(from);
+  kernels::spline_kernels().read(
+      {values_.data(), weights_.empty() ? nullptr : weights_.data(), width_, origin_y_, origin_x_}, middle, to - from,
+      signals.data() + from);
 }
 
 }  // namespace pyicg::detail

@@ -3,11 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "../../kernels/spline_lines.hpp"
 #include "pyicg/image_view.hpp"
 
 namespace pyicg::detail {
+
+// Places along a straight line, as offsets from the centre of a crop.
+using LinePlaces = kernels::SplineLine;
 
 class GreyCrop {
  public:
@@ -20,10 +25,14 @@ class GreyCrop {
   // axis wherever it lies (interpolation would blur by an amount that changes between pixels). NaN outside the frame
   // and where most of it is not valid.
   [[nodiscard]] double at(double dy, double dx) const;
+  // The same, bit for bit, at as many places along a line as `signals` holds.
+  void along(const LinePlaces& line, std::span<double> signals) const;
   // Variance of the blur that reading adds along either axis, px^2.
   [[nodiscard]] double blur() const { return blur_; }
 
  private:
+  [[nodiscard]] bool amid(double dy, double dx) const;
+
   std::vector<float> values_;   // 0 where not valid
   std::vector<float> weights_;  // 1 where valid; empty when all are
   std::size_t height_ = 0, width_ = 0;

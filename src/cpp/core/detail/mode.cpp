@@ -2,26 +2,33 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
+
+#include "../../kernels/mode_bins.hpp"
 
 namespace pyicg::detail {
 
-Densest densest_interval(std::span<const float> values) {
-  constexpr std::size_t bins = 4096;
+namespace {
+
+constexpr auto bins = static_cast<std::size_t>(kernels::mode_bins);
+constexpr auto all_bins = static_cast<std::size_t>(kernels::mode_bins + kernels::beside_bins);
+
+}  // namespace
+
+Densest densest_interval(std::span<const float> values, std::vector<std::int32_t>& scratch) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   double lo = static_cast<double>(*least);
   double hi = static_cast<double>(*most);
   const std::size_t wanted = (values.size() + 3) / 4;
   Densest found{0.5 * (lo + hi), hi - lo};
-  std::array<std::size_t, bins> count{};
+  scratch.resize(values.size());
+  std::array<std::size_t, all_bins> count{};
   for (int zoom = 0; zoom < 6 && hi > lo; ++zoom) {
     count.fill(0);
     const double per_bin = (hi - lo) / bins;
-    for (const float v : values) {
-      const double position = (static_cast<double>(v) - lo) / per_bin;
-      if (position < 0 || position > bins) continue;
-      ++count[std::min(static_cast<std::size_t>(position), bins - 1)];
-    }
+    kernels::mode_kernels().bins(values.data(), values.size(), {lo, per_bin, 0, 1}, scratch.data());
+    for (const std::int32_t bin : scratch) ++count[static_cast<std::size_t>(bin)];
     std::size_t best_width = bins;
     std::size_t best_first = 0;
     std::size_t best_held = 0;
@@ -50,39 +57,46 @@ Densest densest_interval(std::span<const float> values) {
 // 1/(1/sigma^2 + 1/h^2), the mean weight 1/sqrt(1 + r^2), and the fixed point has variance
 // sigma^2/n (1 + r^2)^3/(1 + 2 r^2)^1.5 (an M-estimator with psi = d exp(-d^2/2h^2)). Weights without an edge: a window
 // with one holds now more, now fewer whole grey levels and settles where it should not.
-Mode find_mode(std::span<const float> values, double step) {
-  const Densest start = densest_interval(values);
+Mode find_mode(std::span<const float> values, const Densest& start, double step, std::vector<std::int32_t>& scratch) {
   const double unit = std::max(start.width, step);
 
   // Within 8 widths, binned once: sums per bin, so that nothing is lost to the bins' own width.
-  constexpr std::size_t bins = 4096;
-  std::array<double, bins> count{};
-  std::array<double, bins> sum{};
-  for (const float v : values) {
-    const double d = static_cast<double>(v) - start.centre;
+  std::array<double, all_bins> count{};
+  std::array<double, all_bins> distance{};  // of a bin's mean from the centre
+  scratch.assign(values.size(), 0);
+  if (unit > 0) {
+    kernels::mode_kernels().bins(values.data(), values.size(), {start.centre, unit, 8, bins / 16.0}, scratch.data());
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double d = static_cast<double>(values[i]) - start.centre;
     if (!(std::fabs(d) <= 8 * unit)) continue;
-    const double position = unit > 0 ? (d / unit + 8) * (bins / 16.0) : 0.0;
-    const std::size_t bin = std::min(static_cast<std::size_t>(position), bins - 1);
+    const auto bin = static_cast<std::size_t>(scratch[i]);
     count[bin] += 1;
-    sum[bin] += d;
+    distance[bin] += d;
+  }
+  std::size_t filled = 0;
+  for (std::size_t bin = 0; bin < bins; ++bin) {
+    if (count[bin] == 0) continue;
+    distance[filled] = distance[bin] / count[bin];
+    count[filled++] = count[bin];
   }
   Mode mode;
   double level = 0;  // from the centre
   double sigma = unit;
   double r = 1;
-  mode.held = std::accumulate(count.begin(), count.end(), 0.0);
+  std::array<double, bins> weights;
+  mode.held = std::accumulate(count.begin(), count.begin() + static_cast<std::ptrdiff_t>(filled), 0.0);
   for (int iteration = 0; iteration < 60 && std::max(sigma, step) > 0; ++iteration) {
     const double h = std::max(sigma, step);
     double sum_w = 0;
     double sum_d = 0;
     double sum_sq = 0;
     double close = 0;
-    for (std::size_t bin = 0; bin < bins; ++bin) {
-      if (count[bin] == 0) continue;
-      const double d = sum[bin] / count[bin] - level;
-      const double weight = std::exp(-0.5 * (d / h) * (d / h));
-      const double w = count[bin] * weight;
-      if (weight > 0.5) close += count[bin];
+    kernels::mode_kernels().weigh(distance.data(), filled, level, h, weights.data());
+    for (std::size_t bin = 0; bin < filled; ++bin) {
+      const double d = distance[bin] - level;
+      const double w = count[bin] * weights[bin];
+      if (weights[bin] > 0.5) close += count[bin];
       sum_w += w;
       sum_d += w * d;
       sum_sq += w * d * d;
@@ -105,6 +119,15 @@ Mode find_mode(std::span<const float> values, double step) {
   mode.held = std::clamp(mode.held, 1.0, static_cast<double>(values.size()));
   mode.efficiency = std::pow(1 + r * r, 3) / std::pow(1 + 2 * r * r, 1.5);
   return mode;
+}
+
+void weigh(const Mode& mode, std::span<const float> values, std::vector<double>& weights) {
+  weights.assign(values.begin(), values.end());
+  if (mode.weights_sigma > 0) {
+    kernels::mode_kernels().weigh(weights.data(), weights.size(), mode.level, mode.weights_sigma, weights.data());
+  } else {
+    std::fill(weights.begin(), weights.end(), 1.0);
+  }
 }
 
 }  // namespace pyicg::detail

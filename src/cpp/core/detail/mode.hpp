@@ -1,9 +1,10 @@
 // The mode of a set of values with sub-bin accuracy, and each value's weight in it.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 namespace pyicg::detail {
 
@@ -12,7 +13,7 @@ struct Densest {
   double centre = 0;
   double width = 0;
 };
-Densest densest_interval(std::span<const float> values);
+Densest densest_interval(std::span<const float> values, std::vector<std::int32_t>& scratch);
 
 struct Mode {
   double level = 0;
@@ -20,15 +21,13 @@ struct Mode {
   double held = 0;           // values that make up the peak
   double efficiency = 1;     // variance of the level over sigma^2 / held
   double weights_sigma = 0;  // of the Gaussian weights; 0: all values are one
-
-  [[nodiscard]] double weight(double value) const {
-    const double d = (value - level) / weights_sigma;
-    return weights_sigma > 0 ? std::exp(-0.5 * d * d) : 1.0;
-  }
 };
 
-// Fixed point of the mean under Gaussian weights as wide as the peak, begun at the densest interval. `step` is the size
-// of one grey level of the values (0: none): weights narrower than one would only ever see one of them.
-Mode find_mode(std::span<const float> values, double step);
+// Fixed point of the mean under Gaussian weights as wide as the peak, begun at the densest interval `start`. `step` is
+// the size of one grey level of the values (0: none): weights narrower than one would only ever see one of them.
+Mode find_mode(std::span<const float> values, const Densest& start, double step, std::vector<std::int32_t>& scratch);
+
+// The weight of every value in the mode.
+void weigh(const Mode& mode, std::span<const float> values, std::vector<double>& weights);
 
 }  // namespace pyicg::detail

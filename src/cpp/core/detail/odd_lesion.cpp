@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bright.hpp"
+#include "nearest_vertex.hpp"
 #include "odd_shape.hpp"
 #include "select.hpp"
 
@@ -24,6 +25,8 @@ constexpr double odd_confidence = 0.5;  // at most: no model of a rim stands beh
 PixelStats paint(const Frame& f, const OddShape& shape, double cut, double smooth_px, std::int32_t label,
                  RimWorkspace& ws) {
   PixelStats pixels;
+  NearestVertex inner(shape.inner);
+  NearestVertex outer(shape.outer);
   visit_inside(shape.outer, f.data.height, f.data.width, [&](std::size_t py, std::size_t px) {
     const std::size_t i = py * f.data.width + px;
     if (ws.labels[i] != 0) return;
@@ -35,15 +38,16 @@ PixelStats paint(const Frame& f, const OddShape& shape, double cut, double smoot
     if (ws.labels[i] != label) return;
     ws.rim_mask[i] = 0;
     ws.core_mask[i] = 1;
-    if (left_out(f, py, px) || distance_to(shape.inner, py, px) < 2 * smooth_px) return;
+    if (left_out(f, py, px)) return;
+    if (inner.any_within(2 * smooth_px, static_cast<double>(py), static_cast<double>(px))) return;
     pixels.core.push_back(f.data(py, px));
     pixels.core_bright += static_cast<double>(f.smooth(py, px)) > cut;
   });
   visit_inside(shape.outer, f.data.height, f.data.width, [&](std::size_t py, std::size_t px) {
     const std::size_t i = py * f.data.width + px;
     if (ws.labels[i] != label || ws.rim_mask[i] == 0 || left_out(f, py, px)) return;
-    const double to_inner = distance_to(shape.inner, py, px);
-    const double to_outer = distance_to(shape.outer, py, px);
+    const double to_inner = inner(static_cast<double>(py), static_cast<double>(px)).distance;
+    const double to_outer = outer(static_cast<double>(py), static_cast<double>(px)).distance;
     if (3 * std::min(to_inner, to_outer) < std::max(to_inner, to_outer)) return;  // the middle half of the rim
     pixels.rim.push_back(f.data(py, px));
     pixels.saturated += (f.mask(py, px) & mask_saturated) != 0;
@@ -75,19 +79,22 @@ bool add_odd_shape(const Frame& f, const RimCandidate& hole, const std::function
   };
   read_core();
   if (core.empty()) return false;
+  find_peaks(f.smooth, *shape);
   std::vector<float> peaks(shape->peak.begin(), shape->peak.end());
   const double level = 0.5 * (median(core) + median(peaks));
   shape = traced_at(level);
   if (!shape) return false;
   const double area = polygon_area(shape->inner);
   if (area < o.min_area_px || polygon_area(shape->outer) > most_odd * area) return false;
-  if (seen_area(shape->inner, hole.centre_y, hole.centre_x) > most_seen * area && covered(area)) return false;
+  if (covered(area) && seen_area(shape->inner, hole.centre_y, hole.centre_x) > most_seen * area) return false;
   // One dark thing: a core that leaks through a gap into the liver is two.
   read_core();
   const double middle = median(core);
   if (quantile(core, 0.7) - quantile(core, 0.1) > level - middle) return false;
   const auto bright = std::count_if(core.begin(), core.end(), [&](float v) { return static_cast<double>(v) > level; });
   if (static_cast<double>(bright) > most_bright * static_cast<double>(core.size())) return false;
+  find_peaks(f.smooth, *shape);
+  find_slopes(f.smooth, *shape);
   lesion.not_star_shaped = true;
   lesion.inner = shape->inner;
   lesion.outer = shape->outer;

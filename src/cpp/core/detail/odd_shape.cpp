@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "isoline.hpp"
+#include "nearest_vertex.hpp"
 #include "pyicg/measurement.hpp"
 
 namespace pyicg::detail {
@@ -38,36 +39,66 @@ double polygon_area(const std::vector<Vertex>& contour) {
   return 0.5 * std::fabs(twice);
 }
 
-double distance_to(const std::vector<Vertex>& contour, std::size_t y, std::size_t x) {
-  double nearest = infinity;
-  for (const Vertex& v : contour) {
-    nearest = std::min(nearest, std::hypot(v.y - static_cast<double>(y), v.x - static_cast<double>(x)));
-  }
-  return nearest;
-}
-
 double seen_area(const std::vector<Vertex>& contour, double y, double x) {
   constexpr std::size_t rays = 128;
+  std::vector<double> side(contour.size());
   double area = 0;
   for (std::size_t k = 0; k < rays; ++k) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(rays);
     const double dy = std::sin(angle);
     const double dx = std::cos(angle);
+    // Sides of the ray's line on which the vertices lie, and where along it an edge crosses.
+    for (std::size_t i = 0; i < contour.size(); ++i) side[i] = (contour[i].x - x) * dy - (contour[i].y - y) * dx;
     double nearest = infinity;
+    double side_a = side.back();
     for (std::size_t i = 0; i < contour.size(); ++i) {
-      const Vertex& a = contour[i];
-      const Vertex& b = contour[(i + 1) % contour.size()];
-      // Sides of the ray's line on which a and b lie, and where along it their edge crosses.
-      const double side_a = (a.x - x) * dy - (a.y - y) * dx;
-      const double side_b = (b.x - x) * dy - (b.y - y) * dx;
-      if ((side_a <= 0) == (side_b <= 0)) continue;
-      const double share = side_a / (side_a - side_b);
+      const double before = side_a;
+      side_a = side[i];
+      if ((before <= 0) == (side_a <= 0)) continue;
+      const Vertex& a = contour[i == 0 ? contour.size() - 1 : i - 1];
+      const Vertex& b = contour[i];
+      const double share = before / (before - side_a);
       const double along = (a.x + share * (b.x - a.x) - x) * dx + (a.y + share * (b.y - a.y) - y) * dy;
       if (along > 0) nearest = std::min(nearest, along);
     }
     if (std::isfinite(nearest)) area += std::numbers::pi * nearest * nearest / static_cast<double>(rays);
   }
   return area;
+}
+
+RowCrossings row_crossings(const std::vector<Vertex>& contour, std::size_t height) {
+  const auto row_from = [&](double y) {
+    return static_cast<std::size_t>(std::clamp(std::ceil(y), 0.0, static_cast<double>(height)));
+  };
+  // An edge crosses the rows from its upper vertex on, and before its lower one.
+  const auto each = [&](const auto& visit) {
+    for (std::size_t i = 0; i < contour.size(); ++i) {
+      const Vertex& a = contour[i];
+      const Vertex& b = contour[i + 1 == contour.size() ? 0 : i + 1];
+      const std::size_t end = row_from(std::max(a.y, b.y));
+      for (std::size_t y = row_from(std::min(a.y, b.y)); y < end; ++y) visit(y, a, b);
+    }
+  };
+  RowCrossings rows;
+  std::size_t end_row = 0;
+  rows.first_row = height;
+  for (const Vertex& v : contour) {
+    rows.first_row = std::min(rows.first_row, row_from(v.y));
+    end_row = std::max(end_row, row_from(v.y));
+  }
+  rows.begin.assign(end_row - rows.first_row + 1, 0);
+  each([&](std::size_t y, const Vertex&, const Vertex&) { ++rows.begin[y - rows.first_row + 1]; });
+  for (std::size_t k = 1; k < rows.begin.size(); ++k) rows.begin[k] += rows.begin[k - 1];
+  rows.x.resize(rows.begin.back());
+  std::vector<std::size_t> next(rows.begin.begin(), rows.begin.end() - 1);
+  each([&](std::size_t y, const Vertex& a, const Vertex& b) {
+    rows.x[next[y - rows.first_row]++] = a.x + (static_cast<double>(y) - a.y) / (b.y - a.y) * (b.x - a.x);
+  });
+  for (std::size_t k = 0; k + 1 < rows.begin.size(); ++k) {
+    std::sort(rows.x.begin() + static_cast<std::ptrdiff_t>(rows.begin[k]),
+              rows.x.begin() + static_cast<std::ptrdiff_t>(rows.begin[k + 1]));
+  }
+  return rows;
 }
 
 Vertex polygon_centroid(const std::vector<Vertex>& contour) {
@@ -109,27 +140,32 @@ std::optional<OddShape> trace_odd_shape(ImageView<const float> smooth, std::size
       outline(smooth, std::max(level, 0.5 * (outside + static_cast<double>(smooth(rim_y, rim_x)))), rim_y, rim_x);
   if (shape.outer.size() < least_vertices || polygon_area(shape.outer) <= polygon_area(shape.inner))
     return std::nullopt;
+  return shape;
+}
+
+void find_slopes(ImageView<const float> smooth, OddShape& shape) {
   const auto slope_at = [&](const Vertex& v) {
     const double dy = bilinear(smooth, v.y + slope_reach_px, v.x) - bilinear(smooth, v.y - slope_reach_px, v.x);
     const double dx = bilinear(smooth, v.y, v.x + slope_reach_px) - bilinear(smooth, v.y, v.x - slope_reach_px);
     return std::hypot(dy, dx) / (2 * slope_reach_px);
   };
+  for (const Vertex& v : shape.inner) shape.inner_slope.push_back(slope_at(v));
   for (const Vertex& v : shape.outer) shape.outer_slope.push_back(slope_at(v));
+}
+
+void find_peaks(ImageView<const float> smooth, OddShape& shape) {
+  NearestVertex nearest_outer(shape.outer);
   for (const Vertex& v : shape.inner) {
-    shape.inner_slope.push_back(slope_at(v));
-    const Vertex* nearest = &shape.outer.front();
-    for (const Vertex& o : shape.outer) {
-      if (std::hypot(o.y - v.y, o.x - v.x) < std::hypot(nearest->y - v.y, nearest->x - v.x)) nearest = &o;
-    }
-    shape.thickness.push_back(std::hypot(nearest->y - v.y, nearest->x - v.x));
+    const auto [index, distance] = nearest_outer(v.y, v.x);
+    const Vertex& nearest = shape.outer[index];
+    shape.thickness.push_back(distance);
     double peak = -infinity;
     for (int i = 0; i <= 8; ++i) {
       const double share = i / 8.0;
-      peak = std::max(peak, bilinear(smooth, v.y + share * (nearest->y - v.y), v.x + share * (nearest->x - v.x)));
+      peak = std::max(peak, bilinear(smooth, v.y + share * (nearest.y - v.y), v.x + share * (nearest.x - v.x)));
     }
     shape.peak.push_back(peak);
   }
-  return shape;
 }
 
 }  // namespace pyicg::detail

@@ -20,36 +20,35 @@ struct OddShape {
 };
 
 // The contour at `level` around the dark region of pixel (y, x), and the one half way between the rim there and
-// `outside` around the bright region at it. Empty where either reaches the frame's border.
+// `outside` around the bright region at it; no more. Empty where either reaches the frame's border.
 std::optional<OddShape> trace_odd_shape(ImageView<const float> smooth, std::size_t y, std::size_t x, double level,
                                         double outside);
+void find_peaks(ImageView<const float> smooth, OddShape& shape);  // and thickness
+void find_slopes(ImageView<const float> smooth, OddShape& shape);
 
 double polygon_area(const std::vector<Vertex>& contour);
 Vertex polygon_centroid(const std::vector<Vertex>& contour);
 
-// From a pixel's centre to the nearest vertex, px.
-double distance_to(const std::vector<Vertex>& contour, std::size_t y, std::size_t x);
-
 // Area of what straight lines from a place inside reach before they leave the contour.
 double seen_area(const std::vector<Vertex>& contour, double y, double x);
+
+// Where a contour crosses the rows of a frame, per row from left to right.
+struct RowCrossings {
+  std::size_t first_row = 0;
+  std::vector<std::size_t> begin;  // of each row from first_row on, and one more
+  std::vector<double> x;
+};
+RowCrossings row_crossings(const std::vector<Vertex>& contour, std::size_t height);
 
 // Calls visit(y, x) for every pixel whose centre lies inside the contour, row by row.
 template <class Visit>
 void visit_inside(const std::vector<Vertex>& contour, std::size_t height, std::size_t width, const Visit& visit) {
-  std::vector<double> crossings;
-  for (std::size_t y = 0; y < height; ++y) {
-    const auto row = static_cast<double>(y);
-    crossings.clear();
-    for (std::size_t i = 0; i < contour.size(); ++i) {
-      const Vertex& a = contour[i];
-      const Vertex& b = contour[(i + 1) % contour.size()];
-      if ((a.y <= row) != (b.y <= row)) crossings.push_back(a.x + (row - a.y) / (b.y - a.y) * (b.x - a.x));
-    }
-    std::sort(crossings.begin(), crossings.end());
-    for (std::size_t i = 0; i + 1 < crossings.size(); i += 2) {
-      const double from = std::max(std::ceil(crossings[i]), 0.0);
-      for (auto x = static_cast<std::size_t>(from); x < width && static_cast<double>(x) < crossings[i + 1]; ++x)
-        visit(y, x);
+  const RowCrossings rows = row_crossings(contour, height);
+  for (std::size_t k = 0; k + 1 < rows.begin.size(); ++k) {
+    for (std::size_t i = rows.begin[k]; i + 1 < rows.begin[k + 1]; i += 2) {
+      const double from = std::max(std::ceil(rows.x[i]), 0.0);
+      for (auto x = static_cast<std::size_t>(from); x < width && static_cast<double>(x) < rows.x[i + 1]; ++x)
+        visit(rows.first_row + k, x);
     }
   }
 }

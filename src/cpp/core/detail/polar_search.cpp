@@ -1,13 +1,11 @@
 #include "polar_search.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <vector>
 
-#include "closed_path.hpp"
-#include "gap_path.hpp"
-#include "polar_image.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
@@ -27,56 +25,80 @@ constexpr int area_rounds = 6;
 
 double quantile_of(std::vector<float>& values, double q) { return values.empty() ? nan : quantile(values, q); }
 
-// The slope over a reach of about the blur.
-struct Slope {
-  const PolarImage& polar;
-  std::size_t reach;
-  [[nodiscard]] double operator()(std::size_t k, std::size_t i) const {
-    if (i < reach || i + reach >= polar.rows) return 0.0;
-    const double d = polar(k, i + reach) - polar(k, i - reach);
-    return std::isnan(d) ? 0.0 : d;
+// The slope over a reach of about the blur; 0 where it is not known.
+void find_slopes(const PolarImage& polar, std::size_t reach, std::vector<double>& slopes) {
+  slopes.assign(polar.values.size(), 0.0);
+  for (std::size_t k = 0; k < polar.rays; ++k) {
+    const double* value = polar.ray(k);
+    double* slope = slopes.data() + k * polar.rows;
+    for (std::size_t i = reach; i + reach < polar.rows; ++i) {
+      const double d = value[i + reach] - value[i - reach];
+      slope[i] = d == d ? d : 0.0;
+    }
   }
-};
+}
+
+// crossing[i] = what stands over `zero`, in steps of `height`, by more than half, times the step in px.
+void find_crossings(const double* value, std::size_t rows, double zero, double height, double step, double* crossing) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double over = (value[i] - zero) / height - 0.5;
+    const double px = over * step;
+    crossing[i] = over > 0 ? px : 0.0;
+  }
+}
 
 // Paths along the steepest rise and, outside it, the steepest fall.
-void search_edges(const Slope& slope, double radius_px, double outside, const PathRule& rule, const PolarSearch& found,
-                  std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
-  const PolarImage& polar = slope.polar;
+void search_edges(std::size_t reach, double radius_px, double outside, const PathRule& rule, const PolarSearch& found,
+                  PolarBuffers& buffers, std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
+  const PolarImage& polar = buffers.polar;
   const std::size_t rows = polar.rows;
   const double step = polar.step;
   const double height = found.rim - found.core;
-  std::vector<double> rewards(rays * rows);
+  buffers.rewards.resize(rays * rows);
+  buffers.pull.resize(rows);
+  buffers.crossing.resize(rows);
+  double* const crossing = buffers.crossing.data();
+  double* const by_radius = buffers.pull.data();
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double pull = (step * static_cast<double>(i) - radius_px) / radius_px;
+    by_radius[i] = prior * pull * pull;
+  }
   for (std::size_t k = 0; k < rays; ++k) {
+    const double* slope = buffers.slopes.data() + k * rows;
+    double* reward = buffers.rewards.data() + k * rows;
+    find_crossings(polar.ray(k), rows, found.core, height, step, crossing);
+    for (std::size_t i = 0; i < rows; ++i) reward[i] = std::clamp(2 * slope[i] / height, -1.0, 1.0);
     double crossed = 0;
     for (std::size_t i = 0; i < rows; ++i) {
-      const double r = step * static_cast<double>(i);
-      const double pull = (r - radius_px) / radius_px;
-      rewards[k * rows + i] =
-          std::clamp(2 * slope(k, i) / height, -1.0, 1.0) - crossing_cost * crossed - prior * pull * pull;
-      const double over = (polar(k, i) - found.core) / height - 0.5;
-      if (over > 0) crossed += over * step;
+      reward[i] = reward[i] - crossing_cost * crossed - by_radius[i];
+      crossed += crossing[i];
     }
-    for (std::size_t i = 0; i < std::min<std::size_t>(2, rows); ++i) rewards[k * rows + i] = -2;
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, rows); ++i) reward[i] = -2;
   }
-  inner = closed_path(rewards, rows, rule);
+  inner = closed_path(buffers.rewards, rows, rule, buffers.paths);
 
   const double fall = found.rim - std::min(outside, found.rim - 0.3 * height);
   for (std::size_t k = 0; k < rays; ++k) {
-    double crossed = 0;
-    for (std::size_t i = 0; i < rows; ++i) {
-      double& reward = rewards[k * rows + i];
-      if (i < inner[k] + 2 * slope.reach) {
-        reward = -4;
-        continue;
-      }
+    const double* value = polar.ray(k);
+    const double* slope = buffers.slopes.data() + k * rows;
+    double* reward = buffers.rewards.data() + k * rows;
+    const std::size_t first = std::min(inner[k] + 2 * reach, rows);
+    std::fill_n(reward, first, -4.0);
+    for (std::size_t i = first; i < rows; ++i) {
       const double thick = step * static_cast<double>(i - inner[k]) / radius_px;
-      reward = std::clamp(-2 * slope(k, i) / fall, -1.0, 1.0) - std::min(crossing_cost * crossed, most_crossing) -
-               0.2 * prior * thick * thick;
-      const double under = 0.5 - (polar(k, i) - (found.rim - fall)) / fall;
-      if (under > 0) crossed += under * step;
+      by_radius[i] = 0.2 * prior * thick * thick;
+      reward[i] = std::clamp(-2 * slope[i] / fall, -1.0, 1.0);
+      const double under = 0.5 - (value[i] - (found.rim - fall)) / fall;
+      const double px = under * step;
+      crossing[i] = under > 0 ? px : 0.0;
+    }
+    double crossed = 0;
+    for (std::size_t i = first; i < rows; ++i) {
+      reward[i] = reward[i] - std::min(crossing_cost * crossed, most_crossing) - by_radius[i];
+      crossed += crossing[i];
     }
   }
-  outer = closed_path(rewards, rows, rule);
+  outer = closed_path(buffers.rewards, rows, rule, buffers.paths);
 }
 
 // Whether texture is strong beside the rim's step. Means over a grain's length along each ray, noise of single pixels
@@ -89,14 +111,15 @@ bool is_grainy(const PolarImage& polar, double radius_px, double core) {
   double levels = 0;
   double count = 0;
   for (std::size_t i = first; i + grain <= last; i += grain) {
-    const auto mean = [&](std::size_t k) {
-      double sum = 0;
-      for (std::size_t j = i; j < i + grain; ++j) sum += polar(k % rays, j);
-      return sum / static_cast<double>(grain);
-    };
+    std::array<double, rays> mean{};
     for (std::size_t k = 0; k < rays; ++k) {
-      const double here = mean(k + 1);
-      const double d = std::fabs(mean(k) - 2 * here + mean(k + 2)) / second_difference;
+      double sum = 0;
+      for (std::size_t j = i; j < i + grain; ++j) sum += polar(k, j);
+      mean.at(k) = sum / static_cast<double>(grain);
+    }
+    for (std::size_t k = 0; k < rays; ++k) {
+      const double here = mean.at((k + 1) % rays);
+      const double d = std::fabs(mean.at(k) - 2 * here + mean.at((k + 2) % rays)) / second_difference;
       if (std::isnan(d)) continue;
       differences += d;
       levels += here - core;
@@ -108,19 +131,20 @@ bool is_grainy(const PolarImage& polar, double radius_px, double core) {
 
 // Sums from the centre outwards of r (value - level)^2, in units of what one grain of a step's height adds: the misfit
 // of everything within a radius to one level.
-std::vector<double> misfit(const PolarImage& polar, double level, double height) {
-  std::vector<double> sums(polar.values.size());
+void misfit(const PolarImage& polar, double level, double height, std::vector<double>& sums) {
+  sums.resize(polar.values.size());
   const double unit = 2 * std::numbers::pi * polar.step * polar.step /
                       (static_cast<double>(rays) * height * height * grain_px * grain_px);
   for (std::size_t k = 0; k < rays; ++k) {
-    double sum = 0;
+    const double* value = polar.ray(k);
+    double* out = sums.data() + k * polar.rows;
     for (std::size_t i = 0; i < polar.rows; ++i) {
-      const double d = polar(k, i) - level;
-      if (!std::isnan(d)) sum += static_cast<double>(i) * d * d * unit;
-      sums[k * polar.rows + i] = sum;
+      const double d = value[i] - level;
+      const double one = static_cast<double>(i) * d * d * unit;
+      out[i] = d == d ? one : 0.0;
     }
+    for (std::size_t i = 1; i < polar.rows; ++i) out[i] += out[i - 1];
   }
-  return sums;
 }
 
 double mean_between(const PolarImage& polar, const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
@@ -139,7 +163,7 @@ double mean_between(const PolarImage& polar, const std::vector<std::size_t>& fro
 // Paths that part core, rim and surroundings so that each is as uniform as can be: where texture hides the edges of
 // single rays, areas still tell.
 void search_areas(const PolarImage& polar, double radius_px, const PathRule& rule, PolarSearch& found,
-                  std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
+                  PolarBuffers& buffers, std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
   const std::size_t rows = polar.rows;
   const auto all = [&](double r) {
     return std::vector<std::size_t>(rays, std::min(static_cast<std::size_t>(r / polar.step), rows - 1));
@@ -147,7 +171,7 @@ void search_areas(const PolarImage& polar, double radius_px, const PathRule& rul
   inner = all(radius_px);
   outer = all(1.6 * radius_px);
   const std::vector<std::size_t> none(rays, 0);
-  std::vector<double> rewards(rays * rows);
+  buffers.rewards.resize(rays * rows);
   for (int round = 0; round < area_rounds; ++round) {
     const double core = mean_between(polar, none, inner);
     const double rim = mean_between(polar, inner, outer);
@@ -155,24 +179,25 @@ void search_areas(const PolarImage& polar, double radius_px, const PathRule& rul
     if (!(rim > core)) break;
     found.core = core;
     found.rim = rim;
-    const std::vector<double> to_core = misfit(polar, core, rim - core);
-    const std::vector<double> to_rim = misfit(polar, rim, rim - core);
-    const std::vector<double> to_outside =
-        misfit(polar, std::isnan(outside) ? std::min(core, rim) : outside, rim - core);
+    misfit(polar, core, rim - core, buffers.to_core);
+    misfit(polar, rim, rim - core, buffers.to_rim);
+    misfit(polar, std::isnan(outside) ? std::min(core, rim) : outside, rim - core, buffers.to_outside);
     for (std::size_t k = 0; k < rays; ++k) {
       for (std::size_t i = 0; i < rows; ++i) {
         const std::size_t at = k * rows + i;
-        rewards[at] = i < 2 || i >= outer[k] ? -1e6 : to_rim[at] - to_core[at];
+        const double gain = buffers.to_rim[at] - buffers.to_core[at];
+        buffers.rewards[at] = i < 2 || i >= outer[k] ? -1e6 : gain;
       }
     }
-    inner = closed_path(rewards, rows, rule);
+    inner = closed_path(buffers.rewards, rows, rule, buffers.paths);
     for (std::size_t k = 0; k < rays; ++k) {
       for (std::size_t i = 0; i < rows; ++i) {
         const std::size_t at = k * rows + i;
-        rewards[at] = i <= inner[k] ? -1e6 : to_outside[at] - to_rim[at];
+        const double gain = buffers.to_outside[at] - buffers.to_rim[at];
+        buffers.rewards[at] = i <= inner[k] ? -1e6 : gain;
       }
     }
-    outer = closed_path(rewards, rows, rule);
+    outer = closed_path(buffers.rewards, rows, rule, buffers.paths);
   }
 }
 
@@ -189,13 +214,16 @@ double edge_width(double share, double d) {
 
 }  // namespace
 
-std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside) {
+std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside,
+                                        PolarBuffers& buffers) {
   const double step = std::max(0.5, radius_px / 50);
-  const PolarImage polar = unroll(image, rays, 2.5 * radius_px + 45, step);
+  const PolarImage& polar = buffers.polar;
+  unroll(image, rays, 2.5 * radius_px + 45, step, buffers.polar);
   const std::size_t rows = polar.rows;
   const auto row_of = [&](double r) { return std::min(static_cast<std::size_t>(r / step), rows - 1); };
 
-  std::vector<float> values;
+  std::vector<float>& values = buffers.values;
+  values.clear();
   for (std::size_t k = 0; k < rays; ++k) {
     for (std::size_t i = 0; i <= row_of(0.5 * radius_px); ++i) {
       if (!std::isnan(polar(k, i))) values.push_back(static_cast<float>(polar(k, i)));
@@ -218,26 +246,28 @@ std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px,
   const double height = found.rim - found.core;
   if (!(height > 0) || !std::isfinite(height)) return std::nullopt;
 
-  const Slope slope{polar, static_cast<std::size_t>(std::max(1.0, std::round(1.5 / step)))};
+  const auto reach = static_cast<std::size_t>(std::max(1.0, std::round(1.5 / step)));
+  find_slopes(polar, reach, buffers.slopes);
   const double arc = 2 * std::numbers::pi * radius_px / static_cast<double>(rays);
   const PathRule rule{static_cast<std::size_t>(std::max(1.0, std::ceil(2 * arc / step))), slope_cost * step / arc};
   std::vector<std::size_t> inner;
   std::vector<std::size_t> outer;
   found.grainy = is_grainy(polar, radius_px, found.core);
   if (found.grainy) {
-    search_areas(polar, radius_px, rule, found, inner, outer);
+    search_areas(polar, radius_px, rule, found, buffers, inner, outer);
   } else {
-    search_edges(slope, radius_px, outside, rule, found, inner, outer);
+    search_edges(reach, radius_px, outside, rule, found, buffers, inner, outer);
   }
 
   values.clear();
   for (std::size_t k = 0; k < rays; ++k) {
-    const double share = slope(k, inner[k]) / (found.rim - found.core);
+    const double share = buffers.slopes[k * rows + inner[k]] / (found.rim - found.core);
     if (share > edge_share) values.push_back(static_cast<float>(share));
   }
   if (values.empty()) return std::nullopt;
-  found.blur_px = edge_width(quantile_of(values, 0.5), static_cast<double>(slope.reach) * step);
-  found.radii.gaps = leave_gaps_open(polar, {found.core, found.rim, outside, found.blur_px}, rule, inner, outer);
+  found.blur_px = edge_width(quantile_of(values, 0.5), static_cast<double>(reach) * step);
+  const RimLevels levels{found.core, found.rim, outside, found.blur_px};
+  found.radii.gaps = leave_gaps_open(polar, levels, rule, inner, outer, buffers.gaps);
   for (std::size_t k = 0; k < rays; ++k) {
     found.radii.inner.push_back(step * static_cast<double>(inner[k]));
     found.radii.outer.push_back(step * static_cast<double>(std::max(outer[k], inner[k] + 1)));

@@ -3,8 +3,12 @@
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
+#include "closed_path.hpp"
+#include "gap_path.hpp"
 #include "grey_crop.hpp"
+#include "polar_image.hpp"
 #include "rim_fit.hpp"
 
 namespace pyicg::detail {
@@ -17,8 +21,20 @@ struct PolarSearch {
   bool grainy = false;  // texture hides the edges of single rays
 };
 
+// Buffers reused between searches.
+struct PolarBuffers {
+  PolarImage polar;
+  std::vector<float> values;
+  std::vector<double> slopes, rewards;              // per ray and row
+  std::vector<double> to_core, to_rim, to_outside;  // misfits, likewise
+  std::vector<double> pull, crossing;               // per row
+  PathBuffers paths;
+  GapBuffers gaps;
+};
+
 // `radius_px` is about the core's radius; `outside` the level of what lies around. Empty where no rim is brighter than
 // the core.
-std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside);
+std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside,
+                                        PolarBuffers& buffers);
 
 }  // namespace pyicg::detail

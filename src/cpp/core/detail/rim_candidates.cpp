@@ -41,6 +41,13 @@ struct Scene {
   RimSearchWorkspace& own;
 };
 
+// A buffer as a plane that may be smaller: what is behind it stays, and need not be made anew.
+template <class T>
+ImageView<T> part_of(std::vector<T>& buffer, std::size_t height, std::size_t width) {
+  if (buffer.size() < height * width) buffer.resize(height * width);
+  return {buffer.data(), height, width};
+}
+
 // How often a frame can be halved.
 std::size_t levels_of(std::size_t height, std::size_t width) {
   std::size_t n = 0;
@@ -71,19 +78,20 @@ bool like_a_ring(const Ring& ring) {
          (ring.in_frame < 0.9 && ring.facing >= least_facing_cut_off * ring.in_frame && ring.facing >= 0.2);
 }
 
-RingSearch ring_search(const Scene& s, const Level& level, double threshold) {
+RingSearch ring_search(const Scene& s, const Level& level) {
   // No smaller than what counts, nor than what smoothing leaves of a ring.
   const double smallest = std::max(0.8 * std::sqrt(s.search.min_area_px / std::numbers::pi), 2.5 * s.search.smooth_px);
-  return {threshold, std::max(least_radius, smallest / level.factor), largest_radius, s.background.level};
+  return {std::max(least_radius, smallest / level.factor), largest_radius, s.background.level};
 }
 
 // A point of the hole, as near to its centroid as there is one.
-std::pair<double, double> middle_of(const Component& hole, ImageView<const std::int32_t> labels, std::int32_t label) {
+template <class Holds>
+std::pair<double, double> middle_of(const Component& hole, const Holds& holds) {
   double nearest = infinity;
   std::pair<double, double> place;
   for (std::size_t y = hole.y0; y <= hole.y1; ++y) {
     for (std::size_t x = hole.x0; x <= hole.x1; ++x) {
-      if (labels(y, x) != label) continue;
+      if (!holds(y, x)) continue;
       const double dy = static_cast<double>(y) - hole.centroid_y();
       const double dx = static_cast<double>(x) - hole.centroid_x();
       const double square = dy * dy + dx * dx;
@@ -97,24 +105,60 @@ std::pair<double, double> middle_of(const Component& hole, ImageView<const std::
   return place;
 }
 
-// Dark places that a bright region encloses. `bright` holds it.
-void add_holes(const Scene& s, const Level& level, double threshold, ImageView<const std::uint8_t> bright,
-               std::vector<RimCandidate>& found) {
-  const auto labels = plane(s.ws.holes, bright.height, bright.width);
-  const auto dark = label_components(bright, 0, Connectivity::four, labels);
+// The box of all regions that are large enough to enclose a dark place of so many pixels, and one pixel around it.
+Component box_of(const std::vector<Component>& regions, double least, ImageView<const std::uint8_t> frame) {
+  Component box;
+  for (const Component& r : regions) {
+    if (static_cast<double>((r.y1 - r.y0) * (r.x1 - r.x0)) < least) continue;
+    if (box.area == 0) box = r;
+    box.y0 = std::min(box.y0, r.y0);
+    box.x0 = std::min(box.x0, r.x0);
+    box.y1 = std::max(box.y1, r.y1);
+    box.x1 = std::max(box.x1, r.x1);
+  }
+  box.y0 -= std::min<std::size_t>(box.y0, 1);
+  box.x0 -= std::min<std::size_t>(box.x0, 1);
+  box.y1 = std::min(box.y1 + 1, frame.height - 1);
+  box.x1 = std::min(box.x1 + 1, frame.width - 1);
+  return box;
+}
+
+// A component of a part of the frame, in the frame's own coordinates: sums of whole numbers, so nothing is rounded.
+Component moved(Component c, std::size_t y, std::size_t x) {
+  c.sum_y += static_cast<double>(y * c.area);
+  c.sum_x += static_cast<double>(x * c.area);
+  c.y0 += y;
+  c.y1 += y;
+  c.x0 += x;
+  c.x1 += x;
+  return c;
+}
+
+// Dark places that a bright region encloses. `bright` holds the regions.
+void add_holes(const Scene& s, const Level& level, const std::vector<Component>& regions,
+               ImageView<const std::uint8_t> bright, std::vector<RimCandidate>& found) {
   const double pixel = level.factor * level.factor;
   const double least = std::max(s.search.min_area_px / pixel, std::numbers::pi * least_radius * least_radius);
+  // A dark place that meets the border of this box is open to the frame's.
+  const Component box = box_of(regions, least, bright);
+  if (box.area == 0) return;
+  const ImageView<const std::uint8_t> within(bright.row(box.y0) + box.x0, box.y1 - box.y0 + 1, box.x1 - box.x0 + 1,
+                                             bright.stride_bytes);
+  const auto labels = part_of(s.ws.holes, within.height, within.width);
+  const auto dark = label_components(within, 0, Connectivity::four, labels);
   for (std::size_t k = 0; k < dark.size(); ++k) {
-    const Component& hole = dark[k];
+    const Component hole = moved(dark[k], box.y0, box.x0);
     if (hole.touches_border || static_cast<double>(hole.area) < least) continue;
-    const auto [y, x] = middle_of(hole, labels, static_cast<std::int32_t>(k + 1));
+    const auto [y, x] = middle_of(hole, [&](std::size_t py, std::size_t px) {
+      return labels(py - box.y0, px - box.x0) == static_cast<std::int32_t>(k + 1);
+    });
     const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
     if (level.factor == 1) s.own.holes.push_back({y, x, radius, level.scale_px, true, 1});
-    RingSearch search = ring_search(s, level, threshold);
+    RingSearch search = ring_search(s, level);
     // Blur fills a small hole up from its edge: the steepest places lie further out than the threshold.
     search.radius = 2 * radius;
     search.least_radius = std::min(0.7 * radius, search.least_radius);
-    Ring ring = find_ring(level.image, s.own.gradient, search, y, x);
+    Ring ring = find_ring(s.own.edges, search, y, x);
     if (ring.facing < least_facing_of_hole) continue;
     if (std::hypot(ring.y - y, ring.x - x) > 0.5 * radius) {
       ring.y = y;
@@ -125,12 +169,12 @@ void add_holes(const Scene& s, const Level& level, double threshold, ImageView<c
   }
 }
 
-void add_voted(const Scene& s, const Level& level, double threshold, std::vector<RimCandidate>& found) {
-  const RingSearch search = ring_search(s, level, threshold);
+void add_voted(const Scene& s, const Level& level, std::vector<RimCandidate>& found) {
+  const RingSearch search = ring_search(s, level);
   if (search.least_radius >= search.radius) return;
   const VoteRange range{search.least_radius, 0.9 * search.radius};
-  for (const Peak& peak : vote_peaks(s.own.gradient, threshold, range, least_votes, most_peaks, s.own.votes)) {
-    const Ring ring = find_ring(level.image, s.own.gradient, search, peak.y, peak.x);
+  for (const Peak& peak : vote_peaks(s.own.edges, range, least_votes, most_peaks, s.own.votes)) {
+    const Ring ring = find_ring(s.own.edges, search, peak.y, peak.x);
     if (!like_a_ring(ring)) continue;
     if (ring.radius < search.least_radius || ring.radius > 1.1 * search.radius) continue;
     found.push_back(candidate_of(ring, level, false));
@@ -183,23 +227,25 @@ std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, Image
   own.levels.resize(levels_of(data.height, data.width));
   for (std::size_t j = 0; j < own.levels.size(); ++j) halve(j == 0 ? smooth : own.levels[j - 1].view(), own.levels[j]);
 
+  plane(ws.bright, data.height, data.width);
+  plane(ws.components, data.height, data.width);
   // Coarsest first: what the last level leaves in the label planes are the regions of the frame itself.
   std::vector<Component> regions;
   BrightCut cut = bright_cut(search.threshold, std::span(ws.smooth), background, search.sbr_cut, level_noise(scene, 1));
   for (std::size_t j = own.levels.size() + 1; j-- > 0;) {
     const double factor = std::ldexp(1.0, static_cast<int>(j));
     const Level level{j == 0 ? smooth : own.levels[j - 1].view(), factor, search.smooth_px * factor};
-    gradient(level.image, own.gradient);
-    const double threshold = std::max({3 * gradient_noise(own.gradient, ws.scratch), faintest,
+    const double threshold = std::max({3 * gradient_noise(level.image, ws.scratch), faintest,
                                        static_cast<double>(std::numeric_limits<float>::min())});
+    mark_edges(level.image, threshold, own.edges);
     if (search.threshold == ThresholdRule::hysteresis) {
       cut = bright_cut(search.threshold, {}, background, search.sbr_cut, level_noise(scene, factor));
     }
-    const auto bright = plane(ws.bright, level.image.height, level.image.width);
-    const auto labels = plane(ws.components, level.image.height, level.image.width);
+    const auto bright = part_of(ws.bright, level.image.height, level.image.width);
+    const auto labels = part_of(ws.components, level.image.height, level.image.width);
     regions = bright_components(level.image, cut, bright, labels);
-    if (!regions.empty()) add_holes(scene, level, threshold, bright, found);
-    add_voted(scene, level, threshold, found);
+    add_holes(scene, level, regions, bright, found);
+    add_voted(scene, level, found);
   }
   std::stable_sort(own.holes.begin(), own.holes.end(),
                    [](const RimCandidate& a, const RimCandidate& b) { return a.radius_px > b.radius_px; });

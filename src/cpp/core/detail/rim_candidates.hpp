@@ -5,6 +5,7 @@
 
 #include "edge_votes.hpp"
 #include "label.hpp"
+#include "polar_search.hpp"
 #include "pyicg/background.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/rim.hpp"
@@ -32,8 +33,9 @@ struct RimSearch {
 // Buffers reused between frames.
 struct RimSearchWorkspace {
   std::vector<PyramidLevel> levels;  // from level 1 on; level 0 is the smooth frame itself
-  Gradient gradient;
+  EdgeMap edges;
   VoteBuffers votes;
+  PolarBuffers polar;
   std::vector<RimCandidate> holes;  // of the frame's own level, largest first: cores of any shape that are enclosed
 };
 

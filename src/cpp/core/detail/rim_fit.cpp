@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "blurred_edge.hpp"
@@ -31,7 +32,7 @@ constexpr double model_blur = 0.04;     // of the blur: how far the many levels 
 constexpr double place_share = 0.15;    // of the blur, to which the place is known at least where levels are told
 constexpr double grainy_turn = 0.15;    // radians over which a textured rim's levels are alike
 
-using enum Equations::Unknown;
+using enum Equations::Column;
 
 class Fit {
  public:
@@ -100,10 +101,10 @@ class Fit {
   [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
 
   // The search's path steps to and fro; what is finer than the blur would take many rounds to settle.
-  [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) const {
+  [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) {
     const double arc = step_angle_ * std::accumulate(radius.begin(), radius.end(), 0.0) / static_cast<double>(n_);
     const std::vector<double> alike(n_, 1.0);
-    return smooth_contour(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
+    return smoother_.smooth(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
   }
 
   [[nodiscard]] std::vector<ContourNormal> normals(const Side& of) const {
@@ -156,10 +157,12 @@ class Fit {
   }
 
   // Equations of the profile along one normal, given the levels. In a gap core meets liver, and there is no rim to end.
-  [[nodiscard]] Equations profile(const ContourNormal& v, std::size_t k, const Side& side, const ContourNormal& other,
-                                  bool gap) const {
+  // Returns how many samples there are.
+  std::size_t profile(const ContourNormal& v, std::size_t k, const Side& side, const ContourNormal& other, bool gap,
+                      Equations& equations) {
     const bool inner = side.inner;
-    if (gap && !inner) return {};
+    equations.sums.fill(0);
+    if (gap && !inner) return 0;
     const double step = sample_step();
     const double wide = options_.grainy ? inner_.fitted.radius[k] : 0.0;
     const double into_rim = std::min(v.other + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
@@ -169,34 +172,26 @@ class Fit {
     const double outward = inner ? (gap ? std::min(away, bare) : into_rim) : away;
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
-    Equations e;
-    for (int i = low; i <= high; ++i) {
-      const double t = step * i;
-      const double value = image_.at(v.y + t * v.dy, v.x + t * v.dx);
-      if (std::isnan(value)) continue;
-      const EdgeValue own = blurred_edge(t, v.falls, sigma_);
-      const EdgeValue far = gap ? EdgeValue{} : blurred_edge(inner ? t - v.other : t + v.other, other.falls, sigma_);
-      const double in = inner ? own.level : far.level;   // past the inner boundary
-      const double out = inner ? far.level : own.level;  // past the outer one
-      const double inner_step = fit_.rim[k] - fit_.core[k];
-      const double outer_step = fit_.outside[k] - fit_.rim[k];
-      const std::array<double, unknowns> f{
-          1 - in, in - out, out, -(inner ? outer_step : inner_step) * far.position,
-          -(inner ? inner_step : outer_step) * own.position,
-          // A ramp between both edges, blurred.
-          (inner ? inner_step : -outer_step) *
-              (t * (in - out) + sigma_ * sigma_ * (inner ? own.position - far.position : far.position - own.position)),
-          inner ? inner_step * own.blur + outer_step * far.blur : inner_step * far.blur + outer_step * own.blur};
-      const double rest =
-          value - (fit_.core[k] * f[core] + fit_.rim[k] * f[rim] + fit_.outside[k] * f[outside] + side.tilt * f[slope]);
-      for (std::size_t a = 0; a < unknowns; ++a) {
-        for (std::size_t b = 0; b < unknowns; ++b) e.a.at(a * unknowns + b) += f.at(a) * f.at(b);
-        e.b.at(a) += f.at(a) * rest;
-      }
-      e.squares += rest * rest;
-      e.n += 1;
+    if (high < low) return 0;
+    const auto n = static_cast<std::size_t>(high - low + 1);
+    const std::size_t room = n + kernels::profile_room;
+    if (signals_.size() < room) {
+      signals_.resize(room);
+      rows_.resize(room * Equations::columns);
     }
-    return e;
+    image_.along({v.y, v.x, v.dy, v.dx, step, low}, std::span(signals_).first(n));
+    return kernels_.products({{step, low, n},
+                              signals_.data(),
+                              {normal_.data(), v.falls.data(), sigma_},
+                              {normal_.data(), other.falls.data(), sigma_},
+                              gap,
+                              inner ? v.other : -v.other,
+                              inner,
+                              fit_.core[k],
+                              fit_.rim[k],
+                              fit_.outside[k],
+                              side.tilt},
+                             rows_.data(), equations.sums.data());
   }
 
   // One Gauss-Newton step of levels, blur and one boundary. Returns how far the boundary moved, px.
@@ -208,10 +203,9 @@ class Fit {
     double count = 0;
     side.equations.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      side.equations[k] = profile(at[k], k, side, others[k], in_gap(k));
+      count += static_cast<double>(profile(at[k], k, side, others[k], in_gap(k), side.equations[k]));
       contour += at[k].arc;
-      squares += side.equations[k].squares;
-      count += side.equations[k].n;
+      squares += side.equations[k](rest, rest);
     }
     side.arc = contour / static_cast<double>(n_);
     if (!(count > 0)) return 0;
@@ -226,55 +220,56 @@ class Fit {
     return moved;
   }
 
-  // Levels, tilt and blur: from profiles averaged along the contour. `rest` is the mean square of what is left.
-  Step solve(Side& side, const std::vector<ContourNormal>& at, const std::vector<double>& steady, double rest,
-             double pixel) const {
+  // Levels, tilt and blur: from profiles averaged along the contour. `square` is the mean square of what is left.
+  Step solve(Side& side, const std::vector<ContourNormal>& at, const std::vector<double>& steady, double square,
+             double pixel) {
     Shared shared;
     Step step;
     const bool wide = !options_.grainy && median_thickness() > least_slope_thickness * sigma_;
     const double alike = 2 * std::sqrt(std::numbers::pi) * level_width(side) / side.arc;  // rays in an average
-    std::vector<Equations> solved = average(side.equations, level_width(side) / side.arc);
+    average(side.equations, level_width(side) / side.arc, scratch_, solved_);
     side.by_blur.resize(n_);
     side.by_tilt.resize(n_);
     step.known.resize(n_);
     step.taken.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      Equations& e = solved[k];
+      Equations& e = solved_[k];
       double scale = 0;
-      for (std::size_t i = core; i <= outside; ++i) scale = std::max(scale, e.a.at(i * unknowns + i));
-      for (std::size_t i = core; i <= outside; ++i) e.a.at(i * unknowns + i) += 1e-6 * scale + 1e-300;
+      for (std::size_t i = core; i <= outside; ++i) scale = std::max(scale, e(i, i));
+      for (std::size_t i = core; i <= outside; ++i) e(i, i) += 1e-6 * scale + 1e-300;
       // The level beyond the other boundary is that boundary's to tell: this one meets no more than its blurred tail.
-      e.a.at((side.inner ? outside : core) * (unknowns + 1)) += 1e9 * scale;
+      const Equations::Column far = side.inner ? outside : core;
+      e(far, far) += 1e9 * scale;
       // The other boundary follows in its own turn. Taken half for granted, the steps of a rim that is hardly wider
       // than its blur stay small enough to settle; in a gap nobody knows it better than to a blur's width.
-      double& given = e.a.at(beyond * unknowns + beyond);
-      given = 1.5 * given + rest / (sigma_ * sigma_ * alike) + 1e-300;
-      e.a.at(place * unknowns + place) = e.a.at(place * unknowns + place) * (1 + 1e-9) + 1e-300;
+      double& given = e(beyond, beyond);
+      given = 1.5 * given + square / (sigma_ * sigma_ * alike) + 1e-300;
+      e(place, place) = e(place, place) * (1 + 1e-9) + 1e-300;
       eliminate(e, core, beyond);
-      const double alone = e.a.at(place * unknowns + place);
+      const double alone = e(place, place);
       eliminate(e, beyond, slope);
-      step.known[k] = e.a.at(place * unknowns + place);
+      step.known[k] = e(place, place);
       step.taken[k] = alone / step.known[k];
-      side.by_blur[k] = e.a.at(place * unknowns + blur) / step.known[k] / at[k].slant;
-      side.by_tilt[k] = e.a.at(place * unknowns + slope) / step.known[k] / at[k].slant;
+      side.by_blur[k] = e(place, blur) / step.known[k] / at[k].slant;
+      side.by_tilt[k] = e(place, slope) / step.known[k] / at[k].slant;
       if (steady[k] < 0.5) continue;
-      shared.slope_slope += wide ? e.a.at(slope * unknowns + slope) : 0.0;
-      shared.slope_blur += wide ? e.a.at(slope * unknowns + blur) : 0.0;
-      shared.slope_b += wide ? e.b.at(slope) : 0.0;
-      shared.blur_blur += e.a.at(blur * unknowns + blur);
-      shared.blur_b += e.b.at(blur);
+      shared.slope_slope += wide ? e(slope, slope) : 0.0;
+      shared.slope_blur += wide ? e(slope, blur) : 0.0;
+      shared.slope_b += wide ? e(slope, rest) : 0.0;
+      shared.blur_blur += e(blur, blur);
+      shared.blur_b += e(blur, rest);
     }
     set_shared_step(shared, side, step);
     step.levels.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      const Equations& e = solved[k];
-      std::array<double, unknowns> x{};
+      const Equations& e = solved_[k];
+      std::array<double, rest> x{};
       x[slope] = step.tilt;
       x[blur] = step.blur;
       for (std::size_t i = slope; i-- > 0;) {
-        double value = e.b.at(i);
-        for (std::size_t j = i + 1; j < unknowns; ++j) value -= e.a.at(i * unknowns + j) * x.at(j);
-        x.at(i) = value / e.a.at(i * unknowns + i);
+        double value = e(i, rest);
+        for (std::size_t j = i + 1; j < rest; ++j) value -= e(i, j) * x.at(j);
+        x.at(i) = value / e(i, i);
       }
       step.levels[k] = {x[core], x[rim], x[outside], std::clamp(x[beyond], -sigma_, sigma_)};
     }
@@ -306,13 +301,13 @@ class Fit {
       const double height = in_gap(k)    ? liver_height
                             : side.inner ? fit_.rim[k] - fit_.core[k]
                                          : fit_.rim[k] - fit_.outside[k];
-      const double information = e.a[place * unknowns + place];
+      const double information = e(place, place);
       if (!(height > 0) || !(information > 0)) continue;
       if (in_gap(k) && fit_.rim[k] > gaps_.most_liver) continue;  // moved to where something glows after all
-      double b = e.b[place];
-      for (std::size_t i = core; i < place; ++i) b -= e.a.at(place * unknowns + i) * step.levels[k].at(i);
-      b -= e.a[place * unknowns + slope] * step.tilt;
-      b -= e.a[place * unknowns + blur] * step.blur;
+      double b = e(place, rest);
+      for (std::size_t i = core; i < place; ++i) b -= e(place, i) * step.levels[k].at(i);
+      b -= e(place, slope) * step.tilt;
+      b -= e(place, blur) * step.blur;
       // The share of the edge that the frame shows.
       const double whole = height * height / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
       const double share = std::min(information / whole, 1.0);
@@ -340,7 +335,7 @@ class Fit {
 
   // To the smooth contour that the displacements speak for, and to the levels. Returns the longest way, px.
   double move(Side& side, const Step& step, bool free, double stride) {
-    const SmoothContour smooth = smooth_contour(side.values, side.variances, free ? 0.0 : side.stiffness);
+    const SmoothContour smooth = smoother_.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
     side.stiffness = smooth.stiffness;
     double most = 0;
     for (std::size_t k = 0; k < n_; ++k) {
@@ -439,7 +434,7 @@ class Fit {
     for (Side* side : {&inner_, &outer_}) {
       if (side->variances.empty()) continue;
       FittedBoundary& boundary = side->fitted;
-      const ContourSpread spread = contour_spread(side->values, side->variances, boundary.radius);
+      const ContourSpread spread = smoother_.spread(side->values, side->variances, boundary.radius);
       boundary.sigma = spread.sigma;
       for (std::size_t k = 0; k < n_; ++k) {
         const double from_blur = side->by_blur[k] * blur_sigma;
@@ -460,7 +455,7 @@ class Fit {
     const std::vector<ContourNormal> others = normals(outer_);
     std::vector<Equations> equations = inner_.equations;
     for (std::size_t k = 0; k < n_; ++k) {
-      if (in_gap(k) && !shows_liver(k)) equations[k] = profile(at[k], k, inner_, others[k], false);
+      if (in_gap(k) && !shows_liver(k)) profile(at[k], k, inner_, others[k], false, equations[k]);
     }
     fit_.rim_here.assign(n_, nan);
     for (std::size_t k = 0; k < n_; ++k) {
@@ -471,10 +466,10 @@ class Fit {
         const std::size_t j = (k + n_ + static_cast<std::size_t>(d + static_cast<std::ptrdiff_t>(n_))) % n_;
         const double w = std::exp(-0.5 * std::pow(static_cast<double>(d) * at[k].arc, 2));
         const Equations& e = equations[j];
-        const double rr = e.a[rim * unknowns + rim];
+        const double rr = e(rim, rim);
         // rest + level x basis: the profile less core and outside
         a += w * rr;
-        b += w * (e.b[rim] + rr * fit_.rim[j]);
+        b += w * (e(rim, rest) + rr * fit_.rim[j]);
       }
       if (a > 0) fit_.rim_here[k] = b / a;
     }
@@ -491,6 +486,11 @@ class Fit {
   Side inner_{true};
   Side outer_{false};
   RimFit fit_;
+  const kernels::ProfileKernels& kernels_ = kernels::profile_kernels();
+  const std::vector<double>& normal_ = normal_table();
+  ContourSmoother smoother_;
+  std::vector<double> signals_, rows_;       // along one normal
+  std::vector<Equations> scratch_, solved_;  // averaged along the contour
 };
 
 }  // namespace

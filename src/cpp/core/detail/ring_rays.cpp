@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numbers>
 #include <optional>
 
@@ -56,28 +57,61 @@ std::optional<std::size_t> pixel(std::size_t height, std::size_t width, double y
   return iy * width + ix;
 }
 
+// Rays are read every half pixel, from one pixel on. How many of these places lie within the frame.
+std::size_t steps_inside(ImageView<const float> image, std::size_t most, double y, double x, const Direction& d) {
+  const auto inside = [&](std::size_t step) {
+    const double r = 0.5 * static_cast<double>(step);
+    return pixel(image.height, image.width, y + r * d.dy, x + r * d.dx).has_value();
+  };
+  if (inside(most)) return most;  // the frame is convex
+  std::size_t in = 1;
+  for (std::size_t out = most; out - in > 1;) {
+    const std::size_t middle = (in + out) / 2;
+    (inside(middle) ? in : out) = middle;
+  }
+  return in;
+}
+
 // Local maxima of the slope along a ray.
-Ray cast(const Gradient& g, const RingSearch& s, double y, double x, const Direction& d) {
+Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Direction& d) {
+  constexpr std::size_t block = 16;
+  constexpr std::size_t first = 2;
   Ray ray;
-  const auto half_pixels = static_cast<std::size_t>(2 * longest * s.radius);
+  const auto most = static_cast<std::size_t>(2 * longest * s.radius);
+  const std::size_t end = most < first ? first : steps_inside(map.image, most, y, x, d) + 1;
+  if (end > first) ray.length = 0.5 * static_cast<double>(end - 1);
   Edge last;
   bool rising = false;
-  for (std::size_t step = 2; step <= half_pixels; ++step) {
-    const double r = 0.5 * static_cast<double>(step);
-    const auto i = pixel(g.height, g.width, y + r * d.dy, x + r * d.dx);
-    if (!i) break;
-    ray.length = r;
-    const double gy = static_cast<double>(g.gy[*i]);
-    const double gx = static_cast<double>(g.gx[*i]);
-    double slope = gy * d.dy + gx * d.dx;
-    if (!(slope > s.threshold) || slope * slope < steepest * steepest * (gy * gy + gx * gx)) slope = 0;
-    if (slope > last.slope) {
-      rising = true;
-    } else if (slope < last.slope && rising) {
-      if (ray.n < edges_per_ray) ray.edges.at(ray.n++) = last;
-      rising = false;
+  std::array<std::int32_t, block> rows{};
+  std::array<std::int32_t, block> columns{};
+  for (std::size_t start = first; start < end && ray.n < edges_per_ray; start += block) {
+    for (std::size_t i = 0; i < block; ++i) {
+      const double r = 0.5 * static_cast<double>(static_cast<std::int32_t>(start + i));
+      rows[i] = static_cast<std::int32_t>(y + r * d.dy + 0.5);
+      columns[i] = static_cast<std::int32_t>(x + r * d.dx + 0.5);
     }
-    if (slope != last.slope) last = {r, slope, gy, gx, 0};
+    for (std::size_t i = 0; i < std::min(block, end - start) && ray.n < edges_per_ray; ++i) {
+      const auto py = static_cast<std::size_t>(rows[i]);
+      const auto px = static_cast<std::size_t>(columns[i]);
+      double slope = 0;
+      double gy = 0;
+      double gx = 0;
+      if (map.marked[py * map.image.width + px] != 0) {
+        const Gradient g = gradient_at(map.image, py, px);
+        gy = static_cast<double>(g.y);
+        gx = static_cast<double>(g.x);
+        slope = gy * d.dy + gx * d.dx;
+        if (!(slope > map.threshold) || slope * slope < steepest * steepest * (gy * gy + gx * gx)) slope = 0;
+      }
+      if (slope == last.slope) continue;
+      if (slope > last.slope) {
+        rising = true;
+      } else if (rising) {
+        ray.edges.at(ray.n++) = last;
+        rising = false;
+      }
+      last = {0.5 * static_cast<double>(start + i), slope, gy, gx, 0};
+    }
   }
   if (rising && ray.n < edges_per_ray) ray.edges.at(ray.n++) = last;
   for (std::size_t e = 0; e < ray.n; ++e) ray.edges.at(e).log_r = std::log(ray.edges.at(e).r);
@@ -235,10 +269,9 @@ double depth_of(ImageView<const float> image, const std::array<Edge, rays>& edge
 }
 
 // The ring as it is seen from one place, and its edges; radius 0 where there is none.
-Ring seen_from(ImageView<const float> image, const Gradient& g, const RingSearch& search, double y, double x,
-               std::array<Edge, rays>& edges) {
+Ring seen_from(const EdgeMap& map, const RingSearch& search, double y, double x, std::array<Edge, rays>& edges) {
   Fan fan;
-  for (std::size_t k = 0; k < rays; ++k) fan.at(k) = cast(g, search, y, x, directions().at(k));
+  for (std::size_t k = 0; k < rays; ++k) fan.at(k) = cast(map, search, y, x, directions().at(k));
   Ring ring;
   const double common = common_radius(fan, search);
   if (common == 0) return ring;
@@ -255,18 +288,18 @@ Ring seen_from(ImageView<const float> image, const Gradient& g, const RingSearch
   ring.x = x;
   ring.in_frame = in_frame / static_cast<double>(rays);
   ring.facing = facing / static_cast<double>(rays);
-  ring.depth = depth_of(image, edges, search, y, x, ring.radius);
+  ring.depth = depth_of(map.image, edges, search, y, x, ring.radius);
   return ring;
 }
 
 }  // namespace
 
-Ring find_ring(ImageView<const float> image, const Gradient& g, const RingSearch& search, double y, double x) {
+Ring find_ring(const EdgeMap& map, const RingSearch& search, double y, double x) {
   constexpr int passes = 5;
   Ring best;
   std::array<Edge, rays> edges{};
   for (int pass = 0; pass < passes; ++pass) {
-    const Ring ring = seen_from(image, g, search, y, x, edges);
+    const Ring ring = seen_from(map, search, y, x, edges);
     if (ring.radius == 0) break;
     if (ring.facing >= 0.8 * best.facing) best = ring;  // a step can lead away from a short arc
     const Circle c = circle_through(edges);
@@ -275,7 +308,7 @@ Ring find_ring(ImageView<const float> image, const Gradient& g, const RingSearch
     const double share = std::min(1.0, 0.5 * ring.radius / far);
     y += share * c.y;
     x += share * c.x;
-    if (!pixel(image.height, image.width, y, x)) break;
+    if (!pixel(map.image.height, map.image.width, y, x)) break;
   }
   return best;
 }

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "edge_votes.hpp"
+#include "edge_map.hpp"
 #include "pyicg/image_view.hpp"
 
 namespace pyicg::detail {
@@ -19,13 +19,12 @@ struct Ring {
 };
 
 struct RingSearch {
-  double threshold;             // a gradient below it is none
   double least_radius, radius;  // px: the smallest and the largest ring
   double background;
 };
 
 // The ring around a place near its middle: edges along 48 rays where the gradient rises within 45 degrees of the ray,
 // at the radius that most of them agree on; then again from the centre of the circle through them. Radius 0: none.
-Ring find_ring(ImageView<const float> image, const Gradient& g, const RingSearch& search, double y, double x);
+Ring find_ring(const EdgeMap& map, const RingSearch& search, double y, double x);
 
 }  // namespace pyicg::detail

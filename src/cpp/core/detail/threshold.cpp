@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+
+#include "marked_pixels.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -46,6 +49,13 @@ struct Histogram {
     return n > 0 ? s * s / n : 0.0;
   }
 };
+
+// A float is over `value` where it is over this one.
+float largest_not_over(double value) {
+  const auto nearest = static_cast<float>(value);
+  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity())
+                                              : nearest;
+}
 
 }  // namespace
 
@@ -96,20 +106,22 @@ BrightCut bright_cut(ThresholdRule rule, std::span<const float> smooth, const Ba
 
 std::vector<Component> bright_components(ImageView<const float> smooth, const BrightCut& cut,
                                          ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels) {
+  const float low = largest_not_over(cut.low);
   for (std::size_t y = 0; y < smooth.height; ++y) {
     const float* value = smooth.row(y);
     std::uint8_t* out = bright.row(y);
-    for (std::size_t x = 0; x < smooth.width; ++x) out[x] = static_cast<double>(value[x]) > cut.low ? 1 : 0;
+    for (std::size_t x = 0; x < smooth.width; ++x) out[x] = value[x] > low ? 1 : 0;
   }
   const auto all = label_components(bright, 1, Connectivity::eight, labels);
-  std::vector<std::int32_t> kept(all.size() + 1, 0);  // by label; 0 is no component
-  for (std::size_t y = 0; y < smooth.height; ++y) {
-    const float* value = smooth.row(y);
-    const std::int32_t* label = labels.row(y);
-    for (std::size_t x = 0; x < smooth.width; ++x) {
-      if (static_cast<double>(value[x]) > cut.high) kept[static_cast<std::size_t>(label[x])] = 1;
+  std::vector<std::int32_t> kept(all.size() + 1, 0);  // by label
+  const auto each_bright = [&](const auto& visit) {
+    for (std::size_t y = 0; y < smooth.height; ++y) {
+      each_marked(bright.row(y), smooth.width, [&](std::size_t x) { visit(y, x); });
     }
-  }
+  };
+  each_bright([&](std::size_t y, std::size_t x) {
+    if (static_cast<double>(smooth(y, x)) > cut.high) kept[static_cast<std::size_t>(labels(y, x))] = 1;
+  });
   std::vector<Component> components;
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (kept[k + 1] == 0) continue;
@@ -117,14 +129,11 @@ std::vector<Component> bright_components(ImageView<const float> smooth, const Br
     kept[k + 1] = static_cast<std::int32_t>(components.size());
   }
   if (components.size() == all.size()) return components;
-  for (std::size_t y = 0; y < smooth.height; ++y) {
-    std::int32_t* label = labels.row(y);
-    std::uint8_t* out = bright.row(y);
-    for (std::size_t x = 0; x < smooth.width; ++x) {
-      label[x] = kept[static_cast<std::size_t>(label[x])];
-      out[x] = label[x] > 0 ? 1 : 0;
-    }
-  }
+  each_bright([&](std::size_t y, std::size_t x) {
+    std::int32_t& label = labels(y, x);
+    label = kept[static_cast<std::size_t>(label)];
+    bright(y, x) = label > 0 ? 1 : 0;
+  });
   return components;
 }
 

@@ -2,60 +2,96 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
+#include "../../kernels/tile_rows.hpp"
 #include "blocks.hpp"
 #include "mode.hpp"
 
 namespace pyicg::detail {
 
-void make_tiles(const CalibratedView& frame, std::span<const std::uint8_t> selected, std::size_t edge,
-                const ValueRange& range, bool zeros_are_cut, Tiles& tiles) {
+float least_float(double lo) {
+  const auto f = static_cast<float>(lo);
+  return static_cast<double>(f) < lo ? std::nextafter(f, std::numeric_limits<float>::infinity()) : f;
+}
+
+float greatest_float(double hi) { return -least_float(-hi); }
+
+namespace {
+
+// Counts the pixels of a row that are cut off, per tile: those marked so and, where told, usable ones of value 0.
+void add_cut(const CalibratedView& frame, std::size_t y, bool zeros_are_cut, const Tiles& tiles, float* cut) {
+  const std::uint8_t* mask = frame.mask.row(y);
+  for (std::size_t c = 0; c < tiles.columns(); ++c) {
+    std::size_t found = 0;
+    for (std::size_t x = tiles.column_edges[c]; x < tiles.column_edges[c + 1]; ++x) {
+      found += (mask[x] & mask_left_out) == mask_underflow || (zeros_are_cut && tiles.picked[x] == 0.0F) ? 1 : 0;
+    }
+    cut[c] += static_cast<float>(found);
+  }
+}
+
+// Of the tiles of row r, which were put behind the `kept` ones before, keeps those that are at least half full.
+std::size_t keep_filled(std::size_t r, const double* n, std::size_t kept, Tiles& t) {
+  const std::size_t rows = t.row_edges[r + 1] - t.row_edges[r];
+  std::size_t to = kept;
+  for (std::size_t c = 0; c < t.columns(); ++c) {
+    const std::size_t area = rows * (t.column_edges[c + 1] - t.column_edges[c]);
+    if (n[c] == 0 || 2 * n[c] < static_cast<double>(area)) continue;
+    if (const std::size_t from = kept + c; from != to) {
+      t.mean[to] = t.mean[from];
+      t.within[to] = t.within[from];
+      t.noise[to] = t.noise[from];
+      t.cut[to] = t.cut[from];
+    }
+    t.n[to] = static_cast<float>(n[c]);
+    t.row[to] = static_cast<std::uint32_t>(r);
+    t.column[to++] = static_cast<std::uint32_t>(c);
+  }
+  return to;
+}
+
+void resize(Tiles& t, std::size_t size) {
+  for (std::vector<float>* v : {&t.mean, &t.n, &t.cut}) v->resize(size);
+  for (std::vector<double>* v : {&t.within, &t.noise}) v->resize(size);
+  for (std::vector<std::uint32_t>* v : {&t.row, &t.column}) v->resize(size);
+}
+
+}  // namespace
+
+void make_tiles(const CalibratedView& frame, std::size_t edge, const ValueRange& range, bool zeros_are_cut,
+                Tiles& tiles) {
+  const kernels::TileKernels& kernels = kernels::tile_kernels();
   const std::size_t width = frame.data.width;
   symmetric_edges(frame.data.height, edge, tiles.row_edges);
   symmetric_edges(width, edge, tiles.column_edges);
-  tiles.filled.clear();
+  const std::size_t columns = tiles.columns();
+  resize(tiles, tiles.rows() * columns);
+  tiles.picked.resize(width);
+  tiles.sums.resize(5 * columns);
+  double* const s = tiles.sums.data();
+  const kernels::TileSums sums{s, s + columns, s + 2 * columns, s + 3 * columns, s + 4 * columns};
+  const float lo = least_float(range.lo);
+  const float hi = greatest_float(range.hi);
   const bool noise_known = frame.variance.data != nullptr;
+  std::size_t kept = 0;
   for (std::size_t r = 0; r < tiles.rows(); ++r) {
-    const std::size_t y0 = tiles.row_edges[r];
-    const std::size_t y1 = tiles.row_edges[r + 1];
-    for (std::size_t c = 0; c < tiles.columns(); ++c) {
-      const std::size_t x0 = tiles.column_edges[c];
-      const std::size_t x1 = tiles.column_edges[c + 1];
-      std::size_t n = 0;
-      std::size_t cut = 0;
-      double first = 0;  // sums are of differences to it: a bright frame's variance keeps its digits
-      double sum = 0;
-      double squares = 0;
-      double noise = 0;
-      for (std::size_t y = y0; y < y1; ++y) {
-        const float* row = frame.data.row(y);
-        for (std::size_t x = x0; x < x1; ++x) {
-          const std::uint8_t use = selected[y * width + x];
-          cut += use == cut_off;
-          if (use != usable) continue;
-          const auto v = static_cast<double>(row[x]);
-          if (v < range.lo || v > range.hi) continue;
-          cut += zeros_are_cut && v == 0;
-          if (n++ == 0) first = v;
-          sum += v - first;
-          squares += (v - first) * (v - first);
-          if (noise_known) noise += static_cast<double>(frame.variance(y, x));
-        }
-      }
-      if (n == 0 || 2 * n < (y1 - y0) * (x1 - x0)) continue;
-      const auto count = static_cast<double>(n);
-      Tile tile;
-      tile.mean = static_cast<float>(first + sum / count);
-      tile.n = static_cast<float>(n);
-      tile.within = n > 1 ? std::max(squares - sum * sum / count, 0.0) / (count - 1) : 0.0;
-      tile.noise = noise_known ? noise / count : nan;
-      tile.cut = static_cast<float>(cut);
-      tile.row = static_cast<std::uint32_t>(r);
-      tile.column = static_cast<std::uint32_t>(c);
-      tiles.filled.push_back(tile);
+    std::fill(tiles.sums.begin(), tiles.sums.end(), 0.0);
+    std::fill_n(tiles.cut.data() + kept, columns, 0.0F);
+    for (std::size_t y = tiles.row_edges[r]; y < tiles.row_edges[r + 1]; ++y) {
+      const bool any_cut = kernels.pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, lo, hi,
+                                        width, tiles.picked.data());
+      if (any_cut || zeros_are_cut) add_cut(frame, y, zeros_are_cut, tiles, tiles.cut.data() + kept);
+      kernels.add_tiles(tiles.picked.data(), noise_known ? frame.variance.row(y) : nullptr, tiles.column_edges.data(),
+                        columns, sums);
     }
+    kernels.finish_tiles(sums, columns, tiles.mean.data() + kept, tiles.within.data() + kept,
+                         tiles.noise.data() + kept);
+    if (!noise_known) std::fill_n(tiles.noise.data() + kept, columns, nan);
+    kept = keep_filled(r, sums.n, kept, tiles);
   }
+  resize(tiles, kept);
 }
 
 namespace {
@@ -67,7 +103,7 @@ struct Population {
 
 // The densest quarter of the values may be a dark drape: even and dim, it fills a narrow interval. Of populations that
 // do not overlap the largest counts. Takes the values apart.
-Population largest_population(std::vector<float>& values, double step) {
+Population largest_population(std::vector<float>& values, double step, std::vector<std::int32_t>& bins) {
   constexpr double apart = 4;     // sigma
   constexpr double larger = 1.1;  // of about equal ones the first, the denser
   constexpr double widths = 1.6;  // sigma is at most so many widths of the interval that holds a quarter of all values
@@ -82,8 +118,8 @@ Population largest_population(std::vector<float>& values, double step) {
   Population best;
   const std::size_t total = values.size();
   while (seen.empty() || (4 * values.size() >= total && values.size() >= fewest)) {
-    const Densest densest = densest_interval(values);
-    const Mode mode = find_mode(values, step);
+    const Densest densest = densest_interval(values, bins);
+    const Mode mode = find_mode(values, densest, step, bins);
     const double largest_sigma = widths * std::max(densest.width, step);
     const bool merged = mode.sigma > largest_sigma;  // two peaks seen as one
     const double level = merged ? densest.centre : mode.level;
@@ -114,8 +150,7 @@ Population largest_population(std::vector<float>& values, double step) {
 
 }  // namespace
 
-Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint8_t> selected,
-                          std::vector<float>& scratch) {
+Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scratch, std::vector<std::int32_t>& bins) {
   constexpr double enough_values = 1 << 14;
   const std::size_t width = frame.data.width;
   const std::size_t height = frame.data.height;
@@ -133,7 +168,7 @@ Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint
   const std::vector<std::size_t> rows = lattice(height);
   const std::vector<std::size_t> columns = lattice(width);
   const auto is_usable = [&](std::size_t y, std::size_t x) {
-    return y < height && x < width && selected[y * width + x] == usable;
+    return y < height && x < width && (frame.mask(y, x) & mask_left_out) == 0;
   };
   const auto each_usable = [&](auto&& visit) {
     for (const std::size_t y : rows) {
@@ -146,7 +181,7 @@ Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint
   scratch.clear();
   each_usable([&](std::size_t, std::size_t, double v) { scratch.push_back(static_cast<float>(v)); });
   if (scratch.empty()) return found;
-  const Population population = largest_population(scratch, frame.step);
+  const Population population = largest_population(scratch, frame.step, bins);
   const Densest& densest = population.densest;
   found.level = densest.centre;
   const double spread = std::max(densest.width, frame.step);  // of whole grey levels one alone would be the densest
@@ -201,11 +236,11 @@ void moving_means(Tiles& tiles, std::size_t window, std::vector<float>& means) {
   std::vector<double>& count = tiles.counts;
   sum.assign((rows + 1) * (columns + 1), 0.0);
   count.assign(sum.size(), 0.0);
-  const double base = tiles.filled.empty() ? 0.0 : static_cast<double>(tiles.filled.front().mean);
-  for (const Tile& tile : tiles.filled) {
-    const std::size_t i = (tile.row + 1) * (columns + 1) + tile.column + 1;
-    sum[i] = static_cast<double>(tile.n) * (static_cast<double>(tile.mean) - base);
-    count[i] = static_cast<double>(tile.n);
+  const double base = tiles.size() == 0 ? 0.0 : static_cast<double>(tiles.mean.front());
+  for (std::size_t k = 0; k < tiles.size(); ++k) {
+    const std::size_t i = (tiles.row[k] + 1) * (columns + 1) + tiles.column[k] + 1;
+    sum[i] = static_cast<double>(tiles.n[k]) * (static_cast<double>(tiles.mean[k]) - base);
+    count[i] = static_cast<double>(tiles.n[k]);
   }
   for (std::vector<double>* table : {&sum, &count}) {
     for (std::size_t y = 1; y <= rows; ++y) {
@@ -218,11 +253,11 @@ void moving_means(Tiles& tiles, std::size_t window, std::vector<float>& means) {
   }
   means.clear();
   const std::size_t half = window / 2;
-  for (const Tile& tile : tiles.filled) {
-    const std::size_t y0 = tile.row > half ? tile.row - half : 0;
-    const std::size_t x0 = tile.column > half ? tile.column - half : 0;
-    const std::size_t y1 = std::min(tile.row + half + 1, rows);
-    const std::size_t x1 = std::min(tile.column + half + 1, columns);
+  for (std::size_t k = 0; k < tiles.size(); ++k) {
+    const std::size_t y0 = tiles.row[k] > half ? tiles.row[k] - half : 0;
+    const std::size_t x0 = tiles.column[k] > half ? tiles.column[k] - half : 0;
+    const std::size_t y1 = std::min(tiles.row[k] + half + 1, rows);
+    const std::size_t x1 = std::min(tiles.column[k] + half + 1, columns);
     const auto within = [&](const std::vector<double>& table) {
       return table[y1 * (columns + 1) + x1] - table[y0 * (columns + 1) + x1] - table[y1 * (columns + 1) + x0] +
              table[y0 * (columns + 1) + x0];

@@ -1,9 +1,9 @@
-// A frame in tiles: means of neighbouring pixels, less noisy than one of them and as many as a task needs.
+// A frame in tiles: means of neighbouring pixels, less noisy than one of them and as many as a task needs. Usable are
+// the pixels that the frame's mask does not leave out.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "pyicg/calibrate.hpp"
@@ -11,26 +11,23 @@
 
 namespace pyicg::detail {
 
-// Marks of a selection, one per pixel: not asked for or not valid, usable, or asked for but cut off at count 0.
-enum PixelUse : std::uint8_t { not_used = 0, usable = 1, cut_off = 2 };
-
-struct Tile {
-  float mean = 0;
-  float n = 0;        // selected pixels in it
-  double within = 0;  // variance of a pixel inside the tile; 0 in tiles of one pixel
-  double noise = 0;   // mean of the frame's variance; NaN where that is not known
-  float cut = 0;      // pixels in it at count 0, or cut off there
-  std::uint32_t row = 0;
-  std::uint32_t column = 0;
-};
-
+// Tiles at least half of whose pixels are usable, row by row: a number of each in every vector.
 struct Tiles {
   std::vector<std::size_t> row_edges;
   std::vector<std::size_t> column_edges;
-  std::vector<Tile> filled;  // tiles at least half of whose pixels are selected
-  std::vector<double> sums;  // buffers of moving_means
-  std::vector<double> counts;
+  std::vector<float> mean;
+  std::vector<float> n;        // usable pixels in it
+  std::vector<double> within;  // variance of a pixel inside the tile; 0 in tiles of one pixel
+  std::vector<double> noise;   // mean of the frame's variance; NaN where that is not known
+  std::vector<float> cut;      // pixels in it at count 0, or cut off there
+  std::vector<std::uint32_t> row;
+  std::vector<std::uint32_t> column;
 
+  std::vector<double> sums;  // buffers
+  std::vector<double> counts;
+  std::vector<float> picked;
+
+  [[nodiscard]] std::size_t size() const { return mean.size(); }
   [[nodiscard]] std::size_t rows() const { return row_edges.size() - 1; }
   [[nodiscard]] std::size_t columns() const { return column_edges.size() - 1; }
 };
@@ -40,14 +37,17 @@ struct ValueRange {
   double hi = infinity;
 };
 
+// The bounds that keep the same floats.
+float least_float(double lo);
+float greatest_float(double hi);
+
 // What is prevalent in a frame, from a sparse lattice of neighbours: where most values lie, and their noise.
 struct Prevalent {
   double level = 0;
-  double noise = 0;  // of a pixel; 0 where no two neighbours are selected
+  double noise = 0;  // of a pixel; 0 where no two neighbours are usable
   ValueRange range;  // of the values that may belong to the level: not a hot pixel, not a bright lesion
 };
-Prevalent prevalent_level(const CalibratedView& frame, std::span<const std::uint8_t> selected,
-                          std::vector<float>& scratch);
+Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scratch, std::vector<std::int32_t>& bins);
 
 // Tiles of `edge` pixels, looked at through a window of `window` x `window` of them.
 struct TilePlan {
@@ -60,10 +60,9 @@ struct TilePlan {
 // tiles.
 TilePlan plan_tiles(const CalibratedView& frame, const Prevalent& prevalent, std::size_t n_selected);
 
-// `selected`: a PixelUse per pixel, row-major; only values in `range` count. Tiles are about edge x edge pixels.
-// `zeros_are_cut`: a value of 0 counts as cut off too.
-void make_tiles(const CalibratedView& frame, std::span<const std::uint8_t> selected, std::size_t edge,
-                const ValueRange& range, bool zeros_are_cut, Tiles& tiles);
+// Tiles of about edge x edge pixels. Only values in `range` count. `zeros_are_cut`: a value of 0 counts as cut off too.
+void make_tiles(const CalibratedView& frame, std::size_t edge, const ValueRange& range, bool zeros_are_cut,
+                Tiles& tiles);
 
 // Mean over a window of tiles around each filled tile, at the frame's borders over what there is of it.
 void moving_means(Tiles& tiles, std::size_t window, std::vector<float>& means);

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
-#include "grey_crop.hpp"
 #include "polar.hpp"
-#include "polar_search.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
@@ -16,55 +15,8 @@ namespace {
 constexpr int settle_rounds = 5;
 constexpr double least_width = 0.2;  // of the rim's median thickness: less is none
 
-struct Place {
-  std::ptrdiff_t y, x;
-  double radius;
-  bool operator==(const Place&) const = default;
-};
-
 // Radii in steps of an eighth of an octave: places that differ by less give the same search.
 double stepped(double radius) { return std::exp2(std::round(8 * std::log2(radius)) / 8); }
-
-// Centre of gravity and radius of equal area, of a contour given by radii about a place.
-Place place_of(const Place& about, const std::vector<double>& radii) {
-  const std::size_t n = radii.size();
-  double area = 0;
-  double moment_y = 0;
-  double moment_x = 0;
-  const auto vertex = [&](std::size_t k) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(k % n) / static_cast<double>(n);
-    return std::pair{radii[k % n] * std::sin(angle), radii[k % n] * std::cos(angle)};
-  };
-  for (std::size_t k = 0; k < n; ++k) {
-    const auto [ay, ax] = vertex(k);
-    const auto [by, bx] = vertex(k + 1);
-    const double twice = ax * by - bx * ay;
-    area += 0.5 * twice;
-    moment_y += twice * (ay + by) / 6;
-    moment_x += twice * (ax + bx) / 6;
-  }
-  if (!(area > 0)) return about;
-  return {about.y + std::lround(moment_y / area), about.x + std::lround(moment_x / area),
-          stepped(std::sqrt(area / std::numbers::pi))};
-}
-
-struct Located {
-  Place place;
-  GreyCrop image;
-  PolarSearch found;
-};
-
-std::optional<Located> locate(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Place& place,
-                              const TraceOptions& options) {
-  // A large lesion needs no detail of single pixels.
-  const double coarse = place.radius > 100 ? place.radius / 100 : 0.0;
-  const double smooth = std::max(options.smooth_px > 1 ? options.smooth_px : 0.0, coarse);
-  const auto reach = static_cast<std::size_t>(2.5 * place.radius + 60 + 4 * smooth);
-  GreyCrop image(data, mask, options.invalid, place.y, place.x, reach, smooth);
-  std::optional<PolarSearch> found = search_polar(image, place.radius, options.outside);
-  if (!found) return std::nullopt;
-  return Located{place, std::move(image), std::move(*found)};
-}
 
 std::vector<double> resampled(const std::vector<double>& radii, std::size_t n) {
   std::vector<double> out(n);
@@ -84,16 +36,6 @@ std::vector<double> nearest_least(const std::vector<double>& values, std::size_t
     out[k] = rays.share > 0 ? std::min(values[rays.before], values[rays.after]) : values[rays.before];
   }
   return out;
-}
-
-RimFit fit_at(const Located& at, const TraceOptions& options) {
-  const auto n =
-      static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
-  const RimRadii& radii = at.found.radii;
-  const RimRadii start{resampled(radii.inner, n),
-                       resampled(radii.outer, n),
-                       {nearest_least(radii.gaps.bare_px, n), radii.gaps.most_liver}};
-  return fit_rim(at.image, start, {options.psf_sigma_px, at.found.blur_px, at.found.grainy});
 }
 
 double median_where(const std::vector<double>& values, const std::vector<bool>& where) {
@@ -181,35 +123,92 @@ void mark_present(RimTrace& trace, const Widths& widths) {
 
 }  // namespace
 
-std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask,
-                                  const RimCandidate& candidate, const TraceOptions& options) {
-  const auto height = static_cast<std::ptrdiff_t>(data.height);
-  const auto width = static_cast<std::ptrdiff_t>(data.width);
-  Place place{std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_y), 0, height - 1),
-              std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_x), 0, width - 1), stepped(candidate.radius_px)};
-  std::optional<Located> at = locate(data, mask, place, options);
-  const auto in_frame = [&](const Place& p) { return p.y >= 0 && p.x >= 0 && p.y < height && p.x < width; };
-  for (int round = 1; round < settle_rounds && at; ++round) {
-    place = place_of(at->place, at->found.radii.inner);
-    if (place == at->place) break;
-    if (!in_frame(place) || !(place.radius > 1)) return std::nullopt;
-    at = locate(data, mask, place, options);
+// Centre of gravity and radius of equal area, of a contour given by radii about a place.
+RimTracer::Place RimTracer::place_of(const Place& about, const std::vector<double>& radii) {
+  const std::size_t n = radii.size();
+  double area = 0;
+  double moment_y = 0;
+  double moment_x = 0;
+  const auto vertex = [&](std::size_t k) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(k % n) / static_cast<double>(n);
+    return std::pair{radii[k % n] * std::sin(angle), radii[k % n] * std::cos(angle)};
+  };
+  for (std::size_t k = 0; k < n; ++k) {
+    const auto [ay, ax] = vertex(k);
+    const auto [by, bx] = vertex(k + 1);
+    const double twice = ax * by - bx * ay;
+    area += 0.5 * twice;
+    moment_y += twice * (ay + by) / 6;
+    moment_x += twice * (ax + bx) / 6;
   }
-  if (!at) return std::nullopt;
-  RimFit fitted = fit_at(*at, options);
+  if (!(area > 0)) return about;
+  return {about.y + std::lround(moment_y / area), about.x + std::lround(moment_x / area),
+          stepped(std::sqrt(area / std::numbers::pi))};
+}
+
+bool RimTracer::in_frame(const Place& p) const {
+  return p.y >= 0 && p.x >= 0 && std::cmp_less(p.y, data_.height) && std::cmp_less(p.x, data_.width);
+}
+
+const GreyCrop& RimTracer::crop(const Place& place) {
+  if (crop_ && crop_place_ == place) return *crop_;
+  // A large lesion needs no detail of single pixels.
+  const double coarse = place.radius > 100 ? place.radius / 100 : 0.0;
+  const double smooth = std::max(options_.smooth_px > 1 ? options_.smooth_px : 0.0, coarse);
+  const auto reach = static_cast<std::size_t>(2.5 * place.radius + 60 + 4 * smooth);
+  crop_.emplace(data_, mask_, options_.invalid, place.y, place.x, reach, smooth);
+  crop_place_ = place;
+  return *crop_;
+}
+
+RimTracer::Found& RimTracer::locate(const Place& place) {
+  const auto known = std::ranges::find(found_, place, &Found::place);
+  if (known != found_.end()) return *known;
+  found_.push_back({place, search_polar(crop(place), place.radius, options_.outside, buffers_), {}, {}});
+  return found_.back();
+}
+
+const RimFit& RimTracer::fit(Found& at) {
+  if (at.fit) return *at.fit;
+  const auto n =
+      static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
+  const RimRadii& radii = at.search->radii;
+  const RimRadii start{resampled(radii.inner, n),
+                       resampled(radii.outer, n),
+                       {nearest_least(radii.gaps.bare_px, n), radii.gaps.most_liver}};
+  at.fit = fit_rim(crop(at.place), start, {options_.psf_sigma_px, at.search->blur_px, at.search->grainy});
+  return *at.fit;
+}
+
+std::optional<RimTrace> RimTracer::trace(const RimCandidate& candidate) {
+  const auto height = static_cast<std::ptrdiff_t>(data_.height);
+  const auto width = static_cast<std::ptrdiff_t>(data_.width);
+  Found* at = &locate({std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_y), 0, height - 1),
+                       std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_x), 0, width - 1),
+                       stepped(candidate.radius_px)});
+  for (int round = 1; round < settle_rounds && at->search; ++round) {
+    const Place next = place_of(at->place, at->search->radii.inner);
+    if (next == at->place) break;
+    if (!in_frame(next) || !(next.radius > 1)) return std::nullopt;
+    at = &locate(next);
+  }
+  if (!at->search) return std::nullopt;
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
-  const Place own = place_of(at->place, fitted.inner.radius);
-  if (own != at->place && in_frame(own)) {
-    at = locate(data, mask, own, options);
-    if (!at) return std::nullopt;
-    fitted = fit_at(*at, options);
-  }
+  const Place own = place_of(at->place, fit(*at).inner.radius);
+  if (own != at->place && in_frame(own)) at = &locate(own);
+  if (!at->search) return std::nullopt;
+  const RimFit& fitted = fit(*at);
   if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return std::nullopt;
-  place = at->place;
-  RimTrace trace{place.y, place.x, std::move(fitted), {}, {}, {}, {}, 0, {}, 0, 0, 0};
-  const RimFit& fit = trace.fit;
-  const std::size_t n = fit.inner.radius.size();
+  if (!at->trace) at->trace = trace(*at);
+  return at->trace;
+}
+
+RimTrace RimTracer::trace(Found& at) {
+  const Place& place = at.place;
+  RimTrace trace{place.y, place.x, fit(at), {}, {}, {}, {}, 0, {}, 0, 0, 0};
+  const RimFit& fitted = trace.fit;
+  const std::size_t n = fitted.inner.radius.size();
   trace.in_view.resize(n);
   trace.clipped.resize(n);
   trace.over.resize(n);
@@ -219,16 +218,16 @@ std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const s
     const auto inside = [&](double r) {
       const double y = static_cast<double>(place.y) + r * std::sin(angle);
       const double x = static_cast<double>(place.x) + r * std::cos(angle);
-      return y >= 0 && x >= 0 && y <= static_cast<double>(height - 1) && x <= static_cast<double>(width - 1);
+      return y >= 0 && x >= 0 && y <= static_cast<double>(data_.height - 1) && x <= static_cast<double>(data_.width - 1);
     };
-    trace.in_view[k] = inside(0.5 * (fit.inner.radius[k] + fit.outer.radius[k]));
-    trace.clipped[k] = !inside(fit.outer.radius[k]);
+    trace.in_view[k] = inside(0.5 * (fitted.inner.radius[k] + fitted.outer.radius[k]));
+    trace.clipped[k] = !inside(fitted.outer.radius[k]);
   }
-  const Widths widths = widths_of(fit);
-  mark_over(trace, widths, options.cut);
+  const Widths widths = widths_of(fitted);
+  mark_over(trace, widths, options_.cut);
   mark_present(trace, widths);
   const auto in_view = static_cast<double>(std::ranges::count(trace.in_view, true)) / static_cast<double>(n);
-  trace.evidence = gather_evidence(at->image, trace.fit, std::min(trace.outside, options.outside), in_view);
+  trace.evidence = gather_evidence(crop(place), fitted, std::min(trace.outside, options_.outside), in_view);
   return trace;
 }
 

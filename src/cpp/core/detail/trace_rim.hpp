@@ -3,9 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
+#include "grey_crop.hpp"
+#include "polar_search.hpp"
 #include "pyicg/image_view.hpp"
 #include "rim_candidates.hpp"
 #include "rim_evidence.hpp"
@@ -33,8 +36,44 @@ struct RimTrace {
   double core, rim, outside;  // medians over the rays: over those with a rim
 };
 
-// Empty where the search finds no step from a core to something brighter, or the core shrinks to nothing.
-std::optional<RimTrace> trace_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask,
-                                  const RimCandidate& candidate, const TraceOptions& options);
+// Traces the candidates of one frame. What was found around a place is kept: candidates that settle on one place are
+// searched and fitted once.
+class RimTracer {
+ public:
+  RimTracer(ImageView<const float> data, ImageView<const std::uint8_t> mask, const TraceOptions& options,
+            PolarBuffers& buffers)
+      : data_(data), mask_(mask), options_(options), buffers_(buffers) {}
+
+  // Empty where the search finds no step from a core to something brighter, or the core shrinks to nothing.
+  std::optional<RimTrace> trace(const RimCandidate& candidate);
+
+ private:
+  struct Place {
+    std::ptrdiff_t y, x;
+    double radius;
+    bool operator==(const Place&) const = default;
+  };
+  struct Found {
+    Place place;
+    std::optional<PolarSearch> search;
+    std::optional<RimFit> fit;
+    std::optional<RimTrace> trace;
+  };
+
+  Found& locate(const Place& place);
+  const GreyCrop& crop(const Place& place);
+  const RimFit& fit(Found& at);
+  RimTrace trace(Found& at);
+  [[nodiscard]] bool in_frame(const Place& place) const;
+  static Place place_of(const Place& about, const std::vector<double>& radii);
+
+  ImageView<const float> data_;
+  ImageView<const std::uint8_t> mask_;
+  TraceOptions options_;
+  PolarBuffers& buffers_;
+  std::deque<Found> found_;
+  std::optional<GreyCrop> crop_;  // the last one that was cut
+  Place crop_place_{};
+};
 
 }  // namespace pyicg::detail

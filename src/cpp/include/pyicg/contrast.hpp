@@ -28,6 +28,9 @@ struct RegionStats {
 // count is a lower bound, and `saturated` tells how many there are. `placement_px` is the standard deviation, per axis,
 // of where the region lies; 0: the region is exact. Throws Error(input or unit).
 RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8_t> region, double placement_px = 0);
+// The same in the buffers of a workspace.
+RegionStats region_stats(const CalibratedView& frame, ImageView<const std::uint8_t> region, double placement_px,
+                         BackgroundWorkspace& workspace);
 
 struct Contrast {
   Measurement sbr;               // T / B on calibrated data

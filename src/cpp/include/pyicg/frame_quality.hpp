@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "pyicg/image_view.hpp"
@@ -11,13 +12,21 @@
 
 namespace pyicg {
 
-// Buffers of one frame; reused between frames.
+namespace detail {
+struct QualityBuffers;
+}
+
+// Result and buffers of one frame; reused between frames.
 struct QualityWorkspace {
+  QualityWorkspace();
+  ~QualityWorkspace();
+  QualityWorkspace(QualityWorkspace&&) noexcept;
+  QualityWorkspace& operator=(QualityWorkspace&&) noexcept;
+  QualityWorkspace(const QualityWorkspace&) = delete;
+  QualityWorkspace& operator=(const QualityWorkspace&) = delete;
+
   std::vector<std::uint8_t> glare;  // result of glare_fraction: non-zero in a spot that counts
-  std::vector<std::int32_t> labels;
-  std::vector<float> fine, coarse, scratch;
-  std::vector<std::uint8_t> counts;
-  std::vector<std::uint32_t> bins;
+  std::unique_ptr<detail::QualityBuffers> own;
 };
 
 // Share of the pixels that lie in spots of glare: connected pixels that are saturated or over three times the median of

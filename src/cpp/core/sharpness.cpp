@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "../kernels/box_means.hpp"
+#include "detail/quality_buffers.hpp"
+#include "pyicg/calibrate.hpp"
+#include "pyicg/frame_quality.hpp"
+
+namespace pyicg {
+namespace {
+
+constexpr std::size_t fine_px = 2;
+constexpr std::size_t coarse_px = 8;
+constexpr double variance_between = (coarse_px * coarse_px - fine_px * fine_px) / 6.0;
+constexpr std::size_t top_of = 1000;  // one in so many energies lies over the top
+constexpr double share_of_top = 0.125;
+// Means of pure noise reach an energy of 12 times their variance, edges that can be judged hundreds.
+constexpr double least_energy_over_noise = 100;
+constexpr double least_balance = 0.05;  // of edges in the weakest direction to those in the strongest
+
+// Four boxes around a point: a b over c d.
+struct Boxes {
+  float a, b, c, d;
+  Boxes(const float* at, std::size_t width, std::size_t size)
+      : a(at[0]), b(at[size]), c(at[size * width]), d(at[size * width + size]) {}
+  [[nodiscard]] float along_x() const { return ((b + d) - (a + c)) / 2; }
+  [[nodiscard]] float along_y() const { return ((c + d) - (a + b)) / 2; }
+  [[nodiscard]] float energy() const { return along_x() * along_x() + along_y() * along_y(); }
+  // Variance of one box where the image is locally a plane.
+  [[nodiscard]] float noise() const { return ((a + d) - (b + c)) * ((a + d) - (b + c)) / 4; }
+};
+
+// Sums of products of gradients, free of noise on average.
+struct Tensor {
+  double xx = 0, xy = 0, yy = 0;
+  // Gradients that share no box; in xy the noise of neighbouring boxes cancels.
+  void add_unbiased(const Boxes& f) {
+    xx += static_cast<double>((f.b - f.a) * (f.d - f.c));
+    xy += static_cast<double>(f.along_x() * f.along_y());
+    yy += static_cast<double>((f.c - f.a) * (f.d - f.b));
+  }
+  // Where there is little noise: it is taken off.
+  void add(const Boxes& f, double noise) {
+    xx += static_cast<double>(f.along_x() * f.along_x()) - noise;
+    xy += static_cast<double>(f.along_x() * f.along_y());
+    yy += static_cast<double>(f.along_y() * f.along_y()) - noise;
+  }
+  void scale(double factor) {
+    xx *= factor;
+    xy *= factor;
+    yy *= factor;
+  }
+  [[nodiscard]] double trace() const { return xx + yy; }
+  [[nodiscard]] double determinant() const { return xx * yy - xy * xy; }
+};
+
+// The bin of equal leading bits that an energy lies in, 128 to an octave: for floats that are not negative the order of
+// the bits is that of the values.
+std::size_t bin_of(float energy) { return std::bit_cast<std::uint32_t>(energy) >> 16; }
+float lower_end(std::size_t bin) { return std::bit_cast<float>(static_cast<std::uint32_t>(bin << 16)); }
+
+// Counts the highest energies of many. How many will be asked for is known, so what cannot be among them is left out.
+class HighestEnergies {
+ public:
+  HighestEnergies(std::vector<std::uint32_t>& bins, std::size_t most_asked) : bins_(bins), most_asked_(most_asked) {
+    bins_.assign(std::size_t{1} << 15, 0);  // without the sign
+  }
+
+  // `largest` of each block of the row.
+  void add(std::span<const float> energies, std::span<const float> largest) {
+    for (std::size_t b = 0; b < largest.size(); ++b) {
+      if (!(largest[b] >= least_)) continue;
+      const std::size_t first = b * kernels::energy_block;
+      for (const float energy : energies.subspan(first, std::min(kernels::energy_block, energies.size() - first))) {
+        if (!(energy >= least_)) continue;
+        ++bins_[bin_of(energy)];
+        ++counted_;
+      }
+    }
+    if (counted_ > 4 * most_asked_) raise();
+  }
+
+  // The lower end of the bin that the last of the `above` highest lies in.
+  [[nodiscard]] float top(std::size_t above) const { return lower_end(bin_holding(above).first); }
+
+ private:
+  // And how many there are from that bin on.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> bin_holding(std::size_t above) const {
+    std::size_t bin = bins_.size() - 1;
+    std::size_t seen = bins_[bin];
+    while (seen < above) seen += bins_[--bin];
+    return {bin, seen};
+  }
+  void raise() {
+    const auto [bin, seen] = bin_holding(2 * most_asked_);
+    least_ = lower_end(bin);
+    counted_ = seen;
+  }
+
+  std::vector<std::uint32_t>& bins_;
+  std::size_t most_asked_;
+  std::size_t counted_ = 0;
+  float least_ = 0;
+};
+
+// The last rows of a plane.
+template <class T>
+class LastRows {
+ public:
+  LastRows(std::vector<T>& buffer, std::size_t rows, std::size_t width) : buffer_(buffer), rows_(rows), width_(width) {
+    buffer_.resize(std::max(buffer_.size(), rows * width));
+  }
+  [[nodiscard]] T* row(std::size_t y) const { return buffer_.data() + y % rows_ * width_; }
+
+ private:
+  std::vector<T>& buffer_;
+  std::size_t rows_, width_;
+};
+
+// Means of the boxes that begin at each pixel, row by row; NaN where less than half of a box is valid, or glare in it.
+void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask, const std::uint8_t* glare,
+                detail::QualityBuffers& ws) {
+  const kernels::BoxKernels& boxes = kernels::box_kernels();
+  const std::size_t width = data.width;
+  struct Rows {
+    LastRows<float> sums;
+    LastRows<std::uint8_t> counts;
+  };
+  // Of 1 x 1, 2 x 2 and 4 x 4: as many rows as a box of twice the size reaches back over.
+  const std::array<Rows, 3> of{{{{ws.sums[0], 2, width}, {ws.counts[0], 2, width}},
+                                {{ws.sums[1], 4, width}, {ws.counts[1], 4, width}},
+                                {{ws.sums[2], 8, width}, {ws.counts[2], 8, width}}}};
+  const Rows eights{{ws.sums[3], 1, width}, {ws.counts[3], 1, width}};
+  ws.fine.resize(data.size());
+  ws.coarse.resize(data.size());
+  for (std::size_t y = 0; y < data.height; ++y) {
+    boxes.fill(data.row(y), mask.row(y), glare + y * width, mask_left_out, width, of[0].sums.row(y),
+               of[0].counts.row(y));
+    std::size_t first = y;  // row of the boxes that this row completes
+    for (std::size_t k = 0; k < of.size(); ++k) {
+      const std::size_t step = std::size_t{1} << k;
+      if (first < step) break;
+      first -= step;
+      const std::size_t n = width + 1 - 2 * step;
+      const Rows& from = of.at(k);
+      const Rows& to = k + 1 < of.size() ? of.at(k + 1) : eights;
+      boxes.double_sums(from.sums.row(first), from.sums.row(first + step), n, step, to.sums.row(first));
+      boxes.double_counts(from.counts.row(first), from.counts.row(first + step), n, step, to.counts.row(first));
+      const std::size_t size = 2 * step;
+      if (size != fine_px && size != coarse_px) continue;
+      std::vector<float>& means = size == fine_px ? ws.fine : ws.coarse;
+      boxes.means(to.sums.row(first), to.counts.row(first), n, size * size, means.data() + first * width);
+    }
+  }
+}
+
+double focus_of(double ratio) { return std::sqrt(std::max(ratio * ratio - 1, 0.0) / variance_between); }
+
+// Least over largest focus from the generalised eigenvalues of both tensors.
+double isotropy_of(const Tensor& fine, const Tensor& coarse) {
+  const double half = coarse.trace() / 2;
+  const double spread = std::sqrt(std::max(half * half - coarse.determinant(), 0.0));
+  if (!(half - spread >= least_balance * (half + spread))) return nan;
+  const double mean =
+      (fine.xx * coarse.yy + fine.yy * coarse.xx - 2 * fine.xy * coarse.xy) / (2 * coarse.determinant());
+  const double root = std::sqrt(std::max(mean * mean - fine.determinant() / coarse.determinant(), 0.0));
+  const double largest = focus_of(mean + root);
+  return largest > 0 ? focus_of(std::max(mean - root, 0.0)) / largest : nan;
+}
+
+}  // namespace
+
+Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> mask, QualityWorkspace& workspace) {
+  const std::size_t height = data.height;
+  const std::size_t width = data.width;
+  if (height < 2 * coarse_px || width < 2 * coarse_px) return {};
+  detail::QualityBuffers& ws = *workspace.own;
+  make_means(data, mask, workspace.glare.data(), ws);
+
+  // Both scales around the same points, where all eight boxes are: the fine ones lie in the middle of the coarse ones.
+  constexpr std::size_t inset = coarse_px - fine_px;
+  const std::size_t rows = height + 1 - 2 * coarse_px;
+  const std::size_t columns = width + 1 - 2 * coarse_px;
+  const std::size_t blocks = (columns + kernels::energy_block - 1) / kernels::energy_block;
+  const auto coarse_at = [&](std::size_t y) { return ws.coarse.data() + y * width; };
+  const auto fine_at = [&](std::size_t y) { return ws.fine.data() + (y + inset) * width + inset; };
+  ws.values.resize(columns);
+  ws.largest.resize(rows * blocks);
+  HighestEnergies highest(ws.bins, rows * columns / top_of + 1);
+  double noise = 0;
+  std::size_t n = 0;
+  for (std::size_t y = 0; y < rows; ++y) {
+    const std::span largest(ws.largest.data() + y * blocks, blocks);
+    const auto found =
+        kernels::box_kernels().energies({coarse_at(y), coarse_at(y + coarse_px), fine_at(y), fine_at(y + fine_px)},
+                                        columns, coarse_px, fine_px, ws.values.data(), largest.data());
+    noise += found.noise;
+    n += found.n;
+    highest.add(ws.values, largest);
+  }
+  if (n == 0) return {};
+  // Of a box of 8 x 8, which holds 16 of 2 x 2.
+  noise *= static_cast<double>(fine_px * fine_px) / static_cast<double>(coarse_px * coarse_px) / static_cast<double>(n);
+  const auto top = static_cast<double>(highest.top(n / top_of + 1));
+  if (!(top > 0 && top >= least_energy_over_noise * noise)) return {};
+  Tensor fine_sum;
+  Tensor coarse_sum;
+  const double least = share_of_top * top;
+  for (std::size_t y = 0; y < rows; ++y) {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      if (!(static_cast<double>(ws.largest[y * blocks + b]) >= least)) continue;
+      const std::size_t end = std::min((b + 1) * kernels::energy_block, columns);
+      for (std::size_t x = b * kernels::energy_block; x < end; ++x) {
+        const Boxes fine(fine_at(y) + x, width, fine_px);
+        const Boxes coarse(coarse_at(y) + x, width, coarse_px);
+        if (!std::isfinite(fine.noise()) || !std::isfinite(coarse.energy())) continue;
+        if (!(static_cast<double>(coarse.energy()) >= least)) continue;
+        fine_sum.add_unbiased(fine);
+        coarse_sum.add(coarse, noise);
+      }
+    }
+  }
+  fine_sum.scale(1.0 / static_cast<double>(fine_px * fine_px));  // gradients per px
+  coarse_sum.scale(1.0 / static_cast<double>(coarse_px * coarse_px));
+  return {focus_of(fine_sum.trace() / coarse_sum.trace()), isotropy_of(fine_sum, coarse_sum)};
+}
+
+}  // namespace pyicg

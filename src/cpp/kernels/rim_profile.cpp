@@ -1,0 +1,235 @@
+// Compiled once for each instruction set: see lanes.hpp.
+// NOLINTBEGIN(modernize-avoid-c-arrays)
+#include "rim_profile.hpp"
+
+#include "lanes.hpp"
+
+namespace pyicg::kernels {
+namespace PYICG_KERNEL_SET {
+extern const ProfileKernels profile;
+}
+namespace {
+
+using Doubles = Lanes<double>;
+
+constexpr std::ptrdiff_t block = lanes<double>;
+constexpr std::size_t nodes = 5;
+constexpr double node_weights[nodes] = {0.01125741132772068, 0.22207592200561263, 0.53333333333333333,
+                                        0.22207592200561263, 0.01125741132772068};
+constexpr double counting[profile_room] = {0, 1, 2, 3};
+constexpr double whole = 0x1.8p52;  // added to a number it leaves the nearest integer in the last bits
+
+// ---- edges
+
+// Pairs of density and share from the table, whose middle is given.
+template <class V>
+void look_up(const double* table, const std::int64_t* at, V& density, V& share) {
+  using Pair [[gnu::vector_size(16)]] = double;
+  Pair pairs[sizeof(V) / sizeof(double)];
+  for (std::ptrdiff_t i = 0; i < block; ++i) {
+    __builtin_memcpy(&pairs[i], table + 2 * static_cast<std::ptrdiff_t>(static_cast<std::int32_t>(at[i])),
+                     sizeof(Pair));
+  }
+  if constexpr (sizeof(V) / sizeof(Pair) == 2) {
+    const V even = __builtin_shufflevector(pairs[0], pairs[2], 0, 1, 2, 3);
+    const V odd = __builtin_shufflevector(pairs[1], pairs[3], 0, 1, 2, 3);
+    density = __builtin_shufflevector(even, odd, 0, 4, 2, 6);
+    share = __builtin_shufflevector(even, odd, 1, 5, 3, 7);
+  } else {
+    density = __builtin_shufflevector(pairs[0], pairs[1], 0, 2);
+    share = __builtin_shufflevector(pairs[0], pairs[1], 1, 3);
+  }
+}
+
+struct Edge {
+  Doubles level, position, blur;
+};
+
+// Distances rise from lane to lane.
+Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
+  const double reach = normal_end * edge.sigma;
+  const Doubles zero{};
+  const Doubles one = zero + 1;
+  Edge sum{zero, zero, zero};
+  if (distance[0] > reach) {
+    sum.level = one;
+    return sum;
+  }
+  if (distance[block - 1] < -reach) return sum;
+  const auto far_out = distance > reach;
+  const auto far_in = distance < -reach;
+  const Doubles near = far_out | far_in ? zero : distance;
+  const double per_sigma = 1 / edge.sigma;
+  const double per_place = normal_per_unit * per_sigma;
+  const double* const middle = edge.normal + 2 * normal_middle;
+#pragma GCC unroll 5
+  for (std::size_t q = 0; q < nodes; ++q) {
+    // Where the edge falls off so far that all of its light is seen, or none, it does not matter how far.
+    const double far = 2 * reach;
+    const double fall = edge.falls[q] > far ? far : (edge.falls[q] < -far ? -far : edge.falls[q]);
+    // Density and share of the normal distribution: Taylor series about the nearest place of the table, within 4e-10.
+    const Doubles place = (near + fall) * per_place;
+    const Doubles shifted = place + whole;
+    const Doubles nearest = shifted - whole;
+    std::int64_t at[block];
+    store(shifted, at);  // the low halves
+    Doubles density;
+    Doubles share;
+    look_up(middle, at, density, share);
+    const Doubles v = nearest * (1.0 / normal_per_unit);
+    const Doubles h = (place - nearest) * (1.0 / normal_per_unit);
+    const Doubles first = v * h;
+    const Doubles second = (v * v - 1) * h * h;
+    sum.level += node_weights[q] * (share + density * h * (1 - 0.5 * first + second * (1.0 / 6)));
+    density = node_weights[q] * (density * (1 - first + 0.5 * second));
+    sum.position += density;
+    // The places along the edge move with sigma, and the falls with their square.
+    sum.blur += density * (fall - near);
+  }
+  sum.position *= per_sigma;
+  sum.blur *= per_sigma * per_sigma;
+  sum.level = far_out ? one : (far_in ? zero : sum.level);
+  sum.position = far_out | far_in ? zero : sum.position;
+  sum.blur = far_out | far_in ? zero : sum.blur;
+  return sum;
+}
+
+Doubles places_from(const ProfilePlaces& places, std::ptrdiff_t i) {
+  return places.step * (static_cast<double>(places.first + i) + load(counting));
+}
+
+void edge(const CurvedEdge& edge, const ProfilePlaces& places, double at, double* level, double* position,
+          double* blur) {
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(places.n); i += block) {
+    const Edge found = blurred(edge, places_from(places, i) - at);
+    store(found.level, level + i);
+    store(found.position, position + i);
+    store(found.blur, blur + i);
+  }
+}
+
+// ---- the profile's equations
+
+// A square of lanes by lanes numbers, turned.
+template <class V>
+void turn(V* v) {
+  if constexpr (sizeof(V) / sizeof(double) == 4) {
+    const V a = __builtin_shufflevector(v[0], v[1], 0, 4, 2, 6);
+    const V b = __builtin_shufflevector(v[0], v[1], 1, 5, 3, 7);
+    const V c = __builtin_shufflevector(v[2], v[3], 0, 4, 2, 6);
+    const V d = __builtin_shufflevector(v[2], v[3], 1, 5, 3, 7);
+    v[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    v[1] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    v[2] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    v[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+  } else {
+    const V a = __builtin_shufflevector(v[0], v[1], 0, 2);
+    v[1] = __builtin_shufflevector(v[0], v[1], 1, 3);
+    v[0] = a;
+  }
+}
+
+// What the signal at each place depends on, and what the model leaves of it: one row of columns a place.
+void set_rows(const RimProfile& p, double* rows) {
+  const double inner_step = p.rim - p.core;
+  const double outer_step = p.outside - p.rim;
+  const double own_step = p.inner ? inner_step : outer_step;
+  const double beyond_step = p.inner ? outer_step : inner_step;
+  const double ramp = p.inner ? inner_step : -outer_step;
+  const double square = p.own.sigma * p.own.sigma;
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(p.places.n); i += block) {
+    const Doubles t = places_from(p.places, i);
+    const Edge own = blurred(p.own, t);
+    Edge beyond{Doubles{}, Doubles{}, Doubles{}};
+    if (!p.alone) beyond = blurred(p.beyond, t - p.beyond_at);
+    const Doubles in = p.inner ? own.level : beyond.level;   // past the inner boundary
+    const Doubles out = p.inner ? beyond.level : own.level;  // past the outer one
+    const Doubles between = p.inner ? own.position - beyond.position : beyond.position - own.position;
+    Doubles f[profile_columns];
+    f[0] = 1 - in;
+    f[1] = in - out;
+    f[2] = out;
+    f[3] = -beyond_step * beyond.position;
+    f[4] = -own_step * own.position;
+    f[5] = ramp * (t * f[1] + square * between);  // a ramp between both edges, blurred
+    f[6] = p.inner ? own_step * own.blur + beyond_step * beyond.blur : beyond_step * beyond.blur + own_step * own.blur;
+    f[7] = load(p.signals + i) - (p.core * f[0] + p.rim * f[1] + p.outside * f[2] + p.tilt * f[5]);
+#pragma GCC unroll 8
+    for (std::ptrdiff_t from = 0; from < static_cast<std::ptrdiff_t>(profile_columns); from += block) {
+      turn(f + from);
+#pragma GCC unroll 8
+      for (std::ptrdiff_t j = 0; j < block; ++j) {
+        store(f[from + j], rows + (i + j) * static_cast<std::ptrdiff_t>(profile_columns) + from);
+      }
+    }
+  }
+}
+
+std::size_t products(const RimProfile& p, double* rows, double* sums) {
+  constexpr std::size_t columns = profile_columns;
+  constexpr std::size_t half = columns / 2;
+  constexpr std::size_t registers = half / block;
+  set_rows(p, rows);
+  // Of the lower half of the rows only the right half: the sums are symmetric.
+  Doubles top[half][2 * registers];
+  Doubles corner[half][registers];
+#pragma GCC unroll 8
+  for (std::size_t a = 0; a < half; ++a) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < 2 * registers; ++r) top[a][r] = Doubles{};
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < registers; ++r) corner[a][r] = Doubles{};
+  }
+  std::size_t count = 0;
+  for (std::size_t s = 0; s < p.places.n; ++s) {
+    const double* const row = rows + s * columns;
+    if (__builtin_isnan(p.signals[s])) continue;
+    ++count;
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < 2 * registers; ++r) {
+      const Doubles right = load(row + r * block);
+#pragma GCC unroll 8
+      for (std::size_t a = 0; a < half; ++a) {
+        top[a][r] += row[a] * right;
+        if (r >= registers) corner[a][r - registers] += row[half + a] * right;
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t a = 0; a < half; ++a) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < 2 * registers; ++r) store(top[a][r], sums + a * columns + r * block);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < registers; ++r) store(corner[a][r], sums + (half + a) * columns + half + r * block);
+  }
+  for (std::size_t a = 1; a < columns; ++a) {
+    for (std::size_t b = 0; b < a; ++b) sums[a * columns + b] = sums[b * columns + a];
+  }
+  return count;
+}
+
+void box(const double* in, std::size_t n, std::size_t m, double share, double* out) {
+  constexpr std::size_t size = profile_columns * profile_columns;
+  constexpr std::size_t registers = 8;
+  for (std::size_t k = 0; k < n; ++k) {
+    for (std::size_t from = 0; from < size; from += registers * block) {
+      Doubles sum[registers] = {};
+      std::size_t j = (k + n - m) % n;
+      for (std::size_t d = 0; d <= 2 * m; ++d) {
+        const double* const set = in + j * size + from;
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < registers; ++r) sum[r] += share * load(set + r * block);
+        j = j + 1 < n ? j + 1 : 0;
+      }
+      for (std::size_t r = 0; r < registers; ++r) store(sum[r], out + k * size + from + r * block);
+    }
+  }
+}
+
+}  // namespace
+
+namespace PYICG_KERNEL_SET {
+const ProfileKernels profile{edge, products, box};
+}
+}  // namespace pyicg::kernels
+// NOLINTEND(modernize-avoid-c-arrays)
