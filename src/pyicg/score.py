@@ -6,8 +6,10 @@ import hashlib
 import math
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StackScore", "score_stack"]
 
-_IN_FLIGHT = 4  # frames held per thread while a stack is scored
+_IN_FLIGHT = 3  # frames held per thread while a stack is scored: one at work, the others read ahead
 
 
 def score_stack(
@@ -67,7 +69,7 @@ def score_stack(
     prevalence : float or str, optional
         As in `score_frame` (bed view).
     threads : int, optional
-        Worker threads; all cores when left out. The results do not depend on it.
+        Threads that score; all cores when left out. As many others read ahead. The results do not depend on it.
     progress : bool
         Show a progress bar on a terminal.
     sbr_cut : float
@@ -126,8 +128,10 @@ def score_stack(
     spacing = stack.spacing_mm
     pixel_size = _one_pixel_size(spacing)
     frames = []
-    for score in _score_frames(stack, profile, view, pixel_size, sbr_cut, threads or os.cpu_count() or 1, progress):
-        frames.append(score if view == "section" else replace(score, margin=margin_of_sign(model, score)))
+    workers = threads or os.cpu_count() or 1
+    with closing(_score_frames(stack, profile, view, pixel_size, sbr_cut, workers)) as scores:
+        for score in _with_a_bar(scores, len(stack)) if progress else scores:
+            frames.append(score if view == "section" else replace(score, margin=margin_of_sign(model, score)))
 
     if view == "section":
         plane = on_the_tumours_side(plane, frames, spacing)
@@ -146,7 +150,7 @@ def score_stack(
         distance, status = None, bed_answer(frames, model)
         key = max(frames, key=lambda f: (f.contrast.sbr.value if f.contrast.sbr.value > 0 else 0.0, -f.index)).index
     cal = calibrate(stack[key], profile, exposure_ms=stack.exposure_ms)
-    table = _sensitivity(stack[key], cal, profile, view, pixel_size, sbr_cut)
+    table = _sensitivity(stack[key], cal, profile, view, pixel_size, sbr_cut, workers)
     return StackScore(
         view=view,
         frames=tuple(frames),
@@ -186,6 +190,7 @@ def _sensitivity(
     view: str,
     pixel_size_mm: float | None,
     sbr_cut: float,
+    threads: int,
 ) -> SensitivityTable | None:
     """Compare the signal of a frame with its background under every policy; nothing over the cut is background."""
     scorer = Scorer(
@@ -201,7 +206,7 @@ def _sensitivity(
     signal, lesion = scorer.maps["signal"], scorer.maps["lesion"]
     if not signal.any() or lesion.all():
         return None
-    return sensitivity_table(cal, signal=signal, lesion=lesion)
+    return sensitivity_table(cal, signal=signal, lesion=lesion, threads=threads)
 
 
 def _score_frames(
@@ -211,45 +216,73 @@ def _score_frames(
     pixel_size_mm: float | None,
     sbr_cut: float,
     threads: int,
-    progress: bool,
-) -> Iterator[FrameScore]:
-    """Score in parallel, a bounded number of frames at a time, and yield in order."""
-    local = threading.local()
+) -> Generator[FrameScore]:
+    """Score in parallel and yield in order; frames are read ahead, a bounded number of them.
 
-    def work(index: int) -> FrameScore:
-        if not hasattr(local, "scorer"):
-            local.scorer = Scorer(
-                profile,
-                shape=stack.frame_shape,
-                dtype=str(stack.dtype),
-                view=view,
-                pixel_size_mm=pixel_size_mm,
-                sbr_cut=sbr_cut,
-            )
-        frame = stack[index]
-        if frame.dtype == np.float32 and not np.isfinite(frame).any():
-            raise InputError(
-                f"{stack.source or 'the stack'}, page {index}: every pixel is NaN or infinite; leave it out"
-            )
-        score: FrameScore = local.scorer.score(frame, exposure_ms=stack.exposure_ms, index=index)
+    The first frame that fails, in order of the stack, ends it: those after it are not begun.
+    """
+    local = threading.local()
+    count = len(stack)
+    last = count  # frames from here on are not wanted
+
+    def read(index: int) -> npt.NDArray[Any] | None:
+        return stack[index] if index < last else None
+
+    def work(index: int, reading: Future[npt.NDArray[Any] | None]) -> FrameScore | None:
+        nonlocal last
+        if index >= last:
+            return None
+        try:
+            frame = reading.result()
+            if frame is None:
+                return None
+            if not hasattr(local, "scorer"):
+                local.scorer = Scorer(
+                    profile,
+                    shape=stack.frame_shape,
+                    dtype=str(stack.dtype),
+                    view=view,
+                    pixel_size_mm=pixel_size_mm,
+                    sbr_cut=sbr_cut,
+                )
+            if frame.dtype == np.float32 and not np.isfinite(frame).any():
+                raise InputError(
+                    f"{stack.source or 'the stack'}, page {index}: every pixel is NaN or infinite; leave it out"
+                )
+            score: FrameScore = local.scorer.score(frame, exposure_ms=stack.exposure_ms, index=index)
+        except BaseException:
+            last = min(last, index)
+            raise
         return score
 
+    workers = min(threads, count)
+    with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(workers) as scorers:
+        waiting: deque[Future[FrameScore | None]] = deque()
+        try:
+            for index in range(count):
+                waiting.append(scorers.submit(work, index, readers.submit(read, index)))
+                if len(waiting) == _IN_FLIGHT * workers:
+                    yield _next(waiting)
+            while waiting:
+                yield _next(waiting)
+        finally:
+            last = 0
+            for pool in (readers, scorers):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _with_a_bar(scores: Iterable[FrameScore], count: int) -> Iterable[FrameScore]:
+    """Show how far the stack is, on a terminal."""
     from tqdm import tqdm
 
-    bar = tqdm(total=len(stack), unit="frame", disable=None if progress else True)
-    with bar, ThreadPoolExecutor(max_workers=min(threads, len(stack))) as pool:
-        waiting: list[Future[FrameScore]] = []
-        try:
-            for index in range(len(stack)):
-                waiting.append(pool.submit(work, index))
-                if len(waiting) >= _IN_FLIGHT * threads:
-                    yield waiting.pop(0).result()
-                    bar.update()
-            while waiting:
-                yield waiting.pop(0).result()
-                bar.update()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    bar: Iterable[FrameScore] = tqdm(scores, total=count, unit="frame", disable=None)
+    return bar
+
+
+def _next(waiting: deque[Future[FrameScore | None]]) -> FrameScore:
+    score = waiting.popleft().result()
+    assert score is not None  # a frame before it failed, and that was raised
+    return score
 
 
 def _summary(

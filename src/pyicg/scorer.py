@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +30,8 @@ __all__ = ["Scorer", "frame_digest", "score_frame"]
 # 44 % of a 16:9 frame.
 _LEAST_SEEN = 0.2
 
-_OUTPUTS = ("metrics", "data", "mask", "labels", "signal", "lesion")
+_MAPS = {"data": np.float32, "mask": np.uint8, "labels": np.int32, "signal": np.bool_, "lesion": np.bool_}
+_OUTPUTS = ("metrics", *_MAPS)
 
 
 class Scorer:
@@ -116,6 +116,7 @@ class Scorer:
         exposure_ms: float | None = None,
         gain_db: float | None = None,
         index: int = 0,
+        out: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> FrameScore:
         """Score one frame.
 
@@ -127,6 +128,10 @@ class Scorer:
             As in `calibrate`.
         index : int
             Carried to the score.
+        out : mapping of str to ndarray, optional
+            Arrays of the caller's for maps out of `outputs`, as `maps` then holds them: contiguous, writable, of the
+            frame's shape; float32 (``"data"``), uint8 (``"mask"``), int32 (``"labels"``), bool (``"signal"``,
+            ``"lesion"``). A map that is not named is a new array.
 
         Returns
         -------
@@ -136,24 +141,49 @@ class Scorer:
         Raises
         ------
         InputError, UnitError
-            A frame of another shape or dtype; an exposure that is not positive.
+            A frame of another shape or dtype; an exposure that is not positive; an array of `out` that does not fit,
+            or shares memory with the frame or another one. All of `out` is untouched then.
         """
         if not isinstance(frame, np.ndarray) or frame.shape != self._shape or frame.dtype != self._dtype:
             what = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
             raise InputError(f"this scorer takes {self._dtype} frames of {self._shape}, found {what}")
         if exposure_ms is not None:
             positive(exposure_ms, "exposure_ms")
+        maps = self._checked_out({} if out is None else out, frame)
+        for name in self._outputs:
+            if name not in maps:
+                maps[name] = np.empty(self._shape, _MAPS[name])
         found = self._core.score(
             frame,
             exposure_ms=math.nan if exposure_ms is None else exposure_ms,
             gain_db=math.nan if gain_db is None else gain_db,
-            maps=bool(self._outputs),
+            maps=maps,
         )
-        self.maps = {name: found[name] for name in self._outputs}
+        self.maps = maps
         score = self._frame_score(found, index, frame_digest(frame))
         if "not_finite" in score.reasons and np.isfinite(frame).mean() < _LEAST_SEEN:
             return _mostly_unseen(score)
         return score
+
+    def _checked_out(self, out: Mapping[str, npt.NDArray[Any]], frame: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """Return the caller's arrays once they are known to fit and to share no memory."""
+        others = {"the frame": frame}
+        for name, array in out.items():
+            if name not in self._outputs:
+                raise InputError(f"out names {name!r}, but the outputs of this scorer are {self._outputs}")
+            dtype = np.dtype(_MAPS[name])
+            if not isinstance(array, np.ndarray) or array.shape != self._shape or array.dtype != dtype:
+                found = f"{array.dtype} of {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise InputError(f"out[{name!r}] must be a {dtype} array of shape {self._shape}, found {found}")
+            if not (array.flags.c_contiguous and array.flags.writeable and array.flags.aligned):
+                raise InputError(
+                    f"out[{name!r}] must be contiguous and writable; pass an array as numpy.empty makes it, not a view"
+                )
+            for other, taken in others.items():
+                if np.may_share_memory(array, taken):
+                    raise InputError(f"out[{name!r}] shares memory with {other}; pass another array")
+            others[f"out[{name!r}]"] = array
+        return dict(out)
 
     def _frame_score(self, found: Mapping[str, Any], index: int, digest: str) -> FrameScore:
         area = self._pixel_size_mm**2 if self._pixel_size_mm is not None else None
@@ -193,14 +223,8 @@ class Scorer:
 
 
 def frame_digest(frame: npt.NDArray[Any]) -> str:
-    """Return the BLAKE2b digest of a frame's dtype, shape and pixels, whatever its stride."""
-    digest = hashlib.blake2b(f"{frame.dtype.str}{frame.shape}".encode(), digest_size=16)
-    if frame.flags.c_contiguous:
-        digest.update(frame.data)
-    else:
-        for row in frame:
-            digest.update(np.ascontiguousarray(row).data)
-    return digest.hexdigest()
+    """Return the digest of a frame's dtype, shape and pixels, whatever its stride: BLAKE2b of four quarters at once."""
+    return _core.digest(f"{frame.dtype.str}{frame.shape}", np.ascontiguousarray(frame)).hex()
 
 
 def _mostly_unseen(score: FrameScore) -> FrameScore:

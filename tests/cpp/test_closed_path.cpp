@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "check.hpp"
+#include "kernels/path_rows.hpp"
 #include "scene.hpp"
 
+using pyicg::InstructionSet;
 using pyicg::detail::closed_path;
 using pyicg::detail::PathRule;
 
@@ -44,8 +46,10 @@ double best_of_all(const Table& t, const PathRule& rule) {
   }
 }
 
+pyicg::detail::PathBuffers buffers;  // whatever the searches before have left in them
+
 void compare(const Table& t, const PathRule& rule) {
-  const std::vector<std::size_t> path = closed_path(t.rewards, t.rows, rule);
+  const std::vector<std::size_t> path = closed_path(t.rewards, t.rows, rule, buffers);
   check::equal(path.size(), t.rays);
   check::is_true(std::all_of(path.begin(), path.end(), [&](std::size_t row) { return row < t.rows; }), "rows in range");
   check::near(reward_of(t, path, rule), best_of_all(t, rule), 1e-12);
@@ -84,14 +88,14 @@ void spiral() {
 
 void flat() {
   for (const PathRule& rule : {PathRule{0, 0}, PathRule{1, 0}, PathRule{3, 0}, PathRule{2, 1}}) {
-    const std::vector<std::size_t> path = closed_path(std::vector<double>(40, 0.25), 5, rule);
+    const std::vector<std::size_t> path = closed_path(std::vector<double>(40, 0.25), 5, rule, buffers);
     check::equal(path.size(), 8U);
     check::equal(static_cast<std::size_t>(std::count(path.begin(), path.end(), path.front())), 8U);  // a circle
   }
 }
 
 void one_row() {
-  const std::vector<std::size_t> path = closed_path(std::vector<double>{3, -1, 2}, 1, {1, 0.5});
+  const std::vector<std::size_t> path = closed_path(std::vector<double>{3, -1, 2}, 1, {1, 0.5}, buffers);
   check::is_true(path == std::vector<std::size_t>(3, 0), "the only row");
 }
 
@@ -120,7 +124,35 @@ void large() {
     }
     best = std::max(best, before[start]);
   }
-  check::near(reward_of(t, closed_path(t.rewards, rows, rule), rule), best, 1e-9);
+  check::near(reward_of(t, closed_path(t.rewards, rows, rule, buffers), rule), best, 1e-9);
+}
+
+// Every instruction set, on rows of every length and phase, against one number after the other.
+void steps() {
+  scene::Normal normal(6);
+  std::vector<double> before(200);
+  std::vector<double> gain(200);
+  for (double& v : before) v = normal.uniform() < 0.2 ? -std::numeric_limits<double>::infinity() : normal();
+  for (double& v : gain) v = normal();
+  const std::vector<double> costs{0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!pyicg::runs(set)) continue;
+    for (std::size_t n = 1; n < 70; ++n) {
+      for (std::size_t max_step = 0; max_step < costs.size(); ++max_step) {
+        const std::size_t first = 10 + n % 5;
+        std::vector<double> after(n, 7);
+        pyicg::kernels::path_kernels(set).step(before.data() + first, n, costs.data(), max_step, gain.data() + n,
+                                               after.data());
+        for (std::size_t i = 0; i < n; ++i) {
+          double most = -std::numeric_limits<double>::infinity();
+          for (std::size_t j = first + i - max_step; j <= first + i + max_step; ++j) {
+            most = std::max(most, before[j] - costs[apart(j, first + i)]);
+          }
+          check::equal(after[i], most + gain[n + i]);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -132,5 +164,6 @@ int main() {
   flat();
   one_row();
   large();
+  steps();
   return check::result();
 }

@@ -282,6 +282,74 @@ void placement() {
   check::is_true(std::sqrt(mean) < 0.3, "less than half of the noise of the mean, 10/20");
 }
 
+// Regions at the border and with holes, moved by more than the frame too: pixel by pixel.
+void regions_pixel_by_pixel() {
+  scene::Normal random(21);
+  for (const auto& [height, width] : {std::pair<std::size_t, std::size_t>{23, 41}, {1, 30}, {40, 3}}) {
+    const Image image = scene::noise(height, width, 100, 9, 22);
+    Mask mask(height, width);
+    Mask region(height, width);
+    for (std::size_t i = 0; i < region.pixels.size(); ++i) {
+      if (random.uniform() < 0.1) mask.pixels[i] = random.uniform() < 0.5 ? mask_bad : mask_saturated;
+      if (i % width > width / 2 && random.uniform() < 0.8) region.pixels[i] = 1;
+    }
+    struct Sums {
+      double n = 0;
+      double sum = 0;
+    };
+    const auto moved = [&](std::ptrdiff_t dy, std::ptrdiff_t dx) {
+      Sums s;
+      for (std::size_t y = 0; y < height; ++y) {
+        for (std::size_t x = 0; x < width; ++x) {
+          const std::size_t yy = y + static_cast<std::size_t>(dy);  // beyond the frame it wraps to a large one
+          const std::size_t xx = x + static_cast<std::size_t>(dx);
+          if (region(y, x) == 0 || yy >= height || xx >= width || (mask(yy, xx) & mask_bad) != 0) continue;
+          s.n += 1;
+          s.sum += static_cast<double>(image(yy, xx));
+        }
+      }
+      return s;
+    };
+    const Sums here = moved(0, 0);
+    const double mean = here.sum / here.n;
+    double squares = 0;
+    std::size_t saturated = 0;
+    for (std::size_t i = 0; i < region.pixels.size(); ++i) {
+      if (region.pixels[i] == 0 || (mask.pixels[i] & mask_bad) != 0) continue;
+      const double d = static_cast<double>(image.pixels[i]) - mean;
+      squares += d * d;
+      saturated += (mask.pixels[i] & mask_saturated) != 0;
+    }
+    const Image exact(height, width, 0);
+    for (const double px : {0.4, 1.7, 6.0, 25.0}) {
+      const double reach = std::numbers::sqrt2 * px;
+      const auto whole = static_cast<std::ptrdiff_t>(reach);
+      const double share = reach - static_cast<double>(whole);
+      double change = 0;
+      double ways = 0;
+      for (const auto& [dy, dx] : {std::pair<int, int>{1, 0}, {-1, 0}, {0, 1}, {0, -1}}) {
+        const Sums near = moved(dy * whole, dx * whole);
+        const Sums far = moved(dy * (whole + 1), dx * (whole + 1));
+        if (near.n == 0 || far.n == 0) continue;
+        const double d = (1 - share) * near.sum / near.n + share * far.sum / far.n - mean;
+        change += d * d;
+        ways += 1;
+      }
+      const CalibratedView frame{image.view(), mask.view(), exact.view(), 0};
+      if (ways == 0) {
+        check::throws(ErrorKind::unit, [&] { region_stats(frame, region.view(), px); });
+        continue;
+      }
+      const RegionStats s = region_stats(frame, region.view(), px);
+      check::equal(static_cast<double>(s.n), here.n);
+      check::equal(s.saturated, saturated);
+      check::near(s.mean, mean, 1e-10);
+      check::near(s.sd, std::sqrt(squares / (here.n - 1)), 1e-10);
+      check::near(s.budget.placement, std::sqrt(change / ways), 1e-10);
+    }
+  }
+}
+
 void plateau() {
   Image image = scene::noise(200, 200, 100, 0.5, 2);
   Mask signal(200, 200);
@@ -311,6 +379,7 @@ int main() {
   regions();
   budgets();
   placement();
+  regions_pixel_by_pixel();
   plateau();
   return check::result();
 }

@@ -50,7 +50,10 @@ struct Scene {
       outer[k] = 105;
     }
   }
-  std::vector<double> run(const RimLevels& l = levels) { return leave_gaps_open(polar, l, rule, inner, outer).bare_px; }
+  std::vector<double> run(const RimLevels& l = levels) {
+    pyicg::detail::GapBuffers buffers;
+    return leave_gaps_open(polar, l, rule, inner, outer, buffers).bare_px;
+  }
 };
 
 constexpr double infinity = std::numeric_limits<double>::infinity();

@@ -19,8 +19,6 @@ using scene::Mask;
 
 namespace {
 
-using pyicg::nan;  // not the C library's
-
 template <class Work>
 void on_every_instruction_set(const Work& work) {
   const InstructionSet before = instruction_set();

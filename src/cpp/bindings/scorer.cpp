@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <type_traits>
 
 #include "array.hpp"
 #include "rooms.hpp"
@@ -53,10 +54,41 @@ py::dict score_dict(const FrameScore& s) {
   return d;
 }
 
-py::array_t<bool> region_array(ImageView<const std::uint8_t> region) {
-  py::array_t<bool> array({region.height, region.width});
-  std::transform(region.data, region.data + region.size(), array.mutable_data(), [](std::uint8_t v) { return v != 0; });
-  return array;
+// Where the maps of a frame go: null where one was not asked for.
+struct Maps {
+  float* data;
+  std::uint8_t* mask;
+  std::int32_t* labels;
+  bool* signal;
+  bool* lesion;
+};
+
+// The array's own memory, which scorer.py has checked to be free for it.
+template <class T>
+T* target(const py::dict& maps, const char* name, const Profile& profile) {
+  if (!maps.contains(name)) return nullptr;
+  const py::object map = maps[name];
+  const auto pixels = static_cast<py::ssize_t>(profile.data().height * profile.data().width);
+  if (!py::isinstance<py::array_t<T, py::array::c_style>>(map) || map.cast<py::array>().size() != pixels) {
+    throw Error(ErrorKind::input, std::string("the array for ") + name + " does not fit the frame");
+  }
+  return py::array_t<T, py::array::c_style>(map).mutable_data();  // raises when read-only
+}
+
+void copy_maps(Scorer& scorer, const Maps& maps) {
+  const auto copy = [](const auto& view, auto* to) {
+    using To = std::remove_pointer_t<decltype(to)>;
+    if constexpr (std::is_same_v<To, bool>) {
+      std::transform(view.data, view.data + view.size(), to, [](std::uint8_t v) { return v != 0; });
+    } else {
+      std::copy(view.data, view.data + view.size(), to);
+    }
+  };
+  if (maps.data != nullptr) copy(scorer.data(), maps.data);
+  if (maps.mask != nullptr) copy(scorer.mask(), maps.mask);
+  if (maps.labels != nullptr) copy(scorer.labels(), maps.labels);
+  if (maps.signal != nullptr) copy(scorer.signal_region(), maps.signal);
+  if (maps.lesion != nullptr) copy(scorer.lesion_region(), maps.lesion);
 }
 
 // A scorer belongs to one thread at a time; a second one that calls meanwhile waits instead of racing.
@@ -88,22 +120,18 @@ void bind_scorer(py::module_& m) {
       .def(py::init(&make_scorer), arg("profile"), py::kw_only(), arg("view"), arg("sbr_cut"), arg("pixel_size_mm"))
       .def(
           "score",
-          [](GuardedScorer& self, const py::array& frame, double exposure_ms, double gain_db, bool maps) {
+          [](GuardedScorer& self, const py::array& frame, double exposure_ms, double gain_db, const py::dict& maps) {
             const RawFrame raw = raw_frame(frame);
-            py::gil_scoped_release release;
+            const Profile& profile = self.scorer.profile();
+            const Maps to{target<float>(maps, "data", profile), target<std::uint8_t>(maps, "mask", profile),
+                          target<std::int32_t>(maps, "labels", profile), target<bool>(maps, "signal", profile),
+                          target<bool>(maps, "lesion", profile)};
+            const py::gil_scoped_release release;
             const std::lock_guard lock(self.mutex);
             const FrameScore& score = self.scorer.score(raw, {exposure_ms, gain_db});
+            copy_maps(self.scorer, to);
             const py::gil_scoped_acquire acquire;
-            py::dict d = score_dict(score);
-            if (maps) {
-              const auto& data = self.scorer.data();
-              d["data"] = copy_array<float>(data.data, data.height, data.width);
-              d["mask"] = copy_array<std::uint8_t>(self.scorer.mask().data, data.height, data.width);
-              d["labels"] = copy_array<std::int32_t>(self.scorer.labels().data, data.height, data.width);
-              d["signal"] = region_array(self.scorer.signal_region());
-              d["lesion"] = region_array(self.scorer.lesion_region());
-            }
-            return d;
+            return score_dict(score);
           },
           arg("frame"), py::kw_only(), arg("exposure_ms"), arg("gain_db"), arg("maps"));
 }

@@ -70,9 +70,10 @@ Selection count_pixels(const CalibratedView& frame) {
 template <class Visit>
 void each_row(const CalibratedView& frame, Buffers& ws, const Visit& visit) {
   ws.tiles.picked.resize(frame.data.width);
+  std::size_t above = 0;
   for (std::size_t y = 0; y < frame.data.height; ++y) {
     kernels::tile_kernels().pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, -float_infinity,
-                                 float_infinity, frame.data.width, ws.tiles.picked.data());
+                                 float_infinity, frame.data.width, ws.tiles.picked.data(), &above);
     visit(y, ws.tiles.picked);
   }
 }

@@ -160,7 +160,7 @@ Background mode_of_selected(const CalibratedView& frame, const Selection& select
                             bool lesion_excluded, Buffers& ws) {
   constexpr std::size_t min_tiles = 32;
   constexpr double harmless_cut = 0.002;
-  const detail::Prevalent prevalent = detail::prevalent_level(frame, ws.values, ws.bins);
+  const detail::Prevalent prevalent = detail::prevalent_level(frame, ws.prevalent);
   detail::TilePlan plan = detail::plan_tiles(frame, prevalent, n_selected);
   const auto make = [&] { detail::make_tiles(frame, plan.edge, prevalent.range, selection.exact_zeros > 0, ws.tiles); };
   make();
@@ -193,13 +193,16 @@ std::size_t leave_out_field(const Background& field, CalibratedView& frame, std:
   // The field's own spread, and light that strays into it from the specimen.
   const double ends = std::max(field.level + 10 * field.sigma, 5 * field.level);
   const float limit = detail::greatest_float(ends);  // no float lies between the two
+  const auto are_few = [&](std::size_t over) {
+    return over < min_background_pixels || static_cast<double>(over) < share * static_cast<double>(n_selected);
+  };
+  if (limit >= ws.tiles.highest && are_few(ws.tiles.above)) return 0;
   kernels::RowCounts counts;
   for (std::size_t y = 0; y < frame.data.height; ++y) {
     kernels::tile_kernels().count(frame.data.row(y), frame.mask.row(y), mask_left_out, limit, frame.data.width,
                                   &counts);
   }
-  const std::size_t over = counts.over;
-  if (over < min_background_pixels || static_cast<double>(over) < share * static_cast<double>(n_selected)) return 0;
+  if (are_few(counts.over)) return 0;
   ws.mask.resize(frame.data.size());
   for (std::size_t y = 0, i = 0; y < frame.data.height; ++y) {
     for (std::size_t x = 0; x < frame.data.width; ++x, ++i) {
@@ -208,7 +211,7 @@ std::size_t leave_out_field(const Background& field, CalibratedView& frame, std:
     }
   }
   frame.mask = {ws.mask.data(), frame.data.height, frame.data.width};
-  return over;
+  return counts.over;
 }
 
 }  // namespace

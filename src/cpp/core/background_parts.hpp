@@ -27,6 +27,7 @@ struct BackgroundWorkspace::Buffers {
   std::vector<double> squared_distance;
   std::vector<double> influences;  // of a row
   std::vector<double> weights;     // of tiles
+  detail::PrevalentScratch prevalent;
   detail::RankedPixels ranked;
   detail::Tiles tiles;
   detail::Blocks blocks;

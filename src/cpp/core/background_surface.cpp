@@ -155,7 +155,7 @@ BackgroundSurface fit_background_surface(const CalibratedView& frame, ImageView<
   s.height = frame.data.height;
   s.width = frame.data.width;
   s.step = frame.step;
-  const detail::Prevalent prevalent = detail::prevalent_level(selected.frame, ws.values, ws.bins);
+  const detail::Prevalent prevalent = detail::prevalent_level(selected.frame, ws.prevalent);
   const std::size_t edge = detail::plan_tiles(frame, prevalent, selected.n).edge;
   detail::make_tiles(selected.frame, edge, {}, false, ws.tiles);
   const detail::Tiles& tiles = ws.tiles;

@@ -34,9 +34,7 @@ struct Region {
       if (y1 == 0) y0 = y;
       y1 = y + 1;
       x0 = std::min(x0, first);
-      std::size_t last = mask.width;
-      while (last > x1 && row[last - 1] == 0) --last;
-      x1 = std::max(x1, last);
+      x1 = std::max(x1, end_in(row, x1, mask.width));
     }
     if (y1 == 0) x0 = 0;
   }
@@ -51,16 +49,17 @@ struct Region {
   template <class Visit>
   void row(std::size_t y, std::ptrdiff_t dy, std::ptrdiff_t dx, std::uint8_t left_out, const Visit& visit) const {
     const std::ptrdiff_t to_y = static_cast<std::ptrdiff_t>(y) + dy;
-    if (to_y < 0 || to_y >= static_cast<std::ptrdiff_t>(frame.data.height)) return;
+    const auto height = static_cast<std::ptrdiff_t>(frame.data.height);
+    if (to_y < 0 || to_y >= height) return;
+    const auto width = static_cast<std::ptrdiff_t>(frame.data.width);
+    const std::ptrdiff_t first = std::max(static_cast<std::ptrdiff_t>(x0), -dx);
+    const std::ptrdiff_t last = std::min(static_cast<std::ptrdiff_t>(x1), width - dx);
+    if (first >= last) return;
     const auto yy = static_cast<std::size_t>(to_y);
-    const auto within = [&](std::size_t x) {
-      return std::clamp(static_cast<std::ptrdiff_t>(x), std::max<std::ptrdiff_t>(-dx, 0),
-                        static_cast<std::ptrdiff_t>(frame.data.width) - std::max<std::ptrdiff_t>(dx, 0));
-    };
     const std::uint8_t* inside = mask.row(y);
     const std::uint8_t* bits = frame.mask.row(yy);
-    const auto end = static_cast<std::size_t>(within(x1));
-    for (std::size_t x = next_in(inside, static_cast<std::size_t>(within(x0)), end); x < end;
+    const auto end = static_cast<std::size_t>(last);
+    for (std::size_t x = next_in(inside, static_cast<std::size_t>(first), end); x < end;
          x = next_in(inside, x + 1, end)) {
       const auto xx = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(x) + dx);
       if ((bits[xx] & left_out) == 0) visit(yy, xx);
@@ -68,6 +67,16 @@ struct Region {
   }
 
  private:
+  // Behind the last pixel of the region in [x, end) of a row; x: none.
+  static std::size_t end_in(const std::uint8_t* row, std::size_t x, std::size_t end) {
+    for (std::uint64_t eight = 0; x + sizeof(eight) <= end; end -= sizeof(eight)) {
+      std::memcpy(&eight, row + end - sizeof(eight), sizeof(eight));
+      if (eight != 0) break;
+    }
+    while (end > x && row[end - 1] == 0) --end;
+    return end;
+  }
+
   // The first pixel of the region in [x, end) of a row; end: none.
   static std::size_t next_in(const std::uint8_t* row, std::size_t x, std::size_t end) {
     if (x < end && row[x] != 0) return x;

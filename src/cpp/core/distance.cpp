@@ -30,7 +30,7 @@ void check(const std::array<std::size_t, 3>& shape, const std::array<double, 3>&
 }  // namespace
 
 void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size_t, 3> shape,
-                        std::array<double, 3> spacing, std::span<float> out, unsigned threads) {
+                        std::array<double, 3> spacing, std::span<float> out, const Threads& threads) {
   const std::size_t size = shape[0] * shape[1] * shape[2];
   if (mask.size() != size || out.size() != size)
     throw Error(ErrorKind::input, "mask and output must have the shape told");
@@ -49,7 +49,8 @@ void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size
   field.distances(mask, out);
 }
 
-void count_slab(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> out, unsigned threads) {
+void count_slab(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> out,
+                const Threads& threads) {
   if (since.empty() || mask.size() % since.size() != 0 || out.size() != mask.size()) {
     throw Error(ErrorKind::input, "mask and output must be whole planes");
   }
@@ -58,7 +59,7 @@ void count_slab(std::span<const std::uint8_t> mask, std::span<float> since, std:
 }
 
 void finish_slab(std::span<const std::uint8_t> mask, std::array<std::size_t, 3> shape, std::array<double, 3> spacing,
-                 std::span<float> since, std::span<float> out, unsigned threads) {
+                 std::span<float> since, std::span<float> out, const Threads& threads) {
   if (since.empty() || since.size() != shape[1] * shape[2] || mask.size() % since.size() != 0 ||
       out.size() != mask.size()) {
     throw Error(ErrorKind::input, "mask and output must be whole planes of the shape told");

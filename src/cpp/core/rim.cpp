@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <numbers>
 #include <optional>
@@ -25,6 +26,16 @@ namespace {
 
 constexpr std::uint8_t invalid = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
 
+// Calls visit(i) for every pixel in which the maps may not be zero.
+template <class Visit>
+void each_painted(const RimWorkspace& ws, const Visit& visit) {
+  for (const detail::Box& box : ws.search->painted) {
+    for (std::size_t y = box.y0; y < box.y1; ++y) {
+      for (std::size_t x = box.x0; x < box.x1; ++x) visit(y * ws.search->width + x);
+    }
+  }
+}
+
 // Labels 1, 2, ... from the largest lesion to the smallest.
 void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
   std::stable_sort(lesions.begin(), lesions.end(),
@@ -34,7 +45,30 @@ void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
     renamed[static_cast<std::size_t>(lesions[k].label)] = static_cast<std::int32_t>(k + 1);
     lesions[k].label = static_cast<std::int32_t>(k + 1);
   }
-  for (std::int32_t& label : ws.labels) label = renamed[static_cast<std::size_t>(label)];
+  // Boxes may overlap: what has its new name already is marked by the sign.
+  each_painted(ws, [&](std::size_t i) {
+    if (ws.labels[i] > 0) ws.labels[i] = -renamed[static_cast<std::size_t>(ws.labels[i])];
+  });
+  each_painted(ws, [&](std::size_t i) { ws.labels[i] = std::abs(ws.labels[i]); });
+}
+
+// Zeros everywhere; only what the last frame has painted is cleared.
+void clear_maps(ImageView<const float> data, RimWorkspace& ws) {
+  detail::RimSearchWorkspace& search = *ws.search;
+  if (search.height == data.height && search.width == data.width) {
+    each_painted(ws, [&](std::size_t i) {
+      ws.labels[i] = 0;
+      ws.rim_mask[i] = 0;
+      ws.core_mask[i] = 0;
+    });
+  } else {
+    ws.labels.assign(data.size(), 0);
+    ws.rim_mask.assign(data.size(), 0);
+    ws.core_mask.assign(data.size(), 0);
+    search.height = data.height;
+    search.width = data.width;
+  }
+  search.painted.clear();
 }
 
 Rejected rejected_at(Reason why, const detail::RimCandidate& c, const detail::Frame& f) {
@@ -90,10 +124,7 @@ void check(const RimOptions& o) {
 
 RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
                       const RimOptions& options, RimWorkspace& ws) {
-  const std::size_t size = data.size();
-  ws.labels.assign(size, 0);
-  ws.rim_mask.assign(size, 0);
-  ws.core_mask.assign(size, 0);
+  clear_maps(data, ws);
   RimResult result;
   if (std::isnan(background.level)) return result;
   const detail::Frame frame{data, mask, ImageView<const float>(ws.smooth.data(), data.height, data.width)};

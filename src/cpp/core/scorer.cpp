@@ -152,7 +152,7 @@ void Scorer::finish() {
   const CalibratedView whole = frame();
   const CalibratedView boxed{part(whole.data, region_box_), part(whole.mask, region_box_),
                              part(whole.variance, region_box_), whole.step};
-  const RegionStats signal = region_stats(boxed, part(signal_region(), region_box_));
+  const RegionStats signal = region_stats(boxed, part(signal_region(), region_box_), 0, background_ws_);
   score_.contrast = contrast(signal, score_.background, c.offset, calibrated ? Reason::none : Reason::uncalibrated);
   if (signal.n == 0 && !std::isnan(score_.background.level)) {
     const Reason why = score_.background.reason == Reason::none ? Reason::no_signal : score_.background.reason;

@@ -108,7 +108,7 @@ struct Account {
   Sum sum;
 };
 
-Account account(const Pixels& pixels, unsigned threads) {
+Account account(const Pixels& pixels, const Threads& threads) {
   std::vector<Account> rows(pixels.height());
   detail::parallel_ranges(rows.size(), threads, [&](std::size_t first, std::size_t last) {
     std::vector<float> buffer;
@@ -136,7 +136,7 @@ Account account(const Pixels& pixels, unsigned threads) {
   return all;
 }
 
-double sum_of_squares(const Pixels& pixels, double mean, unsigned threads) {
+double sum_of_squares(const Pixels& pixels, double mean, const Threads& threads) {
   std::vector<Sum> rows(pixels.height());
   detail::parallel_ranges(rows.size(), threads, [&](std::size_t first, std::size_t last) {
     std::vector<float> buffer;
@@ -167,8 +167,8 @@ std::uint64_t distance_key(double v) { return std::bit_cast<std::uint64_t>(v) <<
 double distance_of(std::uint64_t key) { return std::bit_cast<double>(key >> 1U); }
 
 template <class Key, class KeyOf>
-std::vector<Key> order_statistics(const Pixels& pixels, std::size_t n, std::vector<std::size_t> ranks, unsigned threads,
-                                  const KeyOf& key) {
+std::vector<Key> order_statistics(const Pixels& pixels, std::size_t n, std::vector<std::size_t> ranks,
+                                  const Threads& threads, const KeyOf& key) {
   const auto rows = [&](std::size_t first, std::size_t last, const auto& visit) {
     std::vector<float> buffer;
     std::vector<Key> keys;
@@ -201,7 +201,7 @@ void check(ImageView<const float> data, ImageView<const std::uint8_t> view, cons
 
 RegionStatistics region_statistics(ImageView<const float> data, ImageView<const std::uint8_t> mask,
                                    ImageView<const std::uint8_t> region, std::span<const double> percentages,
-                                   unsigned threads) {
+                                   const Threads& threads) {
   check(data, mask, "mask");
   if (region.data != nullptr) check(data, region, "region");
   for (const double p : percentages) {

@@ -13,13 +13,14 @@ namespace {
 constexpr std::size_t band = smoother_band;
 constexpr std::size_t elements = band + 1;  // of a row: [d] is (i, i - d)
 
+// As folded(), which other sources share.
 std::size_t place(std::size_t k, std::size_t n) { return 2 * k < n ? 2 * k : 2 * (n - 1 - k) + 1; }
 
 // Several stiffnesses, as many registers: enough to keep the processor busy while one waits for its own last result.
-template <class Value, std::size_t registers>
+template <class Value, std::size_t registers, std::size_t width>
 struct Many {
-  using Bits = std::conditional_t<sizeof(Value) == sizeof(double), std::int64_t, IndexLanes<double>>;
-  static constexpr std::size_t size = registers * sizeof(Value) / sizeof(double);
+  using Bits = std::conditional_t<width == 1, std::int64_t, IndexLanes<double>>;
+  static constexpr std::size_t size = registers * width;
 
   Value v[registers];
 
@@ -30,8 +31,7 @@ struct Many {
   }
   static Many read(const double* from) {
     Many many;
-    each(
-        [&](std::size_t r) { __builtin_memcpy(&many.v[r], from + r * sizeof(Value) / sizeof(double), sizeof(Value)); });
+    each([&](std::size_t r) { __builtin_memcpy(&many.v[r], from + r * width, sizeof(Value)); });
     return many;
   }
   static Many all(double value) {
@@ -40,7 +40,7 @@ struct Many {
     return many;
   }
   void write(double* to) const {
-    each([&](std::size_t r) { __builtin_memcpy(to + r * sizeof(Value) / sizeof(double), &v[r], sizeof(Value)); });
+    each([&](std::size_t r) { __builtin_memcpy(to + r * width, &v[r], sizeof(Value)); });
   }
   Many& operator+=(const Many& other) {
     each([&](std::size_t r) { v[r] += other.v[r]; });
@@ -140,7 +140,7 @@ void substitute(std::size_t n, const double* rows, double* x) {
 // Product of the pivots; not a number where one is not positive.
 template <class M>
 void determinant(std::size_t n, const double* rows, const SmootherOutput& out) {
-  using Bits = typename M::Bits;
+  using Bits = M::Bits;
   constexpr std::int64_t fraction = 0xfffffffffffff;
   constexpr std::int64_t one = 0x3ff0000000000000;
   M product = M::all(1);
@@ -194,14 +194,14 @@ void invert_band(std::size_t n, const double* rows, double* inverse) {
   }
 }
 
-using Lane = Many<Lanes<double>, smoother_lanes / lanes<double>>;
+using Lane = Many<Lanes<double>, smoother_lanes / lanes<double>, lanes<double>>;
 
 void solve(const SmootherInput& in, const double* stiffness, const SmootherOutput& out) {
   solve_all<Lane>(in, stiffness, out);
 }
 
 void solve_one(const SmootherInput& in, const double* stiffness, const SmootherOutput& out) {
-  solve_all<Many<double, 1>>(in, stiffness, out);
+  solve_all<Many<double, 1, 1>>(in, stiffness, out);
 }
 
 void invert(std::size_t n, const double* factors, double* inverse, double* diagonal, double* sums) {

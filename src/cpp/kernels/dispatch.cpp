@@ -1,24 +1,26 @@
 // The kernels of each instruction set, by name.
 #include "band_smoother.hpp"
-#include "box_means.hpp"
 #include "block_rows.hpp"
+#include "box_means.hpp"
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "edge_rows.hpp"
 #include "gaussian_rows.hpp"
+#include "hash_blocks.hpp"
 #include "lane_count.hpp"
-#include "pixel_bits.hpp"
-#include "rim_profile.hpp"
-#include "path_rows.hpp"
-#include "spline_lines.hpp"
 #include "mode_bins.hpp"
+#include "path_rows.hpp"
+#include "pixel_bits.hpp"
 #include "rank_rows.hpp"
+#include "rim_profile.hpp"
+#include "spline_lines.hpp"
 #include "tile_rows.hpp"
 
 namespace pyicg::kernels {
 
 namespace baseline {
 extern const BitKernels bits;
+extern const BlockKernels blocks;
 extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
@@ -32,15 +34,21 @@ extern const BlockKernels blocks;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const HashKernels hash;
 extern const ModeKernels mode;
+extern const PathKernels path;
+extern const ProfileKernels profile;
 extern const RankKernels ranks;
-extern const std::size_t register_bytes;
+extern const SmootherKernels smoother;
+extern const SplineKernels spline;
 extern const TileKernels tiles;
+extern const std::size_t register_bytes;
 }  // namespace baseline
 
 #ifdef PYICG_AVX2
 namespace avx2 {
 extern const BitKernels bits;
+extern const BlockKernels blocks;
 extern const BoxKernels boxes;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
@@ -54,10 +62,15 @@ extern const BlockKernels blocks;
 extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const GaussianKernels gaussian;
+extern const HashKernels hash;
 extern const ModeKernels mode;
+extern const PathKernels path;
+extern const ProfileKernels profile;
 extern const RankKernels ranks;
-extern const std::size_t register_bytes;
+extern const SmootherKernels smoother;
+extern const SplineKernels spline;
 extern const TileKernels tiles;
+extern const std::size_t register_bytes;
 }  // namespace avx2
 #else
 namespace avx2 = baseline;  // not built here, and never asked for
@@ -74,8 +87,9 @@ const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& av
 
 const BitKernels& bit_kernels(InstructionSet set) { return of(set, baseline::bits, avx2::bits); }
 
-const BoxKernels& box_kernels(InstructionSet set) { return of(set, baseline::boxes, avx2::boxes); }
 const BlockKernels& block_kernels(InstructionSet set) { return of(set, baseline::blocks, avx2::blocks); }
+
+const BoxKernels& box_kernels(InstructionSet set) { return of(set, baseline::boxes, avx2::boxes); }
 
 const CalibrationKernels& calibration_kernels(InstructionSet set) {
   return of(set, baseline::calibration, avx2::calibration);
@@ -87,6 +101,7 @@ const EdgeKernels& edge_kernels(InstructionSet set) { return of(set, baseline::e
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
 
+const HashKernels& hash_kernels(InstructionSet set) { return of(set, baseline::hash, avx2::hash); }
 const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
 
 const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
@@ -95,7 +110,15 @@ const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::p
 const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
 
+const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
+
+const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
+
 const RankKernels& rank_kernels(InstructionSet set) { return of(set, baseline::ranks, avx2::ranks); }
+
+const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
+
+const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
 
 const TileKernels& tile_kernels(InstructionSet set) { return of(set, baseline::tiles, avx2::tiles); }
 

@@ -29,11 +29,11 @@ void lengths(const float* a, const float* b, const float* c, std::size_t n, floa
                     load(c + x), load(c + x + 1)),
           out + x);
   }
-  for (; x < n; ++x) out[x] = length_of(*(a + x - 1), a[x], a[x + 1], *(b + x - 1), b[x + 1], *(c + x - 1), c[x], c[x + 1]);
+  for (; x < n; ++x)
+    out[x] = length_of(*(a + x - 1), a[x], a[x + 1], *(b + x - 1), b[x + 1], *(c + x - 1), c[x], c[x + 1]);
 }
 
-void mark(const float* above, const float* here, const float* below, std::size_t n, float least,
-          std::uint8_t* marked) {
+void mark(const float* above, const float* here, const float* below, std::size_t n, float least, std::uint8_t* marked) {
   float squared[block] = {};
   for (std::size_t x = 1; x + 1 < n; x += block) {
     const std::size_t count = n - 1 - x < block ? n - 1 - x : block;

@@ -25,8 +25,8 @@ void bins(const float* values, std::size_t n, const BinScale& scale, std::int32_
 // e^x = 2^k e^r with |r| <= ln 2 / 2, the latter by its power series: to about one unit in the last place.
 [[gnu::always_inline]] inline Lanes<double> exponential(const Lanes<double>& x) {
   constexpr double least = -690;
-  constexpr double log2_e = 0x1.71547652b82fep+0;
-  constexpr double ln2_high = 0x1.62e42fefa3800p-1;  // k times it is exact
+  constexpr double log2_e = 0x1.71547652b82fep+0;    // NOLINT(modernize-use-std-numbers): no library here
+  constexpr double ln2_high = 0x1.62e42fefa3800p-1;  // k times it is exact. NOLINT(modernize-use-std-numbers)
   constexpr double ln2_low = 0x1.ef35793c76730p-45;
   constexpr double whole = 0x1.8p52;  // added to a number it rounds that to a whole one, in the last bits
   constexpr double factorials[] = {1,      1,       2,        6,         24,         120,         720,

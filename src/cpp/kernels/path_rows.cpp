@@ -41,7 +41,8 @@ void step(const double* before, std::size_t n, const double* costs, std::size_t 
   }
   for (std::size_t i = 0; i < n; ++i) {
     double best = before[i];
-    for (std::size_t d = 1; d <= max_step; ++d) best = larger(larger(*(before + i - d), before[i + d]) - costs[d], best);
+    for (std::size_t d = 1; d <= max_step; ++d)
+      best = larger(larger(*(before + i - d), before[i + d]) - costs[d], best);
     after[i] = best + gain[i];
   }
 }

@@ -11,14 +11,26 @@ extern const RankKernels ranks;
 namespace {
 
 void bins(const float* values, std::size_t n, float origin, float scale, std::int32_t* out) {
+  using Floats = Lanes<float>;
+  using Wholes = Lanes<std::int32_t>;
+  constexpr auto together = static_cast<std::size_t>(lanes<float>);
   constexpr float last = rank_bins - 1;
-  for (std::size_t x = 0; x < n; ++x) {
-    const float place = (values[x] - origin) * scale;
-    const float above = place > 0 ? place : 0;  // also what is missing
-    const float inside = above < last ? above : last;
-    const auto bin = static_cast<std::int32_t>(inside);
-    out[x] = values[x] == values[x] ? bin : rank_bins;
-  }
+  const auto write = [&](const float* from, std::int32_t* to) {
+    const Floats v = load(from);
+    const Floats place = (v - origin) * scale;
+    const Floats above = place > 0.0F ? place : Floats{};  // also what is missing
+    const Floats inside = above < last ? above : last + Floats{};
+    const Wholes bin = __builtin_convertvector(inside, Wholes);
+    store(v == v ? bin : rank_bins + Wholes{}, to);
+  };
+  std::size_t x = 0;
+  for (; x + together <= n; x += together) write(values + x, out + x);
+  if (x == n) return;
+  float rest[together] = {};
+  std::int32_t found[together] = {};
+  for (std::size_t k = x; k < n; ++k) rest[k - x] = values[k];
+  write(rest, found);
+  for (std::size_t k = x; k < n; ++k) out[k] = found[k - x];
 }
 
 using Doubles = Lanes<double>;
@@ -43,7 +55,7 @@ void influences(const float* values, std::size_t n, const QuantileInfluence& inf
     const Doubles below = q.below + Doubles{};
     const Doubles at = q.at + Doubles{};
     const Doubles above = q.above + Doubles{};
-    const Doubles missing = v - v;  // NaN where it is, else 0
+    const Doubles missing = v - v;  // NaN where it is, else 0. NOLINT(misc-redundant-expression)
     const Doubles found = v < q.level ? below : v > q.level ? above : at;
     store((v >= q.lo) & (v <= q.hi) ? found : missing, to);
   };

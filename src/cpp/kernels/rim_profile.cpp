@@ -16,6 +16,7 @@ constexpr std::ptrdiff_t block = lanes<double>;
 constexpr std::size_t nodes = 5;
 constexpr double node_weights[nodes] = {0.01125741132772068, 0.22207592200561263, 0.53333333333333333,
                                         0.22207592200561263, 0.01125741132772068};
+constexpr std::ptrdiff_t row_size = profile_columns;
 constexpr double counting[profile_room] = {0, 1, 2, 3};
 constexpr double whole = 0x1.8p52;  // added to a number it leaves the nearest integer in the last bits
 
@@ -30,7 +31,7 @@ void look_up(const double* table, const std::int64_t* at, V& density, V& share) 
     __builtin_memcpy(&pairs[i], table + 2 * static_cast<std::ptrdiff_t>(static_cast<std::int32_t>(at[i])),
                      sizeof(Pair));
   }
-  if constexpr (sizeof(V) / sizeof(Pair) == 2) {
+  if constexpr (sizeof(V) == 2 * sizeof(Pair)) {
     const V even = __builtin_shufflevector(pairs[0], pairs[2], 0, 1, 2, 3);
     const V odd = __builtin_shufflevector(pairs[1], pairs[3], 0, 1, 2, 3);
     density = __builtin_shufflevector(even, odd, 0, 4, 2, 6);
@@ -56,19 +57,16 @@ Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
     return sum;
   }
   if (distance[block - 1] < -reach) return sum;
-  const auto far_out = distance > reach;
-  const auto far_in = distance < -reach;
-  const Doubles near = far_out | far_in ? zero : distance;
   const double per_sigma = 1 / edge.sigma;
   const double per_place = normal_per_unit * per_sigma;
-  const double* const middle = edge.normal + 2 * normal_middle;
+  const double* const middle = edge.normal + 2 * std::ptrdiff_t{normal_middle};
+  const Doubles last = zero + normal_middle;
 #pragma GCC unroll 5
   for (std::size_t q = 0; q < nodes; ++q) {
-    // Where the edge falls off so far that all of its light is seen, or none, it does not matter how far.
-    const double far = 2 * reach;
-    const double fall = edge.falls[q] > far ? far : (edge.falls[q] < -far ? -far : edge.falls[q]);
     // Density and share of the normal distribution: Taylor series about the nearest place of the table, within 4e-10.
-    const Doubles place = (near + fall) * per_place;
+    Doubles place = (distance + edge.falls[q]) * per_place;
+    place = place < normal_end * normal_per_unit ? place : last;
+    place = place > -normal_end * normal_per_unit ? place : -last;
     const Doubles shifted = place + whole;
     const Doubles nearest = shifted - whole;
     std::int64_t at[block];
@@ -84,10 +82,12 @@ Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
     density = node_weights[q] * (density * (1 - first + 0.5 * second));
     sum.position += density;
     // The places along the edge move with sigma, and the falls with their square.
-    sum.blur += density * (fall - near);
+    sum.blur += density * (edge.falls[q] - distance);
   }
   sum.position *= per_sigma;
   sum.blur *= per_sigma * per_sigma;
+  const auto far_out = distance > reach;
+  const auto far_in = distance < -reach;
   sum.level = far_out ? one : (far_in ? zero : sum.level);
   sum.position = far_out | far_in ? zero : sum.position;
   sum.blur = far_out | far_in ? zero : sum.blur;
@@ -100,7 +100,8 @@ Doubles places_from(const ProfilePlaces& places, std::ptrdiff_t i) {
 
 void edge(const CurvedEdge& edge, const ProfilePlaces& places, double at, double* level, double* position,
           double* blur) {
-  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(places.n); i += block) {
+  const auto n = static_cast<std::ptrdiff_t>(places.n);
+  for (std::ptrdiff_t i = 0; i < n; i += block) {
     const Edge found = blurred(edge, places_from(places, i) - at);
     store(found.level, level + i);
     store(found.position, position + i);
@@ -137,7 +138,8 @@ void set_rows(const RimProfile& p, double* rows) {
   const double beyond_step = p.inner ? outer_step : inner_step;
   const double ramp = p.inner ? inner_step : -outer_step;
   const double square = p.own.sigma * p.own.sigma;
-  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(p.places.n); i += block) {
+  const auto n = static_cast<std::ptrdiff_t>(p.places.n);
+  for (std::ptrdiff_t i = 0; i < n; i += block) {
     const Doubles t = places_from(p.places, i);
     const Edge own = blurred(p.own, t);
     Edge beyond{Doubles{}, Doubles{}, Doubles{}};
@@ -155,11 +157,11 @@ void set_rows(const RimProfile& p, double* rows) {
     f[6] = p.inner ? own_step * own.blur + beyond_step * beyond.blur : beyond_step * beyond.blur + own_step * own.blur;
     f[7] = load(p.signals + i) - (p.core * f[0] + p.rim * f[1] + p.outside * f[2] + p.tilt * f[5]);
 #pragma GCC unroll 8
-    for (std::ptrdiff_t from = 0; from < static_cast<std::ptrdiff_t>(profile_columns); from += block) {
+    for (std::ptrdiff_t from = 0; from < row_size; from += block) {
       turn(f + from);
 #pragma GCC unroll 8
       for (std::ptrdiff_t j = 0; j < block; ++j) {
-        store(f[from + j], rows + (i + j) * static_cast<std::ptrdiff_t>(profile_columns) + from);
+        store(f[from + j], rows + (i + j) * row_size + from);
       }
     }
   }

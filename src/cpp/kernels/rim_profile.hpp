@@ -8,10 +8,10 @@
 namespace pyicg::kernels {
 
 // The standard normal distribution at u = (i - normal_middle) / normal_per_unit: density and share, for i from 0 to
-// 2 normal_middle. Beyond normal_end, which is where an edge begins and ends, they are 0, and 0 or 1.
+// 2 normal_middle. Beyond normal_end, where an edge begins and ends, they are 0, and 0 or 1.
 inline constexpr int normal_end = 7;  // 1 - Phi(7) is 1e-12
 inline constexpr int normal_per_unit = 256;
-inline constexpr int normal_middle = (3 * normal_end + 1) * normal_per_unit;
+inline constexpr int normal_middle = (normal_end + 1) * normal_per_unit;
 
 // A step along a curved line, blurred by a Gaussian of sigma: see blurred_edge.
 struct CurvedEdge {

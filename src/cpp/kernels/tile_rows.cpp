@@ -84,14 +84,16 @@ bool count(const float* values, const std::uint8_t* mask, std::uint8_t left_out,
 }
 
 bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, std::uint8_t cut, float lo, float hi,
-          std::size_t n, float* picked) {
+          std::size_t n, float* picked, std::size_t* above) {
   const Floats none = missing + Floats{};
   Wholes cut_off{};
+  Wholes higher{};
   std::size_t x = 0;
   for (; x + block <= n; x += block) {
     if (all_usable(mask + x, left_out)) {
       for (std::size_t i = x; i < x + block; i += at_once) {
         const Floats v = load(values + i);
+        higher -= v > hi;
         store((v >= lo) & (v <= hi) ? v : none, picked + i);
       }
     } else {
@@ -99,17 +101,30 @@ bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, 
         const Wholes bits = load_bits(mask + i) & static_cast<std::int32_t>(left_out);
         const Floats v = load(values + i);
         cut_off -= bits == static_cast<std::int32_t>(cut);
+        higher -= (bits == 0) & (v > hi);
         store((bits == 0) & (v >= lo) & (v <= hi) ? v : none, picked + i);
       }
     }
   }
   bool found = total(cut_off) != 0;
+  *above += total(higher);
   for (; x < n; ++x) {
     const int bits = mask[x] & left_out;
     found = found || bits == cut;
+    *above += bits == 0 && values[x] > hi ? 1 : 0;
     picked[x] = bits == 0 && values[x] >= lo && values[x] <= hi ? values[x] : missing;
   }
   return found;
+}
+
+template <class T>
+Doubles load_doubles(const T* from) {
+  const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
+  if constexpr (sizeof(Doubles) == 4 * sizeof(double)) {
+    return Doubles{of(0), of(1), of(2), of(3)};
+  } else {
+    return Doubles{of(0), of(1)};
+  }
 }
 
 // The i-th pixel of each of as many parts as a register holds. Converted one by one: of that, compilers make the
@@ -124,79 +139,102 @@ Doubles across(const T* row, const std::size_t* edges, std::size_t i) {
   }
 }
 
-// Pixels that the narrowest of the parts has.
-std::size_t least_width(const std::size_t* edges) {
+// The same, missing in parts that are not so wide.
+template <class T>
+Doubles across_some(const T* row, const std::size_t* edges, std::size_t i) {
+  const auto of = [&](std::size_t k) {
+    return static_cast<double>(edges[k] + i < edges[k + 1] ? row[edges[k] + i] : missing);
+  };
+  if constexpr (sizeof(Doubles) == 4 * sizeof(double)) {
+    return Doubles{of(0), of(1), of(2), of(3)};
+  } else {
+    return Doubles{of(0), of(1)};
+  }
+}
+
+const float* row_at(const float* rows, std::ptrdiff_t stride, std::size_t y) {
+  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(rows) + static_cast<std::ptrdiff_t>(y) * stride);
+}
+
+// As many parts as a register holds.
+template <bool with_noise>
+void add_some(const TileRows& rows, const std::size_t* edges, double* firsts, std::int64_t* counts, double* sums,
+              double* square_sums, double* noises) {
   std::size_t least = edges[1] - edges[0];
+  std::size_t most = least;
   for (std::size_t k = 1; k < together; ++k) {
     const std::size_t width = edges[k + 1] - edges[k];
     least = width < least ? width : least;
+    most = width > most ? width : most;
   }
-  return least;
-}
-
-// Every part alone from its pixel `skipped` on.
-template <class Add>
-void add_rest(const std::size_t* edges, std::size_t first, std::size_t last, std::size_t skipped, const Add& add) {
-  for (std::size_t k = first; k < last; ++k) {
-    for (std::size_t x = edges[k] + skipped; x < edges[k + 1]; ++x) add(k, x);
+  Doubles first = load(firsts);
+  IndexLanes<double> n = load(counts);
+  Doubles sum = load(sums);
+  Doubles squares = load(square_sums);
+  Doubles noise = load(noises);
+  const auto add = [&](const Doubles& v) {
+    const auto there = v == v;
+    first = first == first ? first : v;
+    const Doubles d = there ? v - first : Doubles{};
+    n -= there;
+    sum += d;
+    squares += d * d;
+    return there;
+  };
+  for (std::size_t y = 0; y < rows.count; ++y) {
+    const float* const values = row_at(rows.values, rows.values_stride, y);
+    const float* const variance = with_noise ? row_at(rows.variance, rows.variance_stride, y) : nullptr;
+    for (std::size_t i = 0; i < least; ++i) {
+      const auto there = add(across(values, edges, i));
+      if constexpr (with_noise) noise += there ? across(variance, edges, i) : Doubles{};
+    }
+    for (std::size_t i = least; i < most; ++i) {
+      const auto there = add(across_some(values, edges, i));
+      if constexpr (with_noise) noise += there ? across_some(variance, edges, i) : Doubles{};
+    }
   }
+  store(first, firsts);
+  store(n, counts);
+  store(sum, sums);
+  store(squares, square_sums);
+  store(noise, noises);
 }
 
 template <bool with_noise>
-void add_tile_row(const float* values, const float* variance, const std::size_t* edges, std::size_t parts,
-                  const TileSums& sums) {
-  const TileSums s = sums;
-  const auto add_one = [&](std::size_t k, std::size_t x) {
-    const auto v = static_cast<double>(values[x]);
-    if (v != v) return;
-    if (s.n[k] == 0) s.first[k] = v;
-    const double d = v - s.first[k];
-    s.n[k] += 1;
-    s.sum[k] += d;
-    s.squares[k] += d * d;
-    if constexpr (with_noise) s.noise[k] += static_cast<double>(variance[x]);
-  };
+void add_rows(const TileRows& rows, const std::size_t* edges, std::size_t parts, const TileSums& s) {
   std::size_t k = 0;
   for (; k + together <= parts; k += together) {
-    const std::size_t common = least_width(edges + k);
-    Doubles first = load(s.first + k);
-    Doubles n = load(s.n + k);
-    Doubles sum = load(s.sum + k);
-    Doubles squares = load(s.squares + k);
-    Doubles noise = load(s.noise + k);
-    for (std::size_t i = 0; i < common; ++i) {
-      const Doubles v = across(values, edges + k, i);
-      const auto there = v == v;
-      first = (there & (n == 0.0)) ? v : first;
-      const Doubles d = there ? v - first : Doubles{};
-      n += there ? Doubles{} + 1.0 : Doubles{};
-      sum += d;
-      squares += d * d;
-      if constexpr (with_noise) noise += there ? across(variance, edges + k, i) : Doubles{};
-    }
-    store(first, s.first + k);
-    store(n, s.n + k);
-    store(sum, s.sum + k);
-    store(squares, s.squares + k);
-    store(noise, s.noise + k);
-    add_rest(edges, k, k + together, common, add_one);
+    add_some<with_noise>(rows, edges + k, s.first + k, s.n + k, s.sum + k, s.squares + k, s.noise + k);
   }
-  add_rest(edges, k, parts, 0, add_one);
+  for (; k < parts; ++k) {
+    for (std::size_t y = 0; y < rows.count; ++y) {
+      const float* const values = row_at(rows.values, rows.values_stride, y);
+      const float* const variance = with_noise ? row_at(rows.variance, rows.variance_stride, y) : nullptr;
+      for (std::size_t x = edges[k]; x < edges[k + 1]; ++x) {
+        const auto v = static_cast<double>(values[x]);
+        if (v != v) continue;
+        if (s.n[k]++ == 0) s.first[k] = v;
+        const double d = v - s.first[k];
+        s.sum[k] += d;
+        s.squares[k] += d * d;
+        if constexpr (with_noise) s.noise[k] += static_cast<double>(variance[x]);
+      }
+    }
+  }
 }
 
-void add_tiles(const float* values, const float* variance, const std::size_t* edges, std::size_t parts,
-               const TileSums& sums) {
-  if (variance != nullptr) {
-    add_tile_row<true>(values, variance, edges, parts, sums);
+void add_tiles(const TileRows& rows, const std::size_t* edges, std::size_t parts, const TileSums& sums) {
+  if (rows.variance != nullptr) {
+    add_rows<true>(rows, edges, parts, sums);
   } else {
-    add_tile_row<false>(values, variance, edges, parts, sums);
+    add_rows<false>(rows, edges, parts, sums);
   }
 }
 
 // As many parts as a register holds.
-void finish_some(const double* first, const double* counts, const double* sums, const double* square_sums,
+void finish_some(const double* first, const std::int64_t* counts, const double* sums, const double* square_sums,
                  const double* noises, float* mean, double* within, double* noise) {
-  const Doubles n = load(counts);
+  const Doubles n = load_doubles(counts);
   const Doubles sum = load(sums);
   const Doubles level = load(first) + sum / n;
   for (std::size_t k = 0; k < together; ++k) mean[k] = static_cast<float>(level[k]);
@@ -212,20 +250,21 @@ void finish_tiles(const TileSums& sums, std::size_t n, float* mean, double* with
   for (; k + together <= n; k += together) {
     finish_some(s.first + k, s.n + k, s.sum + k, s.squares + k, s.noise + k, mean + k, within + k, noise + k);
   }
-  double rest[7][together] = {};
+  double rest[6][together] = {};
+  std::int64_t counts[together] = {};
   float means[together] = {};
   for (std::size_t i = k; i < n; ++i) {
     rest[0][i - k] = s.first[i];
-    rest[1][i - k] = s.n[i];
-    rest[2][i - k] = s.sum[i];
-    rest[3][i - k] = s.squares[i];
-    rest[4][i - k] = s.noise[i];
+    counts[i - k] = s.n[i];
+    rest[1][i - k] = s.sum[i];
+    rest[2][i - k] = s.squares[i];
+    rest[3][i - k] = s.noise[i];
   }
-  finish_some(rest[0], rest[1], rest[2], rest[3], rest[4], means, rest[5], rest[6]);
+  finish_some(rest[0], counts, rest[1], rest[2], rest[3], means, rest[4], rest[5]);
   for (std::size_t i = k; i < n; ++i) {
     mean[i] = means[i - k];
-    within[i] = rest[5][i - k];
-    noise[i] = rest[6][i - k];
+    within[i] = rest[4][i - k];
+    noise[i] = rest[5][i - k];
   }
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 std::vector<double> make_table() {
   std::vector<double> table;
-  table.reserve(2 * (2 * kernels::normal_middle + 1));
+  table.reserve(4 * static_cast<std::size_t>(kernels::normal_middle) + 2);
   for (int i = -kernels::normal_middle; i <= kernels::normal_middle; ++i) {
     const double u = static_cast<double>(i) / kernels::normal_per_unit;
     const bool inside = std::fabs(u) <= kernels::normal_end;

@@ -14,12 +14,21 @@ struct ContourNormal {                          // of one vertex
   std::array<double, blur_nodes.size()> falls;  // of the contour under its tangent, see blurred_edge
   double arc;                                   // length of contour that the vertex stands for
   double slant;                                 // cosine between ray and normal
-  double other;                                 // distance to the other boundary along the normal
 };
 
-// Of the boundary `own`, seen through a blur of sigma_px. Both are radii about a centre, as in RimRadii. `inner`: own
-// is the inner one, other lies outside of it.
-std::vector<ContourNormal> contour_normals(const std::vector<double>& own, const std::vector<double>& other, bool inner,
-                                           double sigma_px);
+// Unit vectors along the rays of RimRadii.
+struct RayDirections {
+  explicit RayDirections(std::size_t n);
+  std::vector<double> y, x;
+};
+
+// Of the boundary `own`, radii about a centre along the rays, seen through a blur of sigma_px.
+void set_normals(const std::vector<double>& own, const RayDirections& rays, double sigma_px,
+                 std::vector<ContourNormal>& normals);
+
+// Distance to the boundary `other` along the normal of vertex k of the boundary `own`. `inner`: own is the inner one,
+// other lies outside of it.
+double distance_to_other(const std::vector<double>& own, const ContourNormal& normal, std::size_t k,
+                         const std::vector<double>& other, bool inner);
 
 }  // namespace pyicg::detail

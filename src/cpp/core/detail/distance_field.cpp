@@ -272,8 +272,8 @@ CommonUnit common_unit(const Shape& shape, const std::array<double, 3>& spacing)
   return {};
 }
 
-void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
-                const kernels::DistanceKernels& line_kernels) {
+void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts,
+                const Threads& threads, const kernels::DistanceKernels& line_kernels) {
   const std::size_t plane = since.size();
   parallel_ranges(plane, threads, [&](std::size_t first, std::size_t last) {
     line_kernels.count_down(mask.data() + first, mask.size() / plane, plane, last - first, since.data() + first,
@@ -281,8 +281,8 @@ void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std:
   });
 }
 
-void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
-              const kernels::DistanceKernels& line_kernels) {
+void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts,
+              const Threads& threads, const kernels::DistanceKernels& line_kernels) {
   const std::size_t plane = since.size();
   parallel_ranges(plane, threads, [&](std::size_t first, std::size_t last) {
     line_kernels.count_up(mask.data() + first, mask.size() / plane, plane, last - first, since.data() + first,
@@ -290,7 +290,7 @@ void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::s
   });
 }
 
-DistanceField::DistanceField(const Shape& shape, const std::array<double, 3>& spacing, unsigned threads,
+DistanceField::DistanceField(const Shape& shape, const std::array<double, 3>& spacing, const Threads& threads,
                              const kernels::DistanceKernels& line_kernels)
     : shape_(shape),
       spacing_(spacing),

@@ -13,6 +13,7 @@
 #include <span>
 
 #include "../../kernels/distance_lines.hpp"
+#include "pyicg/runner.hpp"
 
 namespace pyicg::detail {
 
@@ -28,18 +29,18 @@ CommonUnit common_unit(const Shape& shape, const std::array<double, 3>& spacing)
 
 // counts[i] = planes to the last zero before it. `mask` holds whole planes, each as large as `since`, which is carried
 // from slab to slab, first to last, and starts as no_zero_yet. Where the mask is zero nothing is written.
-void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
-                const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
+void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts,
+                const Threads& threads, const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
 
 // counts[i] = planes to the nearest zero; slabs from the last to the first.
-void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts, unsigned threads,
-              const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
+void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts,
+              const Threads& threads, const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
 
 // The transform of one volume, whose shape it is told whole even if the masks are slabs of it. The bits depend neither
 // on the slabs, nor on `threads`, nor on the kernels.
 class DistanceField {
  public:
-  DistanceField(const Shape& shape, const std::array<double, 3>& spacing, unsigned threads,
+  DistanceField(const Shape& shape, const std::array<double, 3>& spacing, const Threads& threads,
                 const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
 
   // count_down and count_up of the whole mask.
@@ -57,7 +58,7 @@ class DistanceField {
 
   Shape shape_;
   std::array<double, 3> spacing_;
-  unsigned threads_;
+  Threads threads_;
   const kernels::DistanceKernels* kernels_;
   CommonUnit common_;
 };

@@ -264,7 +264,8 @@ Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const Pat
   average(polar, buffers.mean);
   const PolarImage& mean = buffers.mean;
   const std::size_t width = median_width(inner, outer);
-  Doubts doubts{without_rim(mean, levels, found.most_liver, inner, width), behind_liver(mean, levels, inner, buffers.sums)};
+  Doubts doubts{without_rim(mean, levels, found.most_liver, inner, width),
+                behind_liver(mean, levels, inner, buffers.sums)};
   std::vector<bool> gap;
   Path path;
   do {

@@ -32,24 +32,26 @@ GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> ma
   origin_y_ = static_cast<double>(centre_y - y0);
   origin_x_ = static_cast<double>(centre_x - x0);
   values_.resize(height_ * width_);
-  weights_.assign(values_.size(), 1.0F);
-  bool whole = true;
   for (std::size_t y = 0; y < height_; ++y) {
+    const float* const from = data.row(y + static_cast<std::size_t>(y0)) + x0;
+    const std::uint8_t* const flags = mask.row(y + static_cast<std::size_t>(y0)) + x0;
+    float* const values = values_.data() + y * width_;
+    std::copy_n(from, width_, values);
+    unsigned found = 0;
+    for (std::size_t x = 0; x < width_; ++x) found |= flags[x];
+    if ((found & invalid) == 0) continue;
+    if (weights_.empty()) weights_.assign(values_.size(), 1.0F);
     for (std::size_t x = 0; x < width_; ++x) {
-      const std::size_t fy = y + static_cast<std::size_t>(y0);
-      const std::size_t fx = x + static_cast<std::size_t>(x0);
-      const bool valid = (mask(fy, fx) & invalid) == 0;
-      whole &= valid;
-      values_[y * width_ + x] = valid ? data(fy, fx) : 0.0F;
-      if (!valid) weights_[y * width_ + x] = 0.0F;
+      if ((flags[x] & invalid) == 0) continue;
+      values[x] = 0;
+      weights_[y * width_ + x] = 0;
     }
   }
-  if (whole) weights_.clear();
   if (smooth_px > 0) {
     std::vector<float> scratch;
     const ImageView<float> values{values_.data(), height_, width_};
     kernels::gaussian(values, smooth_px, values, scratch);
-    if (!whole) {
+    if (!weights_.empty()) {
       const ImageView<float> weights{weights_.data(), height_, width_};
       kernels::gaussian(weights, smooth_px, weights, scratch);
     }

@@ -11,8 +11,8 @@ namespace pyicg::detail {
 
 namespace {
 
-constexpr auto bins = static_cast<std::size_t>(kernels::mode_bins);
-constexpr auto all_bins = static_cast<std::size_t>(kernels::mode_bins + kernels::beside_bins);
+constexpr std::size_t bins = kernels::mode_bins;
+constexpr std::size_t all_bins = bins + kernels::beside_bins;
 
 }  // namespace
 

@@ -68,9 +68,8 @@ NearestVertex::Found NearestVertex::operator()(double y, double x) {
 }
 
 bool NearestVertex::any_within(double distance, double y, double x) const {
-  return find(y, x, slack * distance * distance, [&](std::size_t i) {
-    return std::hypot(contour_[i].y - y, contour_[i].x - x) < distance;
-  });
+  return find(y, x, slack * distance * distance,
+              [&](std::size_t i) { return std::hypot(contour_[i].y - y, contour_[i].x - x) < distance; });
 }
 
 }  // namespace pyicg::detail

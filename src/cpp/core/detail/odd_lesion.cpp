@@ -52,6 +52,14 @@ PixelStats paint(const Frame& f, const OddShape& shape, double cut, double smoot
     pixels.rim.push_back(f.data(py, px));
     pixels.saturated += (f.mask(py, px) & mask_saturated) != 0;
   });
+  Box box{f.data.height, f.data.width, 0, 0};
+  for (const Vertex& v : shape.outer) {  // all of them within the frame
+    box.y0 = std::min(box.y0, static_cast<std::size_t>(v.y));
+    box.x0 = std::min(box.x0, static_cast<std::size_t>(v.x));
+    box.y1 = std::max(box.y1, static_cast<std::size_t>(v.y) + 1);
+    box.x1 = std::max(box.x1, static_cast<std::size_t>(v.x) + 1);
+  }
+  ws.search->painted.push_back(box);
   return pixels;
 }
 

@@ -6,56 +6,60 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
-#include <thread>
-#include <vector>
+#include <mutex>
+
+#include "pyicg/runner.hpp"
+#include "worker_pool.hpp"
 
 namespace pyicg::detail {
 
-// Threads that are joined when they go out of scope (std::jthread is not in every standard library yet).
-struct Pool {
-  std::vector<std::thread> threads;
-  Pool() = default;
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
-  Pool(Pool&&) = delete;
-  Pool& operator=(Pool&&) = delete;
-  ~Pool() {
-    for (std::thread& thread : threads) thread.join();
+// What the shares of a call threw: the caller gets that of the first share that did.
+class Failure {
+ public:
+  void keep(std::size_t share) {
+    const std::scoped_lock lock(mutex_);
+    if (!thrown_ || share < share_) {
+      thrown_ = std::current_exception();
+      share_ = share;
+    }
   }
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr thrown_;
+  std::size_t share_ = 0;
 };
 
-// Calls work(first, last) on disjoint ranges that cover [0, count). An exception of any worker is thrown again here.
+// Calls work(first, last) on disjoint ranges that cover [0, count). An exception of any share is thrown again here.
 template <class Work>
-void parallel_ranges(std::size_t count, unsigned threads, const Work& work) {
-  constexpr unsigned most = 256;  // more threads than any machine gains from: a mistyped number must not exhaust one
-  const std::size_t workers = std::min<std::size_t>(std::clamp(threads, 1U, most), std::max<std::size_t>(count, 1));
-  if (workers <= 1) {
+void parallel_ranges(std::size_t count, const Threads& threads, const Work& work) {
+  const std::size_t shares =
+      std::min(std::clamp<std::size_t>(threads.count, 1, most_shares), std::max<std::size_t>(count, 1));
+  if (shares == 1) {
     work(std::size_t{0}, count);
     return;
   }
-  std::vector<std::exception_ptr> failures(workers);
+  Failure failure;
   const auto share = [&](std::size_t k) {
     try {
-      work(count * k / workers, count * (k + 1) / workers);
+      work(count * k / shares, count * (k + 1) / shares);
     } catch (...) {
-      failures[k] = std::current_exception();
+      failure.keep(k);
     }
   };
-  {
-    Pool pool;
-    pool.threads.reserve(workers - 1);
-    for (std::size_t k = 1; k < workers; ++k) pool.threads.emplace_back(share, k);
-    share(0);  // the calling thread is one of them
-  }
-  for (const std::exception_ptr& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
+  using Share = decltype(share);
+  const auto call = [](void* context, std::size_t k) { (*static_cast<Share*>(context))(k); };
+  run_shares(threads.runner, shares, call, const_cast<void*>(static_cast<const void*>(&share)));
+  failure.rethrow();
 }
 
 // Where the work differs from place to place: whoever is done takes the next piece, of [0, count). Each of the threads
 // calls work(next), and next(first, last) says whether there was a piece left.
 template <class Work>
-void parallel_pieces(std::size_t count, std::size_t piece, unsigned threads, const Work& work) {
+void parallel_pieces(std::size_t count, std::size_t piece, const Threads& threads, const Work& work) {
   std::atomic<std::size_t> taken{0};
   const auto next = [&](std::size_t& first, std::size_t& last) {
     first = taken.fetch_add(piece);
@@ -63,7 +67,7 @@ void parallel_pieces(std::size_t count, std::size_t piece, unsigned threads, con
     return first < count;
   };
   const std::size_t pieces = (count + piece - 1) / piece;
-  parallel_ranges(std::min<std::size_t>(threads, pieces), threads, [&](std::size_t, std::size_t) { work(next); });
+  parallel_ranges(std::min<std::size_t>(threads.count, pieces), threads, [&](std::size_t, std::size_t) { work(next); });
 }
 
 }  // namespace pyicg::detail

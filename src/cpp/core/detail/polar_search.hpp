@@ -34,7 +34,6 @@ struct PolarBuffers {
 
 // `radius_px` is about the core's radius; `outside` the level of what lies around. Empty where no rim is brighter than
 // the core.
-std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside,
-                                        PolarBuffers& buffers);
+std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside, PolarBuffers& buffers);
 
 }  // namespace pyicg::detail

@@ -24,7 +24,7 @@ class RadixSelect {
  public:
   // `rows(first, last, visit)` calls visit(span of keys, which it may overwrite) on those rows; all rows together hold
   // n keys, n < 2^32.
-  RadixSelect(std::size_t n, std::size_t height, unsigned threads, const Rows& rows)
+  RadixSelect(std::size_t n, std::size_t height, const Threads& threads, const Rows& rows)
       : n_(n), height_(height), threads_(threads), rows_(rows) {}
 
   // The keys of the ranks told: 0 is the smallest. `ranks` ascend, each below n.
@@ -184,7 +184,7 @@ class RadixSelect {
 
   std::size_t n_;
   std::size_t height_;
-  unsigned threads_;
+  Threads threads_;
   const Rows& rows_;
   std::vector<Bin> bins_;  // in order
   std::vector<std::uint32_t> first_;

@@ -26,12 +26,13 @@ float RankedPixels::middle(std::size_t bin) const { return origin_ + (static_cas
 template <class Visit>
 void RankedPixels::each_row(const Visit& visit) {
   constexpr float all = std::numeric_limits<float>::infinity();
+  std::size_t above = 0;
   const std::size_t width = frame_.data.width;
   picked_.resize(width);
   row_bins_.resize(width);
   for (std::size_t y = 0; y < frame_.data.height; ++y) {
     kernels::tile_kernels().pick(frame_.data.row(y), frame_.mask.row(y), mask_left_out, mask_underflow, -all, all,
-                                 width, picked_.data());
+                                 width, picked_.data(), &above);
     kernels::rank_kernels().bins(picked_.data(), width, origin_, scale_, row_bins_.data());
     visit();
   }
@@ -86,8 +87,7 @@ RankedPixels::Values RankedPixels::look_into(std::size_t bin) {
 
 bool RankedPixels::collect() {
   if (asked_.empty()) return false;
-  // Guesses may be a bin off.
-  constexpr std::size_t margin = 1;
+  constexpr std::size_t margin = 3;  // guesses may be some bins off, and another round costs more
   std::array<std::uint8_t, bins + 1> wanted{};
   std::array<std::size_t, bins> next{};
   for (const std::size_t bin : asked_) {
@@ -99,11 +99,20 @@ bool RankedPixels::collect() {
       collected_.resize(collected_.size() + held(b));
     }
   }
+  const auto keep = [&](std::size_t x) {
+    const auto bin = static_cast<std::size_t>(row_bins_[x]);
+    if (wanted[bin] != 0) collected_[next[bin]++] = picked_[x];
+  };
   each_row([&] {
-    for (std::size_t x = 0; x < row_bins_.size(); ++x) {
-      const auto bin = static_cast<std::size_t>(row_bins_[x]);
-      if (wanted[bin] != 0) collected_[next[bin]++] = picked_[x];
+    constexpr std::size_t together = 8;  // most of them hold nothing
+    const std::size_t width = row_bins_.size();
+    std::size_t x = 0;
+    for (; x + together <= width; x += together) {
+      unsigned any = 0;
+      for (std::size_t k = 0; k < together; ++k) any |= wanted[static_cast<std::size_t>(row_bins_[x + k])];
+      for (std::size_t k = 0; any != 0 && k < together; ++k) keep(x + k);
     }
+    for (; x < width; ++x) keep(x);
   });
   return true;
 }

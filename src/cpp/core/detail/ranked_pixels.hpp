@@ -74,7 +74,7 @@ class RankedPixels {
   [[nodiscard]] float middle(std::size_t bin) const;
   Values look_into(std::size_t bin);
   // Those of a bin's values that have the ranks.
-  std::span<float> part(std::span<float> values, std::size_t bin, const Ranks& ranks) const;
+  [[nodiscard]] std::span<float> part(std::span<float> values, std::size_t bin, const Ranks& ranks) const;
   [[nodiscard]] std::size_t held(std::size_t first, std::size_t last, const Ranks& ranks) const;
   double ranked(std::size_t rank);
   bool collect();

@@ -1,10 +1,13 @@
 // Where a rim may be: dark places with a bright edge around them, whole or broken, at every scale of the frame.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "edge_votes.hpp"
 #include "label.hpp"
+#include "lesion_parts.hpp"
 #include "polar_search.hpp"
 #include "pyicg/background.hpp"
 #include "pyicg/image_view.hpp"
@@ -36,7 +39,10 @@ struct RimSearchWorkspace {
   EdgeMap edges;
   VoteBuffers votes;
   PolarBuffers polar;
-  std::vector<RimCandidate> holes;  // of the frame's own level, largest first: cores of any shape that are enclosed
+  std::vector<std::uint8_t> parts;    // of a lesion's box: core or rim
+  std::vector<Box> painted;           // the boxes in which the maps are not zero
+  std::size_t height = 0, width = 0;  // of the maps
+  std::vector<RimCandidate> holes;    // of the frame's own level, largest first: cores of any shape that are enclosed
 };
 
 // Closed ones first, then the strongest. One per place: of two whose centres lie within half a radius and whose radii

@@ -37,7 +37,7 @@ using enum Equations::Column;
 class Fit {
  public:
   Fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options)
-      : image_(image), options_(options), gaps_(start.gaps), n_(start.inner.size()) {
+      : image_(image), options_(options), gaps_(start.gaps), n_(start.inner.size()), rays_(n_) {
     step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
     const double known = options.psf_sigma_px;
     // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
@@ -71,6 +71,8 @@ class Fit {
 
     bool inner;
     FittedBoundary fitted;
+    std::vector<ContourNormal> normals;
+    double normals_blur = nan;              // sigma that they were found with, while the boundary has not moved
     std::vector<Equations> equations;       // of the profiles along its normals
     std::vector<double> values, variances;  // what the contour was last smoothed from
     double arc = 1;                         // length of contour per ray, px
@@ -98,7 +100,6 @@ class Fit {
   }
   [[nodiscard]] bool in_gap(std::size_t k) const { return gaps_.bare_px[k] < infinity; }
   [[nodiscard]] bool shows_liver(std::size_t k) const { return in_gap(k) && gaps_.bare_px[k] > 0; }
-  [[nodiscard]] double angle(std::size_t k) const { return step_angle_ * static_cast<double>(k); }
 
   // The search's path steps to and fro; what is finer than the blur would take many rounds to settle.
   [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) {
@@ -107,9 +108,14 @@ class Fit {
     return smoother_.smooth(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
   }
 
-  [[nodiscard]] std::vector<ContourNormal> normals(const Side& of) const {
-    return of.inner ? contour_normals(inner_.fitted.radius, outer_.fitted.radius, true, sigma_)
-                    : contour_normals(outer_.fitted.radius, inner_.fitted.radius, false, sigma_);
+  void update_normals(Side& side) {
+    if (side.normals_blur == sigma_) return;
+    set_normals(side.fitted.radius, rays_, sigma_, side.normals);
+    side.normals_blur = sigma_;
+  }
+  void update_normals() {
+    update_normals(inner_);
+    update_normals(outer_);
   }
 
   void start_levels() {
@@ -117,8 +123,8 @@ class Fit {
     fit_.rim.assign(n_, 0);
     fit_.outside.assign(n_, 0);
     for (std::size_t k = 0; k < n_; ++k) {
-      const double s = std::sin(angle(k));
-      const double c = std::cos(angle(k));
+      const double s = rays_.y[k];
+      const double c = rays_.x[k];
       const double inner = inner_.fitted.radius[k];
       const double outer = outer_.fitted.radius[k];
       const auto mean = [&](double from, double to) {
@@ -158,22 +164,27 @@ class Fit {
 
   // Equations of the profile along one normal, given the levels. In a gap core meets liver, and there is no rim to end.
   // Returns how many samples there are.
-  std::size_t profile(const ContourNormal& v, std::size_t k, const Side& side, const ContourNormal& other, bool gap,
-                      Equations& equations) {
+  std::size_t profile(std::size_t k, const Side& side, bool gap, Equations& equations) {
     const bool inner = side.inner;
-    equations.sums.fill(0);
-    if (gap && !inner) return 0;
+    const auto nothing = [&]() -> std::size_t {
+      equations.sums.fill(0);
+      return 0;
+    };
+    if (gap && !inner) return nothing();
+    const ContourNormal& v = side.normals[k];
+    const Side& other = inner ? outer_ : inner_;
+    const double apart = gap ? 0.0 : distance_to_other(side.fitted.radius, v, k, other.fitted.radius, inner);
     const double step = sample_step();
     const double wide = options_.grainy ? inner_.fitted.radius[k] : 0.0;
-    const double into_rim = std::min(v.other + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
+    const double into_rim = std::min(apart + 3 * sigma_, std::max({10 * sigma_, 6.0, 2 * wide}));
     const double away = std::max({4 * sigma_, 3.0, 0.5 * wide});
     const double inward = inner ? std::min(away, 0.9 * inner_.fitted.radius[k]) : into_rim;
     const double bare = (gaps_.bare_px[k] - inner_.fitted.radius[k]) * v.slant;
     const double outward = inner ? (gap ? std::min(away, bare) : into_rim) : away;
     const auto low = -static_cast<int>(inward / step);
     const auto high = static_cast<int>(outward / step);
-    if (high < low) return 0;
-    const auto n = static_cast<std::size_t>(high - low + 1);
+    if (high < low) return nothing();
+    const std::size_t n = static_cast<std::size_t>(high - low) + 1;
     const std::size_t room = n + kernels::profile_room;
     if (signals_.size() < room) {
       signals_.resize(room);
@@ -183,9 +194,9 @@ class Fit {
     return kernels_.products({{step, low, n},
                               signals_.data(),
                               {normal_.data(), v.falls.data(), sigma_},
-                              {normal_.data(), other.falls.data(), sigma_},
+                              {normal_.data(), other.normals[k].falls.data(), sigma_},
                               gap,
-                              inner ? v.other : -v.other,
+                              inner ? apart : -apart,
                               inner,
                               fit_.core[k],
                               fit_.rim[k],
@@ -196,15 +207,14 @@ class Fit {
 
   // One Gauss-Newton step of levels, blur and one boundary. Returns how far the boundary moved, px.
   double update(Side& side, bool free, double stride) {
-    const std::vector<ContourNormal> at = normals(side);
-    const std::vector<ContourNormal> others = normals(side.inner ? outer_ : inner_);
+    update_normals();
     double contour = 0;
     double squares = 0;
     double count = 0;
     side.equations.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      count += static_cast<double>(profile(at[k], k, side, others[k], in_gap(k), side.equations[k]));
-      contour += at[k].arc;
+      count += static_cast<double>(profile(k, side, in_gap(k), side.equations[k]));
+      contour += side.normals[k].arc;
       squares += side.equations[k](rest, rest);
     }
     side.arc = contour / static_cast<double>(n_);
@@ -212,8 +222,8 @@ class Fit {
     const std::vector<double> steady = steadiness(side);
     const double pixel = std::sqrt(squares / count) * noise_factor(count, side);
     fit_.noise = pixel;
-    const Step step = solve(side, at, steady, squares / count, pixel);
-    if (!displace(side, at, steady, step, pixel)) return 0;
+    const Step step = solve(side, steady, squares / count, pixel);
+    if (!displace(side, steady, step, pixel)) return 0;
     const double moved = move(side, step, free, stride);
     sigma_ += step.blur;
     side.tilt += step.tilt;
@@ -221,8 +231,7 @@ class Fit {
   }
 
   // Levels, tilt and blur: from profiles averaged along the contour. `square` is the mean square of what is left.
-  Step solve(Side& side, const std::vector<ContourNormal>& at, const std::vector<double>& steady, double square,
-             double pixel) {
+  Step solve(Side& side, const std::vector<double>& steady, double square, double pixel) {
     Shared shared;
     Step step;
     const bool wide = !options_.grainy && median_thickness() > least_slope_thickness * sigma_;
@@ -250,8 +259,8 @@ class Fit {
       eliminate(e, beyond, slope);
       step.known[k] = e(place, place);
       step.taken[k] = alone / step.known[k];
-      side.by_blur[k] = e(place, blur) / step.known[k] / at[k].slant;
-      side.by_tilt[k] = e(place, slope) / step.known[k] / at[k].slant;
+      side.by_blur[k] = e(place, blur) / step.known[k] / side.normals[k].slant;
+      side.by_tilt[k] = e(place, slope) / step.known[k] / side.normals[k].slant;
       if (steady[k] < 0.5) continue;
       shared.slope_slope += wide ? e(slope, slope) : 0.0;
       shared.slope_blur += wide ? e(slope, blur) : 0.0;
@@ -288,8 +297,7 @@ class Fit {
   }
 
   // Where each profile by itself puts the boundary, and how well it knows. False where too few see it at all.
-  bool displace(Side& side, const std::vector<ContourNormal>& at, const std::vector<double>& steady, const Step& step,
-                double pixel) const {
+  bool displace(Side& side, const std::vector<double>& steady, const Step& step, double pixel) const {
     const double spread =
         2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
     std::vector<double> values = side.fitted.radius;
@@ -312,9 +320,10 @@ class Fit {
       const double whole = height * height / (2 * std::sqrt(std::numbers::pi) * sigma_) / sample_step();
       const double share = std::min(information / whole, 1.0);
       if (share < 0.5) continue;
-      const double slant = at[k].slant;
+      const double slant = side.normals[k].slant;
       values[k] += std::clamp(b / information, -sigma_, sigma_) / slant;
-      const double variance = pixel * pixel * spread / (height * height * at[k].arc * share) / (slant * slant);
+      const double variance =
+          pixel * pixel * spread / (height * height * side.normals[k].arc * share) / (slant * slant);
       variances[k] = std::max(variance * step.taken[k], 1e-12 * sigma_ * sigma_) / (in_gap(k) ? 1.0 : steady[k]);
       ++seen;
     }
@@ -337,6 +346,7 @@ class Fit {
   double move(Side& side, const Step& step, bool free, double stride) {
     const SmoothContour smooth = smoother_.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
     side.stiffness = smooth.stiffness;
+    side.normals_blur = nan;
     double most = 0;
     for (std::size_t k = 0; k < n_; ++k) {
       double& radius = side.fitted.radius[k];
@@ -451,11 +461,11 @@ class Fit {
 
   // The rim's level on each ray, from the profiles within a pixel of it along the contour.
   void rim_here() {
-    const std::vector<ContourNormal> at = normals(inner_);
-    const std::vector<ContourNormal> others = normals(outer_);
+    update_normals();
+    const std::vector<ContourNormal>& at = inner_.normals;
     std::vector<Equations> equations = inner_.equations;
     for (std::size_t k = 0; k < n_; ++k) {
-      if (in_gap(k) && !shows_liver(k)) profile(at[k], k, inner_, others[k], false, equations[k]);
+      if (in_gap(k) && !shows_liver(k)) profile(k, inner_, false, equations[k]);
     }
     fit_.rim_here.assign(n_, nan);
     for (std::size_t k = 0; k < n_; ++k) {
@@ -479,6 +489,7 @@ class Fit {
   RimFitOptions options_;
   Gaps gaps_;
   std::size_t n_;
+  RayDirections rays_;
   double step_angle_ = 0;
   double sigma_ = 1;
   double least_level_ = infinity;

@@ -72,9 +72,16 @@ std::size_t steps_inside(ImageView<const float> image, std::size_t most, double 
   return in;
 }
 
+constexpr std::size_t block = 16;
+
+constexpr std::array<double, block> half_pixels = [] {
+  std::array<double, block> t{};
+  for (std::size_t i = 0; i < block; ++i) t.at(i) = 0.5 * static_cast<double>(i);
+  return t;
+}();
+
 // Local maxima of the slope along a ray.
 Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Direction& d) {
-  constexpr std::size_t block = 16;
   constexpr std::size_t first = 2;
   Ray ray;
   const auto most = static_cast<std::size_t>(2 * longest * s.radius);
@@ -82,21 +89,26 @@ Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Dire
   if (end > first) ray.length = 0.5 * static_cast<double>(end - 1);
   Edge last;
   bool rising = false;
+  std::size_t seen = ~std::size_t{0};  // the pixel before
   std::array<std::int32_t, block> rows{};
   std::array<std::int32_t, block> columns{};
   for (std::size_t start = first; start < end && ray.n < edges_per_ray; start += block) {
+    const double from = 0.5 * static_cast<double>(start);
     for (std::size_t i = 0; i < block; ++i) {
-      const double r = 0.5 * static_cast<double>(static_cast<std::int32_t>(start + i));
+      const double r = from + half_pixels[i];
       rows[i] = static_cast<std::int32_t>(y + r * d.dy + 0.5);
       columns[i] = static_cast<std::int32_t>(x + r * d.dx + 0.5);
     }
     for (std::size_t i = 0; i < std::min(block, end - start) && ray.n < edges_per_ray; ++i) {
       const auto py = static_cast<std::size_t>(rows[i]);
       const auto px = static_cast<std::size_t>(columns[i]);
+      const std::size_t at = py * map.image.width + px;
+      if (at == seen || (map.marked[at] == 0 && last.slope == 0)) continue;
+      seen = at;
       double slope = 0;
       double gy = 0;
       double gx = 0;
-      if (map.marked[py * map.image.width + px] != 0) {
+      if (map.marked[at] != 0) {
         const Gradient g = gradient_at(map.image, py, px);
         gy = static_cast<double>(g.y);
         gx = static_cast<double>(g.x);
@@ -110,7 +122,7 @@ Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Dire
         ray.edges.at(ray.n++) = last;
         rising = false;
       }
-      last = {0.5 * static_cast<double>(start + i), slope, gy, gx, 0};
+      last = {from + half_pixels[i], slope, gy, gx, 0};
     }
   }
   if (rising && ray.n < edges_per_ray) ray.edges.at(ray.n++) = last;

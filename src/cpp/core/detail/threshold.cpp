@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 
+#include "bright.hpp"
 #include "marked_pixels.hpp"
 
 namespace pyicg::detail {
@@ -49,13 +49,6 @@ struct Histogram {
     return n > 0 ? s * s / n : 0.0;
   }
 };
-
-// A float is over `value` where it is over this one.
-float largest_not_over(double value) {
-  const auto nearest = static_cast<float>(value);
-  return static_cast<double>(nearest) > value ? std::nextafter(nearest, -std::numeric_limits<float>::infinity())
-                                              : nearest;
-}
 
 }  // namespace
 
@@ -106,7 +99,7 @@ BrightCut bright_cut(ThresholdRule rule, std::span<const float> smooth, const Ba
 
 std::vector<Component> bright_components(ImageView<const float> smooth, const BrightCut& cut,
                                          ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels) {
-  const float low = largest_not_over(cut.low);
+  const float low = not_over(cut.low);
   for (std::size_t y = 0; y < smooth.height; ++y) {
     const float* value = smooth.row(y);
     std::uint8_t* out = bright.row(y);

@@ -21,24 +21,25 @@ float greatest_float(double hi) { return -least_float(-hi); }
 namespace {
 
 // Counts the pixels of a row that are cut off, per tile: those marked so and, where told, usable ones of value 0.
-void add_cut(const CalibratedView& frame, std::size_t y, bool zeros_are_cut, const Tiles& tiles, float* cut) {
+void add_cut(const CalibratedView& frame, std::size_t y, bool zeros_are_cut, const Tiles& tiles, const float* picked,
+             float* cut) {
   const std::uint8_t* mask = frame.mask.row(y);
   for (std::size_t c = 0; c < tiles.columns(); ++c) {
     std::size_t found = 0;
     for (std::size_t x = tiles.column_edges[c]; x < tiles.column_edges[c + 1]; ++x) {
-      found += (mask[x] & mask_left_out) == mask_underflow || (zeros_are_cut && tiles.picked[x] == 0.0F) ? 1 : 0;
+      found += (mask[x] & mask_left_out) == mask_underflow || (zeros_are_cut && picked[x] == 0.0F) ? 1 : 0;
     }
     cut[c] += static_cast<float>(found);
   }
 }
 
 // Of the tiles of row r, which were put behind the `kept` ones before, keeps those that are at least half full.
-std::size_t keep_filled(std::size_t r, const double* n, std::size_t kept, Tiles& t) {
+std::size_t keep_filled(std::size_t r, const std::int64_t* n, std::size_t kept, Tiles& t) {
   const std::size_t rows = t.row_edges[r + 1] - t.row_edges[r];
   std::size_t to = kept;
   for (std::size_t c = 0; c < t.columns(); ++c) {
     const std::size_t area = rows * (t.column_edges[c + 1] - t.column_edges[c]);
-    if (n[c] == 0 || 2 * n[c] < static_cast<double>(area)) continue;
+    if (n[c] == 0 || 2 * static_cast<std::size_t>(n[c]) < area) continue;
     if (const std::size_t from = kept + c; from != to) {
       t.mean[to] = t.mean[from];
       t.within[to] = t.within[from];
@@ -68,23 +69,35 @@ void make_tiles(const CalibratedView& frame, std::size_t edge, const ValueRange&
   symmetric_edges(width, edge, tiles.column_edges);
   const std::size_t columns = tiles.columns();
   resize(tiles, tiles.rows() * columns);
-  tiles.picked.resize(width);
-  tiles.sums.resize(5 * columns);
+  constexpr std::size_t most_rows = 8;  // that are picked before they are summed: they stay in cache
+  tiles.picked.resize(most_rows * width);
+  tiles.sums.resize(4 * columns);
+  tiles.numbers.resize(columns);
   double* const s = tiles.sums.data();
-  const kernels::TileSums sums{s, s + columns, s + 2 * columns, s + 3 * columns, s + 4 * columns};
+  const kernels::TileSums sums{s, tiles.numbers.data(), s + columns, s + 2 * columns, s + 3 * columns};
   const float lo = least_float(range.lo);
   const float hi = greatest_float(range.hi);
   const bool noise_known = frame.variance.data != nullptr;
   std::size_t kept = 0;
+  tiles.highest = hi;
+  tiles.above = 0;
   for (std::size_t r = 0; r < tiles.rows(); ++r) {
-    std::fill(tiles.sums.begin(), tiles.sums.end(), 0.0);
+    std::fill_n(sums.first, columns, nan);
+    std::fill(tiles.numbers.begin(), tiles.numbers.end(), 0);
+    std::fill(tiles.sums.begin() + static_cast<std::ptrdiff_t>(columns), tiles.sums.end(), 0.0);
     std::fill_n(tiles.cut.data() + kept, columns, 0.0F);
-    for (std::size_t y = tiles.row_edges[r]; y < tiles.row_edges[r + 1]; ++y) {
-      const bool any_cut = kernels.pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, lo, hi,
-                                        width, tiles.picked.data());
-      if (any_cut || zeros_are_cut) add_cut(frame, y, zeros_are_cut, tiles, tiles.cut.data() + kept);
-      kernels.add_tiles(tiles.picked.data(), noise_known ? frame.variance.row(y) : nullptr, tiles.column_edges.data(),
-                        columns, sums);
+    std::size_t rows = 0;
+    for (std::size_t y0 = tiles.row_edges[r]; y0 < tiles.row_edges[r + 1]; y0 += rows) {
+      rows = std::min(most_rows, tiles.row_edges[r + 1] - y0);
+      for (std::size_t y = y0; y < y0 + rows; ++y) {
+        float* const picked = tiles.picked.data() + (y - y0) * width;
+        const bool any_cut = kernels.pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, lo, hi,
+                                          width, picked, &tiles.above);
+        if (any_cut || zeros_are_cut) add_cut(frame, y, zeros_are_cut, tiles, picked, tiles.cut.data() + kept);
+      }
+      kernels.add_tiles({rows, tiles.picked.data(), static_cast<std::ptrdiff_t>(width * sizeof(float)),
+                         noise_known ? frame.variance.row(y0) : nullptr, frame.variance.stride_bytes},
+                        tiles.column_edges.data(), columns, sums);
     }
     kernels.finish_tiles(sums, columns, tiles.mean.data() + kept, tiles.within.data() + kept,
                          tiles.noise.data() + kept);
@@ -102,24 +115,22 @@ struct Population {
 };
 
 // The densest quarter of the values may be a dark drape: even and dim, it fills a narrow interval. Of populations that
-// do not overlap the largest counts. Takes the values apart.
-Population largest_population(std::vector<float>& values, double step, std::vector<std::int32_t>& bins) {
+// do not overlap the largest counts. Takes the values of the scratch apart.
+Population largest_population(double step, PrevalentScratch& scratch) {
   constexpr double apart = 4;     // sigma
   constexpr double larger = 1.1;  // of about equal ones the first, the denser
   constexpr double widths = 1.6;  // sigma is at most so many widths of the interval that holds a quarter of all values
   constexpr std::size_t fewest = 64;
-  struct Seen {
-    double level;
-    double reach;
-  };
-  std::vector<Seen> seen;
+  std::vector<float>& values = scratch.values;
+  std::vector<PrevalentScratch::Population>& seen = scratch.seen;
+  seen.clear();
   std::size_t chosen = 0;
   std::size_t most = 0;
   Population best;
   const std::size_t total = values.size();
   while (seen.empty() || (4 * values.size() >= total && values.size() >= fewest)) {
-    const Densest densest = densest_interval(values, bins);
-    const Mode mode = find_mode(values, densest, step, bins);
+    const Densest densest = densest_interval(values, scratch.bins);
+    const Mode mode = find_mode(values, densest, step, scratch.bins);
     const double largest_sigma = widths * std::max(densest.width, step);
     const bool merged = mode.sigma > largest_sigma;  // two peaks seen as one
     const double level = merged ? densest.centre : mode.level;
@@ -150,7 +161,7 @@ Population largest_population(std::vector<float>& values, double step, std::vect
 
 }  // namespace
 
-Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scratch, std::vector<std::int32_t>& bins) {
+Prevalent prevalent_level(const CalibratedView& frame, PrevalentScratch& scratch) {
   constexpr double enough_values = 1 << 14;
   const std::size_t width = frame.data.width;
   const std::size_t height = frame.data.height;
@@ -158,30 +169,28 @@ Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scrat
   const auto stride = static_cast<std::size_t>(std::max(std::sqrt(size / enough_values), 1.0));
 
   // A lattice from either end: the same pixels however the frame is turned.
-  const auto lattice = [stride](std::size_t length) {
-    std::vector<std::size_t> at;
+  const auto lattice = [stride](std::size_t length, std::vector<std::size_t>& at) {
+    at.clear();
     for (std::size_t i = 0; i < length; i += stride) at.insert(at.end(), {i, length - 1 - i});
     std::sort(at.begin(), at.end());
     at.erase(std::unique(at.begin(), at.end()), at.end());
-    return at;
   };
-  const std::vector<std::size_t> rows = lattice(height);
-  const std::vector<std::size_t> columns = lattice(width);
-  const auto is_usable = [&](std::size_t y, std::size_t x) {
-    return y < height && x < width && (frame.mask(y, x) & mask_left_out) == 0;
-  };
-  const auto each_usable = [&](auto&& visit) {
-    for (const std::size_t y : rows) {
-      for (const std::size_t x : columns) {
-        if (is_usable(y, x)) visit(y, x, static_cast<double>(frame.data(y, x)));
-      }
-    }
-  };
+  lattice(height, scratch.rows);
+  lattice(width, scratch.columns);
+  const std::vector<std::size_t>& rows = scratch.rows;
+  const std::vector<std::size_t>& columns = scratch.columns;
+  const auto is_usable = [](const std::uint8_t* mask, std::size_t x) { return (mask[x] & mask_left_out) == 0; };
   Prevalent found;
-  scratch.clear();
-  each_usable([&](std::size_t, std::size_t, double v) { scratch.push_back(static_cast<float>(v)); });
-  if (scratch.empty()) return found;
-  const Population population = largest_population(scratch, frame.step, bins);
+  scratch.values.clear();
+  for (const std::size_t y : rows) {
+    const float* data = frame.data.row(y);
+    const std::uint8_t* mask = frame.mask.row(y);
+    for (const std::size_t x : columns) {
+      if (is_usable(mask, x)) scratch.values.push_back(data[x]);
+    }
+  }
+  if (scratch.values.empty()) return found;
+  const Population population = largest_population(frame.step, scratch);
   const Densest& densest = population.densest;
   found.level = densest.centre;
   const double spread = std::max(densest.width, frame.step);  // of whole grey levels one alone would be the densest
@@ -189,17 +198,25 @@ Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scrat
   double squares = 0;
   double pairs = 0;
   const auto belongs = [&](double v) { return std::fabs(v - densest.centre) <= 5 * spread; };
-  each_usable([&](std::size_t y, std::size_t x, double v) {
-    if (!belongs(v)) return;
-    // Differences of neighbours hold noise, but little of the scene. Beyond the frame an index wraps to a large one.
-    for (const auto& [ny, nx] : {std::pair{y, x + 1}, {y, x - 1}, {y + 1, x}, {y - 1, x}}) {
-      if (!is_usable(ny, nx)) continue;
-      const auto other = static_cast<double>(frame.data(ny, nx));
-      if (!belongs(other)) continue;
-      squares += (v - other) * (v - other);
-      pairs += 1;
+  for (const std::size_t y : rows) {
+    const float* data = frame.data.row(y);
+    const std::uint8_t* mask = frame.mask.row(y);
+    for (const std::size_t x : columns) {
+      const auto v = static_cast<double>(data[x]);
+      if (!is_usable(mask, x) || !belongs(v)) continue;
+      // Differences of neighbours hold noise, but little of the scene.
+      const auto compare = [&](const float* other_data, const std::uint8_t* other_mask, std::size_t at) {
+        const auto other = static_cast<double>(other_data[at]);
+        if (!is_usable(other_mask, at) || !belongs(other)) return;
+        squares += (v - other) * (v - other);
+        pairs += 1;
+      };
+      if (x + 1 < width) compare(data, mask, x + 1);
+      if (x > 0) compare(data, mask, x - 1);
+      if (y + 1 < height) compare(frame.data.row(y + 1), frame.mask.row(y + 1), x);
+      if (y > 0) compare(frame.data.row(y - 1), frame.mask.row(y - 1), x);
     }
-  });
+  }
   if (pairs > 0) found.noise = std::sqrt(squares / (2 * pairs));
   const double reach = std::max(6 * found.noise, 10 * spread);
   if (reach > 0) {

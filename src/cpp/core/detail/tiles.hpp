@@ -23,8 +23,12 @@ struct Tiles {
   std::vector<std::uint32_t> row;
   std::vector<std::uint32_t> column;
 
+  float highest = 0;      // value that counts
+  std::size_t above = 0;  // usable pixels beyond it
+
   std::vector<double> sums;  // buffers
   std::vector<double> counts;
+  std::vector<std::int64_t> numbers;
   std::vector<float> picked;
 
   [[nodiscard]] std::size_t size() const { return mean.size(); }
@@ -47,7 +51,19 @@ struct Prevalent {
   double noise = 0;  // of a pixel; 0 where no two neighbours are usable
   ValueRange range;  // of the values that may belong to the level: not a hot pixel, not a bright lesion
 };
-Prevalent prevalent_level(const CalibratedView& frame, std::vector<float>& scratch, std::vector<std::int32_t>& bins);
+// Buffers of it.
+struct PrevalentScratch {
+  struct Population {
+    double level;
+    double reach;
+  };
+  std::vector<float> values;
+  std::vector<std::int32_t> bins;
+  std::vector<std::size_t> rows;
+  std::vector<std::size_t> columns;
+  std::vector<Population> seen;
+};
+Prevalent prevalent_level(const CalibratedView& frame, PrevalentScratch& scratch);
 
 // Tiles of `edge` pixels, looked at through a window of `window` x `window` of them.
 struct TilePlan {

@@ -218,7 +218,8 @@ RimTrace RimTracer::trace(Found& at) {
     const auto inside = [&](double r) {
       const double y = static_cast<double>(place.y) + r * std::sin(angle);
       const double x = static_cast<double>(place.x) + r * std::cos(angle);
-      return y >= 0 && x >= 0 && y <= static_cast<double>(data_.height - 1) && x <= static_cast<double>(data_.width - 1);
+      return y >= 0 && x >= 0 && y <= static_cast<double>(data_.height - 1) &&
+             x <= static_cast<double>(data_.width - 1);
     };
     trace.in_view[k] = inside(0.5 * (fitted.inner.radius[k] + fitted.outer.radius[k]));
     trace.clipped[k] = !inside(fitted.outer.radius[k]);

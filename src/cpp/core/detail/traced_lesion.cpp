@@ -16,10 +16,13 @@ constexpr double least_depth = 0.1;     // a core less than a tenth darker than 
 constexpr double most_overlap = 0.3;    // of the smaller of two cores, with the other lesion: they are the same
 constexpr double least_glow = 0.75;     // of the SBR cut's step: a rim that never comes near the cut is none
 
+// What a pixel is to a lesion.
+enum Part : std::uint8_t { neither, core, rim };
+
 // Where a pixel lies, as its ray from the centre sees it.
 struct Place {
-  double r, inner, outer;
-  bool rim;  // the nearest ray carries a rim
+  double r = 0, inner = 0, outer = 0;
+  bool rim = false;  // the nearest ray carries a rim
 };
 
 Place place_of(const RimTrace& trace, std::size_t y, std::size_t x) {
@@ -45,31 +48,47 @@ struct Seen {
   std::size_t rim_known = 0;         // of them, in another lesion
 };
 
-Seen look(const Frame& f, const RimTrace& trace, double cut, const RimWorkspace& ws) {
+Seen look(const Frame& f, const RimTrace& trace, double cut, RimWorkspace& ws) {
+  const std::vector<double>& inner = trace.fit.inner.radius;
   const std::vector<double>& outer = trace.fit.outer.radius;
+  const double most_outer = *std::max_element(outer.begin(), outer.end());
   Seen s;
-  s.box = box_about(f, static_cast<double>(trace.centre_y), static_cast<double>(trace.centre_x),
-                    *std::max_element(outer.begin(), outer.end()));
+  s.box = box_about(f, static_cast<double>(trace.centre_y), static_cast<double>(trace.centre_x), most_outer);
   const double blur = std::hypot(trace.fit.blur_px, 0.5);
+  const auto deep_from = [&](double r) { return std::max(r - 2 * blur, 0.5 * r); };
+  // Deeper than all rays say, and further out: no ray need be asked. A little less of either, for what is rounded.
+  const double deep = (1 - 1e-9) * std::max(deep_from(*std::min_element(inner.begin(), inner.end())), 0.0);
+  const double out = (1 + 1e-9) * std::max(most_outer, *std::max_element(inner.begin(), inner.end()));
+  const std::size_t width = s.box.x1 - s.box.x0;
+  std::vector<std::uint8_t>& parts = ws.search->parts;
+  parts.assign((s.box.y1 - s.box.y0) * width, neither);
   for (std::size_t y = s.box.y0; y < s.box.y1; ++y) {
+    const double dy = static_cast<double>(static_cast<std::ptrdiff_t>(y) - trace.centre_y);
     for (std::size_t x = s.box.x0; x < s.box.x1; ++x) {
-      const Place p = place_of(trace, y, x);
-      if (p.r < p.inner) {
+      const double dx = static_cast<double>(static_cast<std::ptrdiff_t>(x) - trace.centre_x);
+      const double square = dy * dy + dx * dx;
+      if (square > out * out) continue;
+      const bool surely_deep = square < deep * deep;
+      const Place p = surely_deep ? Place{} : place_of(trace, y, x);
+      const std::size_t i = y * f.data.width + x;
+      std::uint8_t& part = parts[(y - s.box.y0) * width + x - s.box.x0];
+      if (surely_deep || p.r < p.inner) {
+        part = core;
         ++s.core;
-        const std::size_t i = y * f.data.width + x;
         if (ws.labels[i] != 0) {
           const auto other = static_cast<std::size_t>(ws.labels[i]);
           if (s.overlap.size() < other) s.overlap.resize(other);
           ++s.overlap[other - 1];
         }
-        if (p.r > std::max(p.inner - 2 * blur, 0.5 * p.inner) || left_out(f, y, x)) continue;
+        if ((!surely_deep && p.r > deep_from(p.inner)) || left_out(f, y, x)) continue;
         s.pixels.core.push_back(f.data(y, x));
         s.pixels.core_bright += static_cast<double>(f.smooth(y, x)) > cut;
         continue;
       }
       if (p.rim && p.r <= p.outer) {
+        part = rim;
         ++s.rim;
-        s.rim_known += ws.labels[y * f.data.width + x] != 0;
+        s.rim_known += ws.labels[i] != 0;
       }
       const double across = (p.r - p.inner) / (p.outer - p.inner);
       if (!p.rim || across < 0.25 || across > 0.75 || left_out(f, y, x)) continue;
@@ -80,19 +99,18 @@ Seen look(const Frame& f, const RimTrace& trace, double cut, const RimWorkspace&
   return s;
 }
 
-// Fills the maps. Where two lesions touch, the first keeps the pixel.
-void paint(const Frame& f, const RimTrace& trace, std::int32_t label, const Box& box, RimWorkspace& ws) {
+// Fills the maps with the parts that `look` has found. Where two lesions touch, the first keeps the pixel.
+void paint(std::size_t frame_width, std::int32_t label, const Box& box, RimWorkspace& ws) {
+  const std::uint8_t* part = ws.search->parts.data();
   for (std::size_t y = box.y0; y < box.y1; ++y) {
-    for (std::size_t x = box.x0; x < box.x1; ++x) {
-      const std::size_t i = y * f.data.width + x;
-      if (ws.labels[i] != 0) continue;
-      const Place p = place_of(trace, y, x);
-      const bool core = p.r < p.inner;
-      if (!core && !(p.r <= p.outer && p.rim)) continue;
+    for (std::size_t x = box.x0; x < box.x1; ++x, ++part) {
+      const std::size_t i = y * frame_width + x;
+      if (*part == neither || ws.labels[i] != 0) continue;
       ws.labels[i] = label;
-      (core ? ws.core_mask : ws.rim_mask)[i] = 1;
+      (*part == core ? ws.core_mask : ws.rim_mask)[i] = 1;
     }
   }
+  ws.search->painted.push_back(box);
 }
 
 // Circular runs of rays in the frame that carry no rim.
@@ -190,7 +208,7 @@ Reason add_traced(const Frame& f, const RimTrace& trace, const std::vector<Lesio
     lesion.sbr = Measurement::undefined(Reason::background_not_resolved);
   }
   fill_sizes(lesion, o);
-  paint(f, trace, lesion.label, seen.box, ws);
+  paint(f.data.width, lesion.label, seen.box, ws);
   return Reason::none;
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "pyicg/runner.hpp"
+
 namespace pyicg {
 
 // Exact Euclidean distance transform of a volume (depth x height x width, row-major; 2-D: depth 1): for every non-zero
@@ -15,16 +17,17 @@ namespace pyicg {
 // plane or two per thread. Bits do not depend on `threads`. Throws Error(input) when no voxel is zero or the depth
 // exceeds 2^24, Error(unit) when a spacing is not positive.
 void distance_transform(std::span<const std::uint8_t> mask, std::array<std::size_t, 3> shape,
-                        std::array<double, 3> spacing, std::span<float> out, unsigned threads = 1);
+                        std::array<double, 3> spacing, std::span<float> out, const Threads& threads = {});
 
 // The same transform, the same bits, for a volume that comes in slabs of whole planes: count_slab on each from the
 // first to the last, then finish_slab on each from the last to the first. `out` is the slab's part of the output and
 // carries numbers from the one to the other; `since` is as large as a plane, holds infinity before the first slab of
 // either direction and is carried along. It is the caller who knows whether any voxel was zero: if none was, the
 // distances are meaningless.
-void count_slab(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> out, unsigned threads = 1);
+void count_slab(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> out,
+                const Threads& threads = {});
 void finish_slab(std::span<const std::uint8_t> mask, std::array<std::size_t, 3> shape, std::array<double, 3> spacing,
-                 std::span<float> since, std::span<float> out, unsigned threads = 1);
+                 std::span<float> since, std::span<float> out, const Threads& threads = {});
 
 using Point = std::array<double, 3>;  // (z, y, x)
 

@@ -8,6 +8,7 @@
 
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
+#include "pyicg/runner.hpp"
 
 namespace pyicg {
 
@@ -30,6 +31,6 @@ struct RegionStatistics {
 // Throws Error(input) for shapes that differ or a percentage outside 0 to 100.
 RegionStatistics region_statistics(ImageView<const float> data, ImageView<const std::uint8_t> mask,
                                    ImageView<const std::uint8_t> region, std::span<const double> percentages,
-                                   unsigned threads = 1);
+                                   const Threads& threads = {});
 
 }  // namespace pyicg
