@@ -5,6 +5,15 @@ from typing import Any
 import pytest
 
 import pyicg
+from pyicg._bench.scene import BenchScene, bench_scene
+
+EVERY_MAP = ("metrics", "data", "mask", "labels", "signal", "lesion")
+
+
+@pytest.fixture(scope="module")
+def four_k() -> BenchScene:
+    """Four rims and 160 flecks on 2160 x 3840 pixels, simulated."""
+    return bench_scene((2160, 3840))
 
 
 def test_memory_copy(benchmark: Any, copy: Any) -> None:
@@ -16,6 +25,22 @@ def test_scorer(benchmark: Any, scene: Any, frame: Any, view: str) -> None:
     scorer = pyicg.Scorer(scene.profile, shape=frame.shape, view=view, pixel_size_mm=0.2)
     score = benchmark(scorer.score, frame, exposure_ms=scene.stack.exposure_ms)
     assert len(score.lesions) == 1
+
+
+@pytest.mark.parametrize("outputs", [("metrics",), EVERY_MAP], ids=["metrics", "every map"])
+@pytest.mark.parametrize("view", ["bed", "section"])
+def test_scorer_4k(benchmark: Any, four_k: BenchScene, view: str, outputs: tuple[str, ...]) -> None:
+    """Figures alone, and with every map of the frame."""
+    scorer = pyicg.Scorer(four_k.profile, shape=four_k.raw.shape, view=view, pixel_size_mm=0.1, outputs=outputs)
+    score = benchmark(scorer.score, four_k.raw, exposure_ms=four_k.exposure_ms)
+    assert len(score.lesions) > 0
+
+
+@pytest.mark.parametrize("view", ["bed", "section"])
+def test_scorer_with_every_map(benchmark: Any, scene: Any, frame: Any, view: str) -> None:
+    scorer = pyicg.Scorer(scene.profile, shape=frame.shape, view=view, pixel_size_mm=0.2, outputs=EVERY_MAP)
+    benchmark(scorer.score, frame, exposure_ms=scene.stack.exposure_ms)
+    assert set(scorer.maps) == set(EVERY_MAP[1:])
 
 
 def test_score_frame(benchmark: Any, scene: Any, frame: Any) -> None:

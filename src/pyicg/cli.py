@@ -11,6 +11,7 @@ import click
 
 from pyicg import _core
 from pyicg._terminal import BAD_INPUT, INTERRUPTED, REFUSED, RESEARCH_USE, aligned
+from pyicg.cli_bench import bench
 from pyicg.cli_evaluate import evaluate
 from pyicg.cli_profile import profile
 from pyicg.errors import PyicgError, UnitError
@@ -299,6 +300,7 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
 
 commands.add_command(profile)
 commands.add_command(evaluate)
+commands.add_command(bench)
 
 
 @commands.command()

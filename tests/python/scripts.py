@@ -1,4 +1,4 @@
-"""The scripts of bench/validation, of which tests run small fixed slices."""
+"""The scripts of bench, of which tests run small fixed slices."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "bench" / "validation"
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"validate_{name}", FOLDER / f"{name}.py")
+def load(name: str, folder: Path = FOLDER) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"validate_{name}", folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)  # scripts share modules beside them
+        patch.syspath_prepend(folder)  # scripts share modules beside them
         spec.loader.exec_module(module)
     return module

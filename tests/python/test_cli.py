@@ -12,6 +12,7 @@ import tifffile
 from roifile import ROI_TYPE, ImagejRoi, roiwrite
 
 import pyicg
+from pyicg import _core
 from pyicg.cli import main
 
 from .interrupts import interrupt
@@ -408,6 +409,9 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert pyicg.__version__ in printed
     assert "ABI 1" in printed
+    machine = next(line for line in printed.splitlines() if line.startswith("machine"))
+    assert machine.endswith(f"{_core.instruction_set()} instruction set")
+    assert _core.instruction_set() in ("baseline", "avx2")
 
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
