@@ -24,6 +24,7 @@
 namespace pyicg {
 namespace {
 
+constexpr double settled_rim = 0.95;  // of the confidence: no other trace of the same lesion is asked for
 constexpr std::uint8_t invalid = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
 
 // Calls visit(i) for every pixel in which the maps may not be zero.
@@ -140,7 +141,13 @@ RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t>
   detail::RimTracer tracer(data, mask, tracing, ws.search->polar);
   for (const detail::RimCandidate& candidate :
        detail::find_rim_candidates(data, mask, background, search, result.rejected, ws, *ws.search)) {
-    auto trace = tracer.trace(candidate);
+    auto* const settled = tracer.settle(candidate);
+    const auto is_this = [&](const Traced& other) {
+      return other.confidence > settled_rim && detail::leads_to(*settled, *other.trace);
+    };
+    if (settled != nullptr && std::ranges::any_of(traced, is_this)) continue;
+    const bool fits = settled != nullptr && detail::may_glow(*settled, background, options);
+    auto trace = fits ? tracer.trace(settled) : std::nullopt;
     const double confidence = trace ? detail::confidence(trace->evidence) : 0.0;
     traced.push_back({candidate, std::move(trace), confidence});
   }

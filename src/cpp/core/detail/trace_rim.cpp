@@ -180,7 +180,7 @@ const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
   return *at.fit;
 }
 
-std::optional<RimTrace> RimTracer::trace(const RimCandidate& candidate) {
+RimTracer::Found* RimTracer::settle(const RimCandidate& candidate) {
   const auto height = static_cast<std::ptrdiff_t>(data_.height);
   const auto width = static_cast<std::ptrdiff_t>(data_.width);
   Found* at = &locate({std::clamp<std::ptrdiff_t>(std::lround(candidate.centre_y), 0, height - 1),
@@ -189,10 +189,13 @@ std::optional<RimTrace> RimTracer::trace(const RimCandidate& candidate) {
   for (int round = 1; round < settle_rounds && at->search; ++round) {
     const Place next = place_of(at->place, at->search->radii.inner);
     if (next == at->place) break;
-    if (!in_frame(next) || !(next.radius > 1)) return std::nullopt;
+    if (!in_frame(next) || !(next.radius > 1)) return nullptr;
     at = &locate(next);
   }
-  if (!at->search) return std::nullopt;
+  return at->search ? at : nullptr;
+}
+
+std::optional<RimTrace> RimTracer::trace(Found* at) {
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
   const Place own = place_of(at->place, fit(*at, *at->search).inner.radius);

@@ -37,22 +37,15 @@ struct RimTrace {
 };
 
 // Traces the candidates of one frame. What was found around a place is kept: candidates that settle on one place are
-// searched and fitted once.
+// searched and fitted once. Fitting takes nearly all of the time, so the search's own answer can be asked first.
 class RimTracer {
  public:
-  RimTracer(ImageView<const float> data, ImageView<const std::uint8_t> mask, const TraceOptions& options,
-            PolarBuffers& buffers)
-      : data_(data), mask_(mask), options_(options), buffers_(buffers) {}
-
-  // Empty where the search finds no step from a core to something brighter, or the core shrinks to nothing.
-  std::optional<RimTrace> trace(const RimCandidate& candidate);
-
- private:
   struct Place {
     std::ptrdiff_t y, x;
     double radius;
     bool operator==(const Place&) const = default;
   };
+  // What the search found around the place that it settled on.
   struct Found {
     Place place;
     std::optional<PolarSearch> search;
@@ -60,6 +53,17 @@ class RimTracer {
     std::optional<RimTrace> trace;
   };
 
+  RimTracer(ImageView<const float> data, ImageView<const std::uint8_t> mask, const TraceOptions& options,
+            PolarBuffers& buffers)
+      : data_(data), mask_(mask), options_(options), buffers_(buffers) {}
+
+  // Null where there is no step from a core to something brighter, or the core shrinks to nothing. Stays valid.
+  Found* settle(const RimCandidate& candidate);
+
+  // Empty where the fit fails.
+  std::optional<RimTrace> trace(Found* settled);
+
+ private:
   Found& locate(const Place& place);
   const GreyCrop& crop(const Place& place);
   const RimFit& fit(Found& at, const PolarSearch& search);

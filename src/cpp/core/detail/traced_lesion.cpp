@@ -15,6 +15,7 @@ constexpr double least_support = 0.35;  // a rim broken over half of its turn, a
 constexpr double least_depth = 0.1;     // a core less than a tenth darker than its rim is texture
 constexpr double most_overlap = 0.3;    // of the smaller of two cores, with the other lesion: they are the same
 constexpr double least_glow = 0.75;     // of the SBR cut's step: a rim that never comes near the cut is none
+constexpr double least_light = 0.2;     // of that: what blur leaves of a rim a third as wide as itself
 
 // What a pixel is to a lesion.
 enum Part : std::uint8_t { neither, core, rim };
@@ -223,6 +224,40 @@ bool covers(const RimTrace& trace, double y, double x, double area) {
 bool is_well_within(const RimCandidate& candidate, const RimTrace& trace) {
   const Place p = place_of(trace, candidate.centre_y, candidate.centre_x);
   return p.r < p.outer && p.inner > 1.5 * candidate.radius_px;
+}
+
+bool leads_to(const RimTracer::Found& settled, const RimTrace& trace) {
+  constexpr std::size_t depths = 8;  // each stands for as much of the area
+  const std::vector<double>& outer = trace.fit.outer.radius;
+  const double dy = static_cast<double>(settled.place.y - trace.centre_y);
+  const double dx = static_cast<double>(settled.place.x - trace.centre_x);
+  // Share of what lies between two contours around the place that also lies in the lesion.
+  const auto share_within = [&](auto&& from, auto&& to) {
+    const std::size_t n = settled.search->radii.inner.size();
+    double area = 0;
+    double within = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
+      const double inside = from(k) * from(k);
+      const double part = to(k) * to(k) - inside;
+      for (std::size_t i = 0; i < depths; ++i) {
+        const double r = std::sqrt(inside + part * (static_cast<double>(i) + 0.5) / static_cast<double>(depths));
+        const double y = dy + r * std::sin(angle);
+        const double x = dx + r * std::cos(angle);
+        area += part;
+        if (std::hypot(y, x) < between(outer, rays_towards(y, x, outer.size()))) within += part;
+      }
+    }
+    return within / area;
+  };
+  const RimRadii& found = settled.search->radii;
+  const auto inner = [&](std::size_t k) { return found.inner[k]; };
+  return share_within([](std::size_t) { return 0.0; }, inner) > 0.5 ||
+         share_within(inner, [&](std::size_t k) { return found.outer[k]; }) > 0.6;
+}
+
+bool may_glow(const RimTracer::Found& settled, const Background& background, const RimOptions& o) {
+  return settled.search->rim > background.level * (1 + least_light * least_glow * (o.sbr_cut - 1));
 }
 
 }  // namespace pyicg::detail

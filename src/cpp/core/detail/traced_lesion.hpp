@@ -21,4 +21,10 @@ bool covers(const RimTrace& trace, double y, double x, double area);
 // A grain of a larger lesion's core.
 bool is_well_within(const RimCandidate& candidate, const RimTrace& trace);
 
+// Before the fit, from the search alone: whether most of the core or of the rim lies in a lesion that was traced
+// before, so that the fit would only find it again, or what lies beside it; and whether there is light enough to be a
+// rim, however thin.
+bool leads_to(const RimTracer::Found& settled, const RimTrace& trace);
+bool may_glow(const RimTracer::Found& settled, const Background& background, const RimOptions& o);
+
 }  // namespace pyicg::detail
