@@ -295,7 +295,7 @@ def _summary(
 ) -> dict[str, Any]:
     names = _core.reason_names()
     held = {reason for frame in frames for reason in frame.reasons}
-    digest = hashlib.blake2b("".join(frame.frame_digest for frame in frames).encode(), digest_size=16)
+    digest = hashlib.sha256("".join(frame.frame_digest for frame in frames).encode())
     defined = [f.contrast.sbr.value for f in frames if not math.isnan(f.contrast.sbr.value)]
     return {
         "what": "Research software, not a medical device. Not for diagnosis or treatment decisions.",

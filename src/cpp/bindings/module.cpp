@@ -53,7 +53,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   });
   pyicg::bindings::bind_calibrate(m);
   pyicg::bindings::bind_contrast(m);
-  pyicg::bindings::bind_digest(m);
   pyicg::bindings::bind_distance(m);
   pyicg::bindings::bind_frame_sums(m);
   pyicg::bindings::bind_residual(m);

@@ -11,7 +11,6 @@ namespace pyicg::bindings {
 
 void bind_calibrate(pybind11::module_& m);
 void bind_contrast(pybind11::module_& m);
-void bind_digest(pybind11::module_& m);
 void bind_distance(pybind11::module_& m);
 void bind_frame_sums(pybind11::module_& m);
 void bind_residual(pybind11::module_& m);

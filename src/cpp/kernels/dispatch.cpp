@@ -6,7 +6,6 @@
 #include "distance_lines.hpp"
 #include "edge_rows.hpp"
 #include "gaussian_rows.hpp"
-#include "hash_blocks.hpp"
 #include "lane_count.hpp"
 #include "mode_bins.hpp"
 #include "path_rows.hpp"
@@ -26,7 +25,6 @@ extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
-extern const HashKernels hash;
 extern const ModeKernels mode;
 extern const PathKernels path;
 extern const ProfileKernels profile;
@@ -46,7 +44,6 @@ extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
-extern const HashKernels hash;
 extern const ModeKernels mode;
 extern const PathKernels path;
 extern const ProfileKernels profile;
@@ -84,8 +81,6 @@ const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, bas
 const EdgeKernels& edge_kernels(InstructionSet set) { return of(set, baseline::edge, avx2::edge); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
-
-const HashKernels& hash_kernels(InstructionSet set) { return of(set, baseline::hash, avx2::hash); }
 
 const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
 
