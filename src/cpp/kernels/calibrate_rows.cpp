@@ -130,7 +130,7 @@ void flag(const Pixel* in, const CalibrationMaps& maps, const CalibrationFactors
     out[x] = finite != 0 ? out[x] : __builtin_nanf("");
   }
   if (variance != nullptr) {
-    for (std::size_t x = 0; x < n; ++x) variance[x] = out[x] != out[x] ? out[x] : variance[x];
+    for (std::size_t x = 0; x < n; ++x) variance[x] = __builtin_isnan(out[x]) ? out[x] : variance[x];
   }
   if (maps.exclude != nullptr) {
     for (std::size_t x = 0; x < n; ++x) {

@@ -59,43 +59,43 @@ namespace avx2 = baseline;  // not built here, and never asked for
 
 namespace {
 
-template <class Kernels>
-const Kernels& of(InstructionSet set, const Kernels& baseline, const Kernels& avx2) {
-  return set == InstructionSet::avx2 ? avx2 : baseline;
+template <const auto& narrow, const auto& wide>
+const auto& of(InstructionSet set) {
+  return set == InstructionSet::avx2 ? wide : narrow;  // NOLINT(readability-redundant-parentheses): there are none
 }
 
 }  // namespace
 
-const BitKernels& bit_kernels(InstructionSet set) { return of(set, baseline::bits, avx2::bits); }
+const BitKernels& bit_kernels(InstructionSet set) { return of<baseline::bits, avx2::bits>(set); }
 
-const BlockKernels& block_kernels(InstructionSet set) { return of(set, baseline::blocks, avx2::blocks); }
+const BlockKernels& block_kernels(InstructionSet set) { return of<baseline::blocks, avx2::blocks>(set); }
 
-const BoxKernels& box_kernels(InstructionSet set) { return of(set, baseline::boxes, avx2::boxes); }
+const BoxKernels& box_kernels(InstructionSet set) { return of<baseline::boxes, avx2::boxes>(set); }
 
 const CalibrationKernels& calibration_kernels(InstructionSet set) {
-  return of(set, baseline::calibration, avx2::calibration);
+  return of<baseline::calibration, avx2::calibration>(set);
 }
 
-const DistanceKernels& distance_kernels(InstructionSet set) { return of(set, baseline::distance, avx2::distance); }
+const DistanceKernels& distance_kernels(InstructionSet set) { return of<baseline::distance, avx2::distance>(set); }
 
-const EdgeKernels& edge_kernels(InstructionSet set) { return of(set, baseline::edge, avx2::edge); }
+const EdgeKernels& edge_kernels(InstructionSet set) { return of<baseline::edge, avx2::edge>(set); }
 
-const GaussianKernels& gaussian_kernels(InstructionSet set) { return of(set, baseline::gaussian, avx2::gaussian); }
+const GaussianKernels& gaussian_kernels(InstructionSet set) { return of<baseline::gaussian, avx2::gaussian>(set); }
 
-const ModeKernels& mode_kernels(InstructionSet set) { return of(set, baseline::mode, avx2::mode); }
+const ModeKernels& mode_kernels(InstructionSet set) { return of<baseline::mode, avx2::mode>(set); }
 
-const PathKernels& path_kernels(InstructionSet set) { return of(set, baseline::path, avx2::path); }
+const PathKernels& path_kernels(InstructionSet set) { return of<baseline::path, avx2::path>(set); }
 
-const ProfileKernels& profile_kernels(InstructionSet set) { return of(set, baseline::profile, avx2::profile); }
+const ProfileKernels& profile_kernels(InstructionSet set) { return of<baseline::profile, avx2::profile>(set); }
 
-const RankKernels& rank_kernels(InstructionSet set) { return of(set, baseline::ranks, avx2::ranks); }
+const RankKernels& rank_kernels(InstructionSet set) { return of<baseline::ranks, avx2::ranks>(set); }
 
-const SmootherKernels& smoother_kernels(InstructionSet set) { return of(set, baseline::smoother, avx2::smoother); }
+const SmootherKernels& smoother_kernels(InstructionSet set) { return of<baseline::smoother, avx2::smoother>(set); }
 
-const SplineKernels& spline_kernels(InstructionSet set) { return of(set, baseline::spline, avx2::spline); }
+const SplineKernels& spline_kernels(InstructionSet set) { return of<baseline::spline, avx2::spline>(set); }
 
-const TileKernels& tile_kernels(InstructionSet set) { return of(set, baseline::tiles, avx2::tiles); }
+const TileKernels& tile_kernels(InstructionSet set) { return of<baseline::tiles, avx2::tiles>(set); }
 
-std::size_t register_bytes(InstructionSet set) { return of(set, baseline::register_bytes, avx2::register_bytes); }
+std::size_t register_bytes(InstructionSet set) { return of<baseline::register_bytes, avx2::register_bytes>(set); }
 
 }  // namespace pyicg::kernels

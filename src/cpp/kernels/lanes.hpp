@@ -10,7 +10,7 @@
 #include <type_traits>
 
 namespace pyicg::kernels {
-namespace {  // NOLINT(google-build-namespaces,cert-dcl59-cpp): see above
+namespace {  // NOLINT(misc-anonymous-namespace-in-header,cert-dcl59-cpp): see above
 
 #ifdef __AVX2__
 constexpr std::size_t lane_bytes = 32;
@@ -23,7 +23,7 @@ struct Register {
   using Values [[gnu::vector_size(lane_bytes)]] = T;
 };
 template <class T>
-using Lanes = typename Register<T>::Values;
+using Lanes = Register<T>::Values;
 
 // Integers as wide as a T, which number what is in the lanes.
 template <class T>

@@ -109,8 +109,8 @@ bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, 
   bool found = total(cut_off) != 0;
   *above += total(higher);
   for (; x < n; ++x) {
-    const int bits = mask[x] & left_out;
-    found = found || bits == static_cast<int>(cut);
+    const auto bits = static_cast<std::uint8_t>(mask[x] & left_out);
+    found = found || bits == cut;
     *above += bits == 0 && values[x] > hi ? 1 : 0;
     picked[x] = bits == 0 && values[x] >= lo && values[x] <= hi ? values[x] : missing;
   }

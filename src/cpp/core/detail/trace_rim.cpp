@@ -196,6 +196,7 @@ RimTracer::Found* RimTracer::settle(const RimCandidate& candidate) {
 }
 
 std::optional<RimTrace> RimTracer::trace(Found* at) {
+  if (!at->search) return std::nullopt;
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
   const Place own = place_of(at->place, fit(*at, *at->search).inner.radius);

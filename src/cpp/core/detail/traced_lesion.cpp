@@ -227,6 +227,7 @@ bool is_well_within(const RimCandidate& candidate, const RimTrace& trace) {
 }
 
 bool leads_to(const RimTracer::Found& settled, const RimTrace& trace) {
+  if (!settled.search) return false;
   constexpr std::size_t depths = 8;  // each stands for as much of the area
   const std::vector<double>& outer = trace.fit.outer.radius;
   const double dy = static_cast<double>(settled.place.y - trace.centre_y);
@@ -257,7 +258,7 @@ bool leads_to(const RimTracer::Found& settled, const RimTrace& trace) {
 }
 
 bool may_glow(const RimTracer::Found& settled, const Background& background, const RimOptions& o) {
-  return settled.search->rim > background.level * (1 + least_light * least_glow * (o.sbr_cut - 1));
+  return settled.search && settled.search->rim > background.level * (1 + least_light * least_glow * (o.sbr_cut - 1));
 }
 
 }  // namespace pyicg::detail
