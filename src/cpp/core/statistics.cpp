@@ -160,7 +160,8 @@ RegionStatistics region_statistics(ImageView<const float> data, ImageView<const 
   }
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
-  const std::vector<std::uint32_t> keys = order_statistics<std::uint32_t>(pixels, n, ranks, threads, key_of);
+  const std::vector<std::uint32_t> keys =
+      order_statistics<std::uint32_t>(pixels, n, ranks, threads, [](float v) { return key_of(v); });
   const auto ranked = [&](std::size_t rank) {
     return value_of(keys[static_cast<std::size_t>(std::lower_bound(ranks.begin(), ranks.end(), rank) - ranks.begin())]);
   };

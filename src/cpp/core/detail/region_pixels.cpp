@@ -74,7 +74,7 @@ std::span<const float> RegionPixels::row(std::size_t y, std::vector<float>& buff
   const std::size_t end = (row.last - 1) * word + end_of(words[row.last - 1]);
   if (end - first == row.n) return {values + first, row.n};
 
-  buffer.resize(std::max(buffer.size(), row.n + 1));  // one more is written before it is known not to count
+  buffer.resize(std::max(buffer.size(), row.n));
   float* out = buffer.data();
   for (std::size_t i = row.first; i < row.last; ++i) {
     const std::uint64_t bits = words[i];
@@ -86,10 +86,7 @@ std::span<const float> RegionPixels::row(std::size_t y, std::vector<float>& buff
       out = std::copy(from + begin, from + past, out);
       continue;
     }
-    for (std::size_t k = begin; k < past; ++k) {  // without a branch: a mask may be noise
-      *out = from[k];
-      out += (bits >> k) & 1U;
-    }
+    for (std::uint64_t left = bits; left != 0; left &= left - 1) *out++ = from[lowest(left)];
   }
   return {buffer.data(), row.n};
 }
