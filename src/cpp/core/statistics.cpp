@@ -1,155 +1,78 @@
 #include "pyicg/statistics.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
 
+#include "../kernels/exact_sums.hpp"
 #include "detail/number.hpp"
 #include "detail/parallel.hpp"
 #include "detail/radix_select.hpp"
+#include "detail/region_pixels.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/error.hpp"
 
 namespace pyicg {
 namespace {
 
-// The pixels of a frame that are asked for, and those of them that count.
-class Pixels {
- public:
-  Pixels(ImageView<const float> data, ImageView<const std::uint8_t> mask, ImageView<const std::uint8_t> region)
-      : data_(data), mask_(mask), region_(region) {}
+using detail::RegionPixels;
+using kernels::Sum;
 
-  [[nodiscard]] std::size_t height() const { return data_.height; }
+void add(double v, Sum& sum) {
+  const double next = sum.total + v;
+  const double taken = next - sum.total;
+  sum.lost += (sum.total - (next - taken)) + (v - taken);
+  sum.total = next;
+}
 
-  // The values of a row that count: the row itself where all do, else copied together in `buffer`.
-  std::span<const float> row(std::size_t y, std::vector<float>& buffer) const {
-    const float* data = data_.row(y);
-    const std::uint8_t* mask = mask_.row(y);
-    const std::size_t width = data_.width;
-    if (region_.data == nullptr) {
-      unsigned lost = 0;
-      for (std::size_t x = 0; x < width; ++x) lost |= counts(mask[x], data[x]) ^ 1U;
-      if (lost == 0) return {data, width};
-    }
-    buffer.resize(width);
-    std::size_t n = 0;
-    for (std::size_t x = 0; x < width; ++x) {  // without a branch: a mask may be noise
-      buffer[n] = data[x];
-      n += inside(y, x) & counts(mask[x], data[x]);
-    }
-    return {buffer.data(), n};
-  }
-
-  // Of a row: how many pixels are asked for, and how many of those are saturated.
-  void count_row(std::size_t y, std::size_t& n, std::size_t& saturated) const {
-    const std::uint8_t* mask = mask_.row(y);
-    for (std::size_t x = 0; x < data_.width; ++x) {
-      n += inside(y, x);
-      saturated += inside(y, x) & (mask[x] & mask_saturated);
-    }
-  }
-
- private:
-  [[nodiscard]] unsigned inside(std::size_t y, std::size_t x) const {
-    return region_.data == nullptr || region_.row(y)[x] != 0 ? 1 : 0;
-  }
-  static unsigned counts(std::uint8_t bits, float v) {
-    constexpr std::uint32_t exponent = 0x7F800000;  // all ones: infinite or NaN
-    const unsigned finite = (std::bit_cast<std::uint32_t>(v) & exponent) != exponent ? 1 : 0;
-    return finite & ((bits & mask_left_out) == 0 ? 1U : 0U);
-  }
-
-  ImageView<const float> data_;
-  ImageView<const std::uint8_t> mask_;
-  ImageView<const std::uint8_t> region_;
-};
-
-// A sum with what its rounded additions lost kept beside it (Knuth's two-sum).
-struct Sum {
-  double total = 0;
-  double lost = 0;
-  void add(double v) {
-    const double next = total + v;
-    const double taken = next - total;
-    lost += (total - (next - taken)) + (v - taken);
-    total = next;
-  }
-  void add(const Sum& other) {
-    add(other.total);
-    lost += other.lost;
-  }
-  [[nodiscard]] double value() const { return total + lost; }
-};
-
-// Sum of f(value) over a row, in four lanes whose order never changes.
-template <class F>
-Sum row_sum(std::span<const float> values, const F& f) {
-  std::array<Sum, 4> lanes;
-  std::size_t x = 0;
-  for (; x + 4 <= values.size(); x += 4) {
-    for (std::size_t k = 0; k < 4; ++k) lanes[k].add(f(values[x + k]));
-  }
-  for (; x < values.size(); ++x) lanes[0].add(f(values[x]));
-  Sum sum;
-  for (const Sum& lane : lanes) sum.add(lane);
-  return sum;
+void add(const Sum& part, Sum& sum) {
+  add(part.total, sum);
+  sum.lost += part.lost;
 }
 
 // What is known of a row, and of all rows added in order.
 struct Account {
-  std::size_t asked = 0;
-  std::size_t saturated = 0;
+  RegionPixels::Count count;
   std::size_t n = 0;
-  float least = std::numeric_limits<float>::infinity();
-  float most = -std::numeric_limits<float>::infinity();
-  Sum sum;
+  kernels::RowSum values{{}, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
 };
 
-Account account(const Pixels& pixels, const Threads& threads) {
+Account account(RegionPixels& pixels, ImageView<const std::uint8_t> mask, ImageView<const std::uint8_t> region,
+                const Threads& threads) {
   std::vector<Account> rows(pixels.height());
   detail::parallel_ranges(rows.size(), threads, [&](std::size_t first, std::size_t last) {
     std::vector<float> buffer;
-    for (std::size_t y = first; y < last; ++y) {
-      Account& row = rows[y];
-      pixels.count_row(y, row.asked, row.saturated);
+    pixels.select(first, last, mask, region, [&](std::size_t y, const RegionPixels::Count& count) {
       const std::span<const float> values = pixels.row(y, buffer);
-      row.n = values.size();
-      for (const float v : values) {
-        row.least = v < row.least ? v : row.least;
-        row.most = v > row.most ? v : row.most;
-      }
-      row.sum = row_sum(values, [](float v) { return static_cast<double>(v); });
-    }
+      rows[y] = {count, values.size(), kernels::sum_kernels().values(values.data(), values.size())};
+    });
   });
   Account all;
   for (const Account& row : rows) {
-    all.asked += row.asked;
-    all.saturated += row.saturated;
+    all.count.asked += row.count.asked;
+    all.count.saturated += row.count.saturated;
     all.n += row.n;
-    all.least = std::min(all.least, row.least);
-    all.most = std::max(all.most, row.most);
-    all.sum.add(row.sum);
+    all.values.least = std::min(all.values.least, row.values.least);
+    all.values.most = std::max(all.values.most, row.values.most);
+    add(row.values.sum, all.values.sum);
   }
   return all;
 }
 
-double sum_of_squares(const Pixels& pixels, double mean, const Threads& threads) {
+double sum_of_squares(const RegionPixels& pixels, double mean, const Threads& threads) {
   std::vector<Sum> rows(pixels.height());
   detail::parallel_ranges(rows.size(), threads, [&](std::size_t first, std::size_t last) {
     std::vector<float> buffer;
     for (std::size_t y = first; y < last; ++y) {
-      rows[y] = row_sum(pixels.row(y, buffer), [mean](float v) {
-        const double d = static_cast<double>(v) - mean;
-        return d * d;
-      });
+      const std::span<const float> values = pixels.row(y, buffer);
+      rows[y] = kernels::sum_kernels().squares(values.data(), values.size(), mean);
     }
   });
   Sum sum;
-  for (const Sum& row : rows) sum.add(row);
-  return sum.value();
+  for (const Sum& row : rows) add(row, sum);
+  return sum.total + sum.lost;
 }
 
 // Whole numbers that rise as the floating-point numbers do. Zero has one sign.
@@ -167,7 +90,7 @@ std::uint64_t distance_key(double v) { return std::bit_cast<std::uint64_t>(v) <<
 double distance_of(std::uint64_t key) { return std::bit_cast<double>(key >> 1U); }
 
 template <class Key, class KeyOf>
-std::vector<Key> order_statistics(const Pixels& pixels, std::size_t n, std::vector<std::size_t> ranks,
+std::vector<Key> order_statistics(const RegionPixels& pixels, std::size_t n, std::vector<std::size_t> ranks,
                                   const Threads& threads, const KeyOf& key) {
   const auto rows = [&](std::size_t first, std::size_t last, const auto& visit) {
     std::vector<float> buffer;
@@ -212,18 +135,18 @@ RegionStatistics region_statistics(ImageView<const float> data, ImageView<const 
     throw Error(ErrorKind::input, "the frame has " + std::to_string(data.size()) +
                                       " pixels, expected fewer than 2^32; measure it in parts");
   }
-  const Pixels pixels(data, mask, region);
-  const Account all = account(pixels, threads);
+  RegionPixels pixels(data);
+  const Account all = account(pixels, mask, region, threads);
   const std::size_t n = all.n;
   RegionStatistics s;
   s.n = n;
-  s.n_left_out = all.asked - n;
-  s.n_saturated = all.saturated;
+  s.n_left_out = all.count.asked - n;
+  s.n_saturated = all.count.saturated;
   s.percentiles.assign(percentages.size(), nan);
   if (n == 0) return s;
-  s.minimum = static_cast<double>(all.least) + 0.0;  // zero has one sign
-  s.maximum = static_cast<double>(all.most) + 0.0;
-  s.sum = all.sum.value();
+  s.minimum = static_cast<double>(all.values.least) + 0.0;  // zero has one sign
+  s.maximum = static_cast<double>(all.values.most) + 0.0;
+  s.sum = all.values.sum.total + all.values.sum.lost;
   s.mean = s.sum / static_cast<double>(n);
   if (n > 1) s.sd = std::sqrt(sum_of_squares(pixels, s.mean, threads) / static_cast<double>(n - 1));
 
@@ -237,7 +160,8 @@ RegionStatistics region_statistics(ImageView<const float> data, ImageView<const 
   }
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
-  const std::vector<std::uint32_t> keys = order_statistics<std::uint32_t>(pixels, n, ranks, threads, key_of);
+  const std::vector<std::uint32_t> keys =
+      order_statistics<std::uint32_t>(pixels, n, ranks, threads, [](float v) { return key_of(v); });
   const auto ranked = [&](std::size_t rank) {
     return value_of(keys[static_cast<std::size_t>(std::lower_bound(ranks.begin(), ranks.end(), rank) - ranks.begin())]);
   };

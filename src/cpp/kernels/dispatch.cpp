@@ -5,6 +5,7 @@
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "edge_rows.hpp"
+#include "exact_sums.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "mode_bins.hpp"
@@ -31,6 +32,7 @@ extern const ProfileKernels profile;
 extern const RankKernels ranks;
 extern const SmootherKernels smoother;
 extern const SplineKernels spline;
+extern const SumKernels sums;
 extern const TileKernels tiles;
 extern const std::size_t register_bytes;
 }  // namespace baseline
@@ -50,6 +52,7 @@ extern const ProfileKernels profile;
 extern const RankKernels ranks;
 extern const SmootherKernels smoother;
 extern const SplineKernels spline;
+extern const SumKernels sums;
 extern const TileKernels tiles;
 extern const std::size_t register_bytes;
 }  // namespace avx2
@@ -93,6 +96,8 @@ const RankKernels& rank_kernels(InstructionSet set) { return of<baseline::ranks,
 const SmootherKernels& smoother_kernels(InstructionSet set) { return of<baseline::smoother, avx2::smoother>(set); }
 
 const SplineKernels& spline_kernels(InstructionSet set) { return of<baseline::spline, avx2::spline>(set); }
+
+const SumKernels& sum_kernels(InstructionSet set) { return of<baseline::sums, avx2::sums>(set); }
 
 const TileKernels& tile_kernels(InstructionSet set) { return of<baseline::tiles, avx2::tiles>(set); }
 

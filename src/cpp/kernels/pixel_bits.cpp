@@ -43,6 +43,12 @@ void over(const float* values, float level, std::size_t n, std::uint64_t* words)
   each_word(n, words, [=](std::size_t i) { return static_cast<std::uint8_t>(values[i] > level ? 1 : 0); });
 }
 
+void finite(const float* values, std::size_t n, std::uint64_t* words) {
+  constexpr float largest = __FLT_MAX__;
+  each_word(n, words,
+            [=](std::size_t i) { return static_cast<std::uint8_t>(__builtin_fabsf(values[i]) <= largest ? 1 : 0); });
+}
+
 void equal(const std::uint8_t* pixels, std::uint8_t value, std::size_t n, std::uint64_t* words) {
   each_word(n, words, [=](std::size_t i) { return static_cast<std::uint8_t>(pixels[i] == value ? 1 : 0); });
 }
@@ -60,7 +66,7 @@ std::uint8_t all_bits(const std::uint8_t* pixels, std::size_t n) {
 }  // namespace
 
 namespace PYICG_KERNEL_SET {
-const BitKernels bits{over, equal, any_of, all_bits};
+const BitKernels bits{over, finite, equal, any_of, all_bits};
 }
 }  // namespace pyicg::kernels
 // NOLINTEND(modernize-avoid-c-arrays)

@@ -11,6 +11,8 @@ namespace pyicg::kernels {
 struct BitKernels {
   // values[i] > level; a NaN is not.
   void (*over)(const float* values, float level, std::size_t n, std::uint64_t* words);
+  // Neither infinite nor NaN.
+  void (*finite)(const float* values, std::size_t n, std::uint64_t* words);
   // pixels[i] == value
   void (*equal)(const std::uint8_t* pixels, std::uint8_t value, std::size_t n, std::uint64_t* words);
   // (pixels[i] & bits) != 0
