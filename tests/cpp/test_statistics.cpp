@@ -5,10 +5,15 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "check.hpp"
+#include "core/detail/region_pixels.hpp"
+#include "kernels/exact_sums.hpp"
+#include "kernels/pixel_bits.hpp"
 #include "pyicg/calibrate.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
 using namespace pyicg;
@@ -154,6 +159,107 @@ void strides() {
   check::is_true(b.percentiles == c.percentiles, "the same percentiles from rows stored bottom up");
 }
 
+// Knuth's two-sum, four in turn, as it is told in exact_sums.hpp.
+kernels::Sum added(std::span<const double> terms) {
+  std::array<kernels::Sum, 5> sums;
+  const auto add = [](double v, kernels::Sum& sum) {
+    const double next = sum.total + v;
+    const double taken = next - sum.total;
+    sum.lost += (sum.total - (next - taken)) + (v - taken);
+    sum.total = next;
+  };
+  const std::size_t whole = terms.size() / 4 * 4;
+  for (std::size_t i = 0; i < terms.size(); ++i) add(terms[i], sums[i < whole ? i % 4 : 0]);
+  for (std::size_t k = 0; k < 4; ++k) {
+    add(sums[k].total, sums[4]);
+    sums[4].lost += sums[k].lost;
+  }
+  return sums[4];
+}
+
+void sums_of_every_instruction_set() {
+  scene::Normal noise(4);
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    for (std::size_t n = 0; n < 70; ++n) {
+      std::vector<float> values(n);
+      for (float& v : values) v = static_cast<float>(noise() * std::exp(20 * noise()));
+      const std::vector<double> terms(values.begin(), values.end());
+      std::vector<double> squares;
+      squares.reserve(n);
+      for (const double v : terms) squares.push_back((v - 0.3) * (v - 0.3));
+      const kernels::RowSum row = kernels::sum_kernels(set).values(values.data(), n);
+      const kernels::Sum square = kernels::sum_kernels(set).squares(values.data(), n, 0.3);
+      check::equal(row.sum.total, added(terms).total);
+      check::equal(row.sum.lost, added(terms).lost);
+      check::equal(square.total, added(squares).total);
+      check::equal(square.lost, added(squares).lost);
+      constexpr float endless = std::numeric_limits<float>::infinity();
+      check::equal(row.least, n == 0 ? endless : *std::min_element(values.begin(), values.end()));
+      check::equal(row.most, n == 0 ? -endless : *std::max_element(values.begin(), values.end()));
+    }
+  }
+}
+
+// Rows of any width, in any words of which there is all, nothing, one run or noise.
+void pixels_that_count() {
+  scene::Normal noise(5);
+  const std::array<float, 3> odd{std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                                 -std::numeric_limits<float>::infinity()};
+  for (const std::size_t width : {1U, 63U, 64U, 65U, 200U, 256U, 331U}) {
+    Image image(12, width);
+    Mask mask(12, width);
+    Mask region(12, width);
+    for (std::size_t y = 0; y < 12; ++y) {
+      const bool noisy = y % 2 == 0;
+      for (std::size_t x = 0; x < width; ++x) {
+        image(y, x) = static_cast<float>(noise());
+        if (y > 6 && noise() > 2) image(y, x) = odd[x % 3];
+        if (y > 4 && noise() > 1) mask(y, x) = static_cast<std::uint8_t>(1U << (x % 7));
+        region(y, x) = y != 3 && (noisy ? noise() > 0.5 : x + 17 * y >= 60 && x < 40 * y) ? 255 : 0;
+      }
+    }
+    for (const bool everywhere : {false, true}) {
+      detail::RegionPixels pixels(image.view());
+      const ImageView<const std::uint8_t> asked = everywhere ? ImageView<const std::uint8_t>{} : region.view();
+      std::vector<float> buffer;
+      pixels.select(0, 12, mask.view(), asked, [&](std::size_t y, const detail::RegionPixels::Count& count) {
+        detail::RegionPixels::Count expected;
+        std::vector<float> values;
+        for (std::size_t x = 0; x < width; ++x) {
+          if (!everywhere && region(y, x) == 0) continue;
+          ++expected.asked;
+          if ((mask(y, x) & mask_saturated) != 0) ++expected.saturated;
+          if ((mask(y, x) & mask_left_out) == 0 && std::isfinite(image(y, x))) values.push_back(image(y, x));
+        }
+        check::equal(count.asked, expected.asked);
+        check::equal(count.saturated, expected.saturated);
+        const std::span<const float> row = pixels.row(y, buffer);
+        check::is_true(std::equal(row.begin(), row.end(), values.begin(), values.end()), "the values that count");
+      });
+    }
+  }
+}
+
+void finite_values() {
+  constexpr float largest = std::numeric_limits<float>::max();
+  constexpr float endless = std::numeric_limits<float>::infinity();
+  const std::array<float, 8> values{largest, -largest, endless, -endless, std::numeric_limits<float>::quiet_NaN(),
+                                    -0.0F,   1e-45F,   1};
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    for (const std::size_t n : {1U, 8U, 64U, 131U}) {
+      std::vector<float> many(n);
+      for (std::size_t i = 0; i < n; ++i) many[i] = values[i % values.size()];
+      std::vector<std::uint64_t> words(kernels::words_of(n), ~std::uint64_t{0});
+      kernels::bit_kernels(set).finite(many.data(), n, words.data());
+      for (std::size_t i = 0; i < 64 * words.size(); ++i) {
+        check::equal((words[i / 64] >> (i % 64)) & 1U, i < n && std::isfinite(many[i]) ? 1U : 0U);
+      }
+    }
+  }
+}
+
 void refused() {
   const Image image(4, 5, 1);
   const Mask mask(4, 5);
@@ -180,6 +286,9 @@ int main() {
   which_pixels();
   sums();
   strides();
+  sums_of_every_instruction_set();
+  pixels_that_count();
+  finite_values();
   refused();
   return check::result();
 }
