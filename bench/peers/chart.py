@@ -62,7 +62,7 @@ def draw_stages(axes: Axes, rows: list[Row]) -> None:
     bars = axes.barh(names, ratios, color=OURS)
     axes.bar_label(bars, [f"{r:.2g}x {p}" for r, p in zip(ratios, peers, strict=True)], padding=4, fontsize=9)
     axes.axvline(1, color="black", linewidth=1, zorder=0)
-    axes.set_title("Stages with equal outputs: times as fast as the best peer", loc="left", fontsize=10)
+    axes.set_title("Equal outputs: times as fast as the best peer", loc="left", fontsize=10)
     axes.set_xlim(0, 1.6 * max(ratios, default=1))
     axes.set_xlabel("longer is faster; the line: just as fast")
 
