@@ -8,7 +8,9 @@ import pytest
 
 import pyicg
 
-MODULES = sorted(m.name for m in pkgutil.walk_packages(pyicg.__path__, "pyicg.") if not m.name.endswith("__main__"))
+# One runs the program, the others need OpenCV: a peer that `pyicg bench` looks for, and no dependency.
+LEFT_OUT = ("pyicg.__main__", "pyicg._bench.with_opencv", "pyicg._bench.with_opencv_tuned")
+MODULES = sorted(m.name for m in pkgutil.walk_packages(pyicg.__path__, "pyicg.") if m.name not in LEFT_OUT)
 
 
 @pytest.mark.parametrize("name", MODULES)
