@@ -265,7 +265,7 @@ class WithTable(WithTunedOpenCV):
 
 def _area(outer: Any, holes: list[Any]) -> float:
     """Return the pixels of a region: polygons through the centres of edge pixels leave half of the edge out (Pick)."""
-    area = cv2.contourArea(outer) + len(outer) / 2 + 1
+    area: float = cv2.contourArea(outer) + len(outer) / 2 + 1
     for hole in holes:
         area -= cv2.contourArea(hole) - len(hole) / 2 + 1
     return area
