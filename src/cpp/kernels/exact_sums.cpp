@@ -15,16 +15,6 @@ constexpr auto together = static_cast<std::size_t>(lanes<double>);
 constexpr std::size_t ways = 4;
 constexpr std::size_t registers = ways / together;
 
-template <class T>
-Doubles load_doubles(const T* from) {
-  const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
-  if constexpr (sizeof(Doubles) == 4 * sizeof(double)) {
-    return Doubles{of(0), of(1), of(2), of(3)};
-  } else {
-    return Doubles{of(0), of(1)};
-  }
-}
-
 template <class V>
 void add(const V& v, V& total, V& lost) {
   const V next = total + v;

@@ -42,6 +42,17 @@ template <class T>
   return values;
 }
 
+// Numbers of any type, converted one by one: of that, compilers make the instruction that converts them together.
+template <class T>
+[[maybe_unused]] Lanes<double> load_doubles(const T* from) {
+  const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
+  if constexpr (lanes<double> == 4) {
+    return Lanes<double>{of(0), of(1), of(2), of(3)};
+  } else {
+    return Lanes<double>{of(0), of(1)};
+  }
+}
+
 // Not an array of them at once: compilers take the way through memory for that.
 template <class V, class T>
 [[maybe_unused]] void store(const V& values, T* to) {

@@ -38,16 +38,6 @@ constexpr auto together = static_cast<std::size_t>(lanes<double>);
 constexpr std::size_t at_once = 8;
 constexpr std::size_t registers = at_once / together;
 
-template <class T>
-Doubles load_doubles(const T* from) {
-  const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
-  if constexpr (sizeof(Doubles) == 4 * sizeof(double)) {
-    return Doubles{of(0), of(1), of(2), of(3)};
-  } else {
-    return Doubles{of(0), of(1)};
-  }
-}
-
 void influences(const float* values, std::size_t n, const QuantileInfluence& influence, double* out) {
   const QuantileInfluence q = influence;
   const auto write = [&](const float* from, double* to) {

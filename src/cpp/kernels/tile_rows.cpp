@@ -117,16 +117,6 @@ bool pick(const float* values, const std::uint8_t* mask, std::uint8_t left_out, 
   return found;
 }
 
-template <class T>
-Doubles load_doubles(const T* from) {
-  const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
-  if constexpr (sizeof(Doubles) == 4 * sizeof(double)) {
-    return Doubles{of(0), of(1), of(2), of(3)};
-  } else {
-    return Doubles{of(0), of(1)};
-  }
-}
-
 // The i-th pixel of each of as many parts as a register holds. Converted one by one: of that, compilers make the
 // instruction that converts them together.
 template <class T>
