@@ -7,12 +7,18 @@
 #include "scene.hpp"
 
 using pyicg::Vertex;
-using pyicg::detail::outline;
 using scene::Image;
 
 namespace {
 
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+std::vector<Vertex> outline(pyicg::ImageView<const float> image, double level, std::size_t y, std::size_t x) {
+  std::vector<pyicg::detail::PixelSide> sides;
+  std::vector<Vertex> line;
+  pyicg::detail::outline(image, level, y, x, sides, line);
+  return line;
+}
 
 // Positive where the vertices run from +x towards +y.
 double area(const std::vector<Vertex>& line) {

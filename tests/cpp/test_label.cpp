@@ -66,6 +66,7 @@ void describe(const Labels& labels, const std::vector<Component>& components) {
 }
 
 void against_flood() {
+  RunComponents ws;
   scene::Normal random(1);
   for (int trial = 0; trial < 300; ++trial) {
     Mask mask(1 + static_cast<std::size_t>(18 * random.uniform()), 1 + static_cast<std::size_t>(18 * random.uniform()));
@@ -74,7 +75,7 @@ void against_flood() {
     for (const auto connectivity : {Connectivity::four, Connectivity::eight}) {
       for (const std::uint8_t value : {std::uint8_t{0}, std::uint8_t{1}}) {
         Labels labels(mask.height, mask.width, -1);
-        const auto components = label_components(mask.view(), value, connectivity, labels.view());
+        const auto& components = label_components(mask.view(), value, connectivity, labels.view(), ws);
         const Labels expected = flood(mask, value, connectivity);
         check::is_true(labels == expected, "the labels of a flood");
         check::equal(components.size(), static_cast<std::size_t>(std::max(
@@ -89,8 +90,9 @@ void diagonal() {
   Mask mask(2, 2);
   mask(0, 1) = mask(1, 0) = 1;
   Labels labels(2, 2);
-  check::equal(label_components(mask.view(), 1, Connectivity::eight, labels.view()).size(), 1U);
-  check::equal(label_components(mask.view(), 1, Connectivity::four, labels.view()).size(), 2U);
+  RunComponents ws;
+  check::equal(label_components(mask.view(), 1, Connectivity::eight, labels.view(), ws).size(), 1U);
+  check::equal(label_components(mask.view(), 1, Connectivity::four, labels.view(), ws).size(), 2U);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "core/detail/rim_workspace.hpp"
 #include "scene.hpp"
 
 using namespace pyicg;

@@ -161,6 +161,7 @@ Mask grown(const Image& image, const BrightCut& cut) {
 }
 
 void hysteresis() {
+  BrightBuffers buffers;
   for (std::uint32_t seed = 1; seed <= 40; ++seed) {
     Normal random(seed);
     const auto side = [&] { return 1 + static_cast<std::size_t>(30 * random.uniform()); };
@@ -170,7 +171,7 @@ void hysteresis() {
     const BrightCut cut{0.3, 1.8};
     Mask bright(image.height, image.width);
     Labels labels(image.height, image.width);
-    const auto components = bright_components(image.view(), cut, bright.view(), labels.view());
+    const auto& components = bright_components(image.view(), cut, bright.view(), labels.view(), buffers);
     const Mask expected = grown(image, cut);
     check::is_true(bright == expected, "what grows from over the high cut");
     std::vector<std::size_t> area(components.size(), 0);

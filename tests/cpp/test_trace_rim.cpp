@@ -30,7 +30,7 @@ Image two_rims() {
 void found_before() {
   const Image image = two_rims();
   const Mask mask(image.height, image.width);
-  PolarBuffers buffers;
+  TraceBuffers buffers;
   RimTracer tracer(image.view(), mask.view(), options, buffers);
   auto* const left = tracer.settle(at(46, 48, 10));
   auto* const right = tracer.settle(at(60, 131, 12));
@@ -38,9 +38,9 @@ void found_before() {
   if (left == nullptr || right == nullptr) return;
   auto* const again = tracer.settle(at(43, 52, 13));
   check::is_true(again != nullptr, "and the first from elsewhere in its core");
-  const auto trace = tracer.trace(left);
-  check::is_true(trace.has_value(), "the left rim is traced");
-  if (!trace) return;
+  const RimTrace* const trace = tracer.trace(left);
+  check::is_true(trace != nullptr, "the left rim is traced");
+  if (trace == nullptr) return;
   check::near(trace->fit.inner.radius.front(), 14, 0.05);
   check::is_true(leads_to(*left, *trace) && leads_to(*again, *trace), "its own searches lead to it");
   check::is_true(!leads_to(*right, *trace), "that of its neighbour does not");
@@ -50,7 +50,7 @@ void found_before() {
 void too_faint() {
   const Image image = scene::annulus(90, 90, {45, 45, 15, 23, 0.9, 1.06}, 1);
   const Mask mask(image.height, image.width);
-  PolarBuffers buffers;
+  TraceBuffers buffers;
   RimTracer tracer(image.view(), mask.view(), options, buffers);
   auto* const settled = tracer.settle(at(45, 45, 14));
   check::is_true(settled != nullptr, "a faint step is found");

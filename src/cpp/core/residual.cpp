@@ -11,7 +11,6 @@
 #include "detail/label.hpp"
 #include "detail/residual_regions.hpp"
 #include "pyicg/calibrate.hpp"
-#include "pyicg/distance.hpp"
 
 namespace pyicg {
 namespace {
@@ -46,14 +45,16 @@ void find_regions(ImageView<const float> smooth, ImageView<const std::uint8_t> m
 
 }  // namespace
 
-Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
-                               double min_area_px, double smooth_px, RimWorkspace& ws) {
+void residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
+                           double min_area_px, double smooth_px, RimWorkspace& ws, Residual& residual) {
   const ImageView<const float> smooth{ws.smooth.data(), mask.height, mask.width};
   const double level = detail::bright_level(background, sbr_cut, smooth_px);
   detail::ResidualRegions& regions = *ws.residual;
   const auto counts = [&](const detail::Component& c) { return static_cast<double>(c.area) >= min_area_px; };
 
-  Residual residual;
+  residual.hot_spots.clear();
+  residual.area_px = 0;
+  residual.sign = residual.saturated = false;
   std::uint8_t any = 0;
   for (std::size_t y = 0; y < mask.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
   if ((any & mask_saturated) != 0) {
@@ -78,16 +79,21 @@ Residual residual_fluorescence(ImageView<const std::uint8_t> mask, const Backgro
       }
     }
   }
+  std::vector<std::size_t>& large = regions.large;
+  large.clear();
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (!counts(all[k])) continue;
     const auto area = static_cast<double>(all[k].area);
-    residual.hot_spots.push_back(regions.spots[k]);
+    large.push_back(k);
     residual.area_px += area;
     residual.sign |= area - static_cast<double>(regions.saturated[k]) >= min_area_px;
   }
-  std::stable_sort(residual.hot_spots.begin(), residual.hot_spots.end(),
-                   [](const HotSpot& a, const HotSpot& b) { return a.peak_sbr > b.peak_sbr; });
-  return residual;
+  const auto brighter = [&](std::size_t i, std::size_t k) {
+    return regions.spots[large[i]].peak_sbr > regions.spots[large[k]].peak_sbr;
+  };
+  for (const std::size_t i : regions.order.sort(large.size(), brighter)) {
+    residual.hot_spots.push_back(regions.spots[large[i]]);
+  }
 }
 
 void mark_residual(double min_area_px, ImageView<std::uint8_t> out, const RimWorkspace& ws) {
@@ -142,7 +148,9 @@ void keep_deep_half(ImageView<std::uint8_t> region, RimWorkspace& ws) {
     own.box.assign(height * width, 0);
     own.depth.resize(height * width);
     for (const detail::Run& run : runs) std::fill_n(own.box.data() + in_box(run), run.last - run.first + 1, 1);
-    distance_transform(own.box, {1, height, width}, {1.0, 1.0, 1.0}, own.depth);
+    const detail::DistanceField distances({height, 1, width}, {1, 1, 1}, own.distances);
+    distances.count(own.box, own.depth);
+    distances.distances(own.box, own.depth);
     const float half = 0.5F * *std::max_element(own.depth.begin(), own.depth.end());
     for (const detail::Run& run : runs) {
       const float* depth = own.depth.data() + in_box(run);

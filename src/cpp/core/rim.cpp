@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <limits>
 #include <numbers>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,8 +14,7 @@
 #include "detail/lesion_parts.hpp"
 #include "detail/odd_lesion.hpp"
 #include "detail/residual_regions.hpp"
-#include "detail/rim_candidates.hpp"
-#include "detail/trace_rim.hpp"
+#include "detail/rim_workspace.hpp"
 #include "detail/traced_lesion.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/error.hpp"
@@ -37,14 +35,42 @@ void each_painted(const RimWorkspace& ws, const Visit& visit) {
   }
 }
 
+// A lesion of which nothing is known, in the memory of another.
+void renew(Lesion& lesion) {
+  Lesion next;
+  const auto take_over = [](auto& from, auto& to) {
+    to = std::move(from);
+    to.clear();
+  };
+  take_over(lesion.inner, next.inner);
+  take_over(lesion.outer, next.outer);
+  take_over(lesion.inner_sigma, next.inner_sigma);
+  take_over(lesion.outer_sigma, next.outer_sigma);
+  take_over(lesion.thickness, next.thickness);
+  take_over(lesion.gaps, next.gaps);
+  lesion = std::move(next);
+}
+
+// Lesions that are no longer wanted keep their memory: the first lies on top.
+void put_aside(std::vector<Lesion>& lesions, std::vector<Lesion>& spare) {
+  for (std::size_t k = lesions.size(); k-- > 0;) spare.push_back(std::move(lesions[k]));
+  lesions.clear();
+}
+
 // Labels 1, 2, ... from the largest lesion to the smallest.
-void order_by_size(std::vector<Lesion>& lesions, RimWorkspace& ws) {
-  std::stable_sort(lesions.begin(), lesions.end(),
-                   [](const Lesion& a, const Lesion& b) { return a.area_px > b.area_px; });
-  std::vector<std::int32_t> renamed(lesions.size() + 1, 0);
-  for (std::size_t k = 0; k < lesions.size(); ++k) {
-    renamed[static_cast<std::size_t>(lesions[k].label)] = static_cast<std::int32_t>(k + 1);
-    lesions[k].label = static_cast<std::int32_t>(k + 1);
+void order_by_size(RimWorkspace& ws, std::vector<Lesion>& lesions) {
+  detail::RimSearchWorkspace& own = *ws.search;
+  const auto larger = [&](std::size_t i, std::size_t k) { return own.lesions[i].area_px > own.lesions[k].area_px; };
+  std::vector<std::int32_t>& renamed = own.renamed;
+  renamed.assign(own.lesions.size() + 1, 0);
+  for (const std::size_t i : own.order.sort(own.lesions.size(), larger)) {
+    if (own.spare.empty()) own.spare.emplace_back();
+    lesions.push_back(std::move(own.spare.back()));
+    own.spare.pop_back();
+    const auto label = static_cast<std::int32_t>(lesions.size());
+    lesions.back() = own.lesions[i];
+    lesions.back().label = label;
+    renamed[i + 1] = label;
   }
   // Boxes may overlap: what has its new name already is marked by the sign.
   each_painted(ws, [&](std::size_t i) {
@@ -123,68 +149,62 @@ void check(const RimOptions& o) {
   require(o.min_area_px >= 1, ErrorKind::input, "min_area_px", "at least 1", o.min_area_px);
 }
 
-RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
-                      const RimOptions& options, RimWorkspace& ws) {
+void segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
+                 const RimOptions& options, RimWorkspace& ws, RimResult& result) {
   clear_maps(data, ws);
-  RimResult result;
-  if (std::isnan(background.level)) return result;
+  detail::RimSearchWorkspace& own = *ws.search;
+  put_aside(result.lesions, own.spare);
+  result.rejected.clear();
+  if (std::isnan(background.level)) return;
   const detail::Frame frame{data, mask, ImageView<const float>(ws.smooth.data(), data.height, data.width)};
   const double cut = options.sbr_cut * background.level;
   const detail::RimSearch search{options.sbr_cut, options.min_area_px, options.smooth_px, options.threshold};
   const detail::TraceOptions tracing{cut, background.level, options.psf_sigma_px, options.smooth_px, invalid};
-  struct Traced {
-    detail::RimCandidate candidate;
-    std::optional<detail::RimTrace> trace;
-    double confidence;
-  };
-  std::vector<Traced> traced;
-  detail::RimTracer tracer(data, mask, tracing, ws.search->polar);
+  using detail::TracedCandidate;
+  std::vector<TracedCandidate>& traced = own.traced;
+  traced.clear();
+  detail::RimTracer tracer(data, mask, tracing, own.tracing);
   for (const detail::RimCandidate& candidate :
-       detail::find_rim_candidates(data, mask, background, search, result.rejected, ws, *ws.search)) {
+       detail::find_rim_candidates(data, mask, background, search, result.rejected, ws, own)) {
     auto* const settled = tracer.settle(candidate);
-    const auto is_this = [&](const Traced& other) {
+    const auto is_this = [&](const TracedCandidate& other) {
       return other.confidence > settled_rim && detail::leads_to(*settled, *other.trace);
     };
     if (settled != nullptr && std::ranges::any_of(traced, is_this)) continue;
     const bool fits = settled != nullptr && detail::may_glow(*settled, background, options);
-    auto trace = fits ? tracer.trace(settled) : std::nullopt;
-    const double confidence = trace ? detail::confidence(trace->evidence) : 0.0;
-    traced.push_back({candidate, std::move(trace), confidence});
+    const detail::RimTrace* const trace = fits ? tracer.trace(settled) : nullptr;
+    traced.push_back({candidate, trace, trace != nullptr ? detail::confidence(trace->evidence) : 0.0});
   }
+  own.lesions.clear();
   const auto add = [&](const auto& fill) {
-    Lesion lesion;
-    lesion.label = static_cast<std::int32_t>(result.lesions.size() + 1);
+    Lesion& lesion = own.lesions.next();
+    renew(lesion);
+    lesion.label = static_cast<std::int32_t>(own.lesions.size());
     lesion.background_not_resolved = background.reason != Reason::none;
-    if (fill(lesion)) result.lesions.push_back(std::move(lesion));
+    if (!fill(lesion)) own.lesions.drop_last();
   };
   // Shapes that rays do not see first: traced, they would fall into pieces.
-  for (const detail::RimCandidate& hole : ws.search->holes) {
-    const bool within = std::any_of(traced.begin(), traced.end(), [&](const Traced& other) {
+  for (const detail::RimCandidate& hole : own.holes) {
+    const bool within = std::any_of(traced.begin(), traced.end(), [&](const TracedCandidate& other) {
       return other.confidence > sure_rim && detail::is_well_within(hole, *other.trace);
     });
     if (within) continue;
-    const auto covered = [&](double area) {
-      return std::any_of(traced.begin(), traced.end(), [&](const Traced& other) {
-        return other.confidence > 0.3 && detail::covers(*other.trace, hole.centre_y, hole.centre_x, area);
-      });
-    };
-    add([&](Lesion& lesion) { return detail::add_odd_shape(frame, hole, covered, background, options, ws, lesion); });
+    add([&](Lesion& lesion) { return detail::add_odd_shape(frame, hole, traced, background, options, ws, lesion); });
   }
   // Several candidates may lead to one lesion: the surest keeps the place.
-  std::stable_sort(traced.begin(), traced.end(),
-                   [](const Traced& a, const Traced& b) { return a.confidence > b.confidence; });
-  for (const Traced& one : traced) {
+  const auto surer = [&](std::size_t i, std::size_t k) { return traced[i].confidence > traced[k].confidence; };
+  for (const std::size_t i : own.order.sort(traced.size(), surer)) {
+    const TracedCandidate& one = traced[i];
     Reason why = Reason::no_closed_boundary;
     add([&](Lesion& lesion) {
-      if (!one.trace) return false;
-      why = detail::add_traced(frame, *one.trace, result.lesions, background, options, ws, lesion);
+      if (one.trace == nullptr) return false;
+      why = detail::add_traced(frame, *one.trace, background, options, ws, lesion);
       lesion.confidence = one.confidence;
       return !lesion.inner.empty();
     });
     if (why != Reason::none) result.rejected.push_back(rejected_at(why, one.candidate, frame));
   }
-  order_by_size(result.lesions, ws);
-  return result;
+  order_by_size(ws, result.lesions);
 }
 
 }  // namespace pyicg

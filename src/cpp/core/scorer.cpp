@@ -1,6 +1,7 @@
 #include "pyicg/scorer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -81,14 +82,21 @@ ImageView<const std::uint8_t> Scorer::lesion_region() {
 const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure) {
   const std::size_t height = profile_->data().height;
   const std::size_t width = profile_->data().width;
-  score_ = FrameScore{};
+  // The last frame's lists lend this one their memory.
+  RimResult rims{std::move(score_.lesions), std::move(score_.rejected)};
+  FrameScore next;
+  next.hot_spots = std::move(score_.hot_spots);
+  next.hot_spots.clear();
+  next.reasons = std::move(score_.reasons);
+  next.reasons.clear();
+  score_ = std::move(next);
   score_.calibration =
       calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width},
                 {variance_.empty() ? nullptr : variance_.data(), height, width});
   score_.background = estimate_background(this->frame(), {}, background_ws_);
   smooth_frame(data(), mask(), options_.smooth_px, ws_);
 
-  RimResult rims = segment_rim(data(), mask(), score_.background, rim_options_, ws_);
+  segment_rim(data(), mask(), score_.background, rim_options_, ws_, rims);
   score_.lesions = std::move(rims.lesions);
   score_.rejected = std::move(rims.rejected);
 
@@ -105,12 +113,16 @@ void Scorer::score_bed() {
     score_.residual_area_mm2 = Measurement::undefined(score_.background.reason);
     return;
   }
-  const auto residual_at = [&](double cut) {
-    return residual_fluorescence(mask(), score_.background, cut, options_.min_area_px, options_.smooth_px, ws_);
+  Residual residual;
+  residual.hot_spots = std::move(score_.hot_spots);
+  const auto find_at = [&](double cut) {
+    residual_fluorescence(mask(), score_.background, cut, options_.min_area_px, options_.smooth_px, ws_, residual);
   };
-  for (std::size_t i = 0; i < standard_cuts.size(); ++i)
-    score_.sign_at.at(i) = fluorescent_sign(residual_at(standard_cuts.at(i)));
-  Residual residual = residual_at(options_.sbr_cut);
+  for (std::size_t i = 0; i < standard_cuts.size(); ++i) {
+    find_at(standard_cuts.at(i));
+    score_.sign_at.at(i) = fluorescent_sign(residual);
+  }
+  find_at(options_.sbr_cut);
   score_.sign = fluorescent_sign(residual);
   score_.residual_area_px = residual.area_px;
   const double px = options_.pixel_size_mm;
@@ -174,7 +186,7 @@ void Scorer::finish() {
   score_.quality.isotropy = sharp.isotropy;
   score_.quality.calibrated = calibrated;
 
-  std::vector<bool> holds(reason_count, false);
+  std::array<bool, reason_count> holds{};
   const auto add = [&](Reason r) { holds.at(static_cast<std::size_t>(r)) = true; };
   add(score_.background.reason);
   add(score_.contrast.sbr.reason);
@@ -190,7 +202,7 @@ void Scorer::finish() {
     add(Reason::saturated_lower_bound);
   }
   for (std::uint32_t r = 1; r < reason_count; ++r) {
-    if (holds[r]) score_.reasons.push_back(static_cast<Reason>(r));
+    if (holds.at(r)) score_.reasons.push_back(static_cast<Reason>(r));
   }
 }
 

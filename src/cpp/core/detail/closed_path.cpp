@@ -99,10 +99,10 @@ class Search {
 
 }  // namespace
 
-std::vector<std::size_t> closed_path(std::span<const double> rewards, std::size_t rows, const PathRule& rule,
-                                     PathBuffers& buffers) {
+const std::vector<std::size_t>& closed_path(std::span<const double> rewards, std::size_t rows, const PathRule& rule,
+                                            PathBuffers& buffers) {
   Search search(rewards, rows, rule, buffers);
-  std::vector<std::size_t> path;
+  buffers.path.clear();
   PathInterval closed{0, 0, never, 0, 0};
   std::vector<PathInterval>& open = buffers.open;
   open.clear();
@@ -115,7 +115,7 @@ std::vector<std::size_t> closed_path(std::span<const double> rewards, std::size_
       return;
     }
     closed = found;
-    search.follow(closed, path);
+    search.follow(closed, buffers.path);
   };
   look(0, rows - 1);
   while (!open.empty()) {
@@ -127,7 +127,7 @@ std::vector<std::size_t> closed_path(std::span<const double> rewards, std::size_
     look(top.first, middle);
     look(middle + 1, top.last);
   }
-  return path;
+  return buffers.path;
 }
 
 }  // namespace pyicg::detail

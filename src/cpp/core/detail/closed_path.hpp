@@ -25,12 +25,14 @@ struct PathBuffers {
   std::vector<double> sums;  // of rewards on the way to each row of each ray
   std::vector<double> zeros;
   std::vector<PathInterval> open;
+  std::vector<std::size_t> path;
 };
 
 // Row per ray of the closed path with the largest sum of rewards; rewards are row-major by ray, `rows` per ray, at
 // least one. The optimum is global: paths that begin in an interval of rows and end in it are bounded by the best open
-// one, and intervals are split until the best one closes (Appleton & Sun, Pattern Recognition 36 (2003) 2513).
-std::vector<std::size_t> closed_path(std::span<const double> rewards, std::size_t rows, const PathRule& rule,
-                                     PathBuffers& buffers);
+// one, and intervals are split until the best one closes (Appleton & Sun, Pattern Recognition 36 (2003) 2513). The path
+// is the buffers' own.
+const std::vector<std::size_t>& closed_path(std::span<const double> rewards, std::size_t rows, const PathRule& rule,
+                                            PathBuffers& buffers);
 
 }  // namespace pyicg::detail

@@ -26,9 +26,9 @@ constexpr std::size_t piece_pixels = std::size_t{1} << 15;
 // weight * d^2 for d = -reach .. reach. A kernel rounds lines up to whole blocks, and what it reads beyond a line must
 // not overflow when it is added to `far_away`.
 template <class T>
-std::vector<T> parabola_table(std::size_t length, double weight) {
+void set_parabola(std::size_t length, double weight, std::vector<T>& table) {
   const std::size_t reach = length + distance_block;
-  std::vector<T> table(2 * reach + 1);
+  table.resize(2 * reach + 1);
   for (std::size_t d = 0; d <= reach; ++d) {
     const double value = weight * (static_cast<double>(d) * static_cast<double>(d));
     if constexpr (std::is_integral_v<T>) {
@@ -38,37 +38,34 @@ std::vector<T> parabola_table(std::size_t length, double weight) {
     }
     table[reach - d] = table[reach + d];
   }
-  return table;
 }
 
 // Lowest parabolas along a line of up to `length` pixels, run by run.
 template <class T>
 class Line {
  public:
-  Line(const kernels::LineKernels<T>& line_kernels, std::size_t length, double weight)
-      : kernels_(&line_kernels),
-        length_(length),
-        parabola_(parabola_table<T>(length, weight)),
-        nearest_(length / distance_block + 2),
-        place_(length + 2 * distance_block),
-        picked_(length + 2 * distance_block) {}
+  Line(const kernels::LineKernels<T>& line_kernels, std::size_t length, double weight, LineBuffers<T>& buffers)
+      : kernels_(&line_kernels), length_(length), buffers_(&buffers) {
+    set_parabola(length, weight, buffers.parabola);
+    buffers.nearest.assign(length / distance_block + 2, 0);
+    buffers.place.assign(length + 2 * distance_block, T{0});
+    buffers.picked.assign(length + 2 * distance_block, T{0});
+  }
 
   // Squared distances of the run [first, last). The pixels before and after it, which may lie outside the line, become
   // what they are: zeros or borders.
   void run(T* height, std::size_t first, std::size_t last, T* out) {
     height[static_cast<std::ptrdiff_t>(first) - 1] = first > 0 ? T{0} : far_away<T>;
     height[last] = last < length_ ? T{0} : far_away<T>;
-    kernels_->envelope(height + first, last - first, parabola_.data() + parabola_.size() / 2,
-                       {nearest_.data(), place_.data(), picked_.data()}, out + first);
+    LineBuffers<T>& b = *buffers_;
+    kernels_->envelope(height + first, last - first, b.parabola.data() + b.parabola.size() / 2,
+                       {b.nearest.data(), b.place.data(), b.picked.data()}, out + first);
   }
 
  private:
   const kernels::LineKernels<T>* kernels_;
   std::size_t length_;
-  std::vector<T> parabola_;
-  std::vector<std::int32_t> nearest_;
-  std::vector<T> place_;
-  std::vector<T> picked_;
+  LineBuffers<T>* buffers_;
 };
 
 // The first pixel at or after x that is not zero.
@@ -137,21 +134,23 @@ template <class T, class Sink>
 class PlaneTransform {
  public:
   PlaneTransform(const kernels::LineKernels<T>& line_kernels, const Shape& shape, const std::array<double, 3>& weight,
-                 const Sink& sink)
+                 const Sink& sink, PlaneBuffers<T>& buffers)
       : kernels_(&line_kernels),
         height_(shape[1]),
         width_(shape[2]),
         pitch_(width_ + distance_block),
         column_pitch_(height_ + 2 * distance_block),
         count_weight_(static_cast<T>(weight[0])),
-        along_rows_(line_kernels, width_, weight[2]),
-        along_columns_(line_kernels, height_, weight[1]),
-        heights_(1 + pitch_),
-        squares_((height_ > 1 ? height_ + distance_block : 1) * pitch_),
-        columns_(height_ > 1 ? 1 + distance_block * column_pitch_ : 0),
-        nearest_(height_ > 1 ? distance_block * column_pitch_ : 0),
-        tile_(distance_block * distance_block),
-        sink_(sink) {}
+        along_rows_(line_kernels, width_, weight[2], buffers.along_rows),
+        along_columns_(line_kernels, height_, weight[1], buffers.along_columns),
+        buffers_(&buffers),
+        sink_(sink) {
+    buffers.heights.assign(1 + pitch_, T{0});
+    buffers.squares.assign((height_ > 1 ? height_ + distance_block : 1) * pitch_, T{0});
+    buffers.columns.assign(height_ > 1 ? 1 + distance_block * column_pitch_ : 0, T{0});
+    buffers.nearest.assign(height_ > 1 ? distance_block * column_pitch_ : 0, T{0});
+    buffers.tile.assign(distance_block * distance_block, T{0});
+  }
 
   // mask and counts are the plane's own, `place` its offset in the slab.
   void transform(const std::uint8_t* mask, const float* counts, std::size_t place) {
@@ -165,8 +164,8 @@ class PlaneTransform {
  private:
   // Squared distances within row y; they are the result already when there is one row only. Zeros are a result always.
   void row(const std::uint8_t* mask, const float* counts, std::size_t y, std::size_t place) {
-    T* const squares = height_ == 1 ? squares_.data() : squares_.data() + y * pitch_;
-    T* const heights = heights_.data() + 1;
+    T* const squares = buffers_->squares.data() + (height_ == 1 ? 0 : y * pitch_);
+    T* const heights = buffers_->heights.data() + 1;
     std::size_t end = 0;
     while (end < width_) {
       const std::size_t first = run_start(mask, end, width_);
@@ -204,19 +203,20 @@ class PlaneTransform {
 
   // The part of a strip from row `first` up to `last`, beyond which there are zeros or borders.
   void columns(std::size_t x, std::size_t n, std::size_t first, std::size_t last, std::size_t place) {
-    T* const heights = columns_.data() + 1;
+    T* const heights = buffers_->columns.data() + 1;
     for (std::size_t y = first; y < last; y += distance_block) {
-      kernels_->turn(squares_.data() + y * pitch_ + x, pitch_, heights + y, column_pitch_);
+      kernels_->turn(buffers_->squares.data() + y * pitch_ + x, pitch_, heights + y, column_pitch_);
     }
     for (std::size_t k = 0; k < n; ++k) column(heights + k * column_pitch_, first, last, k);
     for (std::size_t y = first; y < last; y += distance_block) {
-      kernels_->turn(nearest_.data() + y, column_pitch_, tile_.data(), distance_block);
-      sink_.rows(tile_.data(), distance_block, std::min(distance_block, last - y), n, place + y * width_, width_);
+      kernels_->turn(buffers_->nearest.data() + y, column_pitch_, buffers_->tile.data(), distance_block);
+      sink_.rows(buffers_->tile.data(), distance_block, std::min(distance_block, last - y), n, place + y * width_,
+                 width_);
     }
   }
 
   void column(T* heights, std::size_t first, std::size_t last, std::size_t k) {
-    T* const nearest = nearest_.data() + k * column_pitch_;
+    T* const nearest = buffers_->nearest.data() + k * column_pitch_;
     for (std::size_t y = first; y < last;) {
       const std::size_t start = y;
       while (y < last && heights[y] == 0) ++y;
@@ -236,13 +236,14 @@ class PlaneTransform {
   T count_weight_;
   Line<T> along_rows_;
   Line<T> along_columns_;
-  std::vector<T> heights_;  // of one row
-  std::vector<T> squares_;  // of the distances within the rows
-  std::vector<T> columns_;  // a strip of them, column by column
-  std::vector<T> nearest_;  // and its results
-  std::vector<T> tile_;     // a block of these, row by row
+  PlaneBuffers<T>* buffers_;
   Sink sink_;
 };
+
+PlaneBuffers<std::int32_t>& buffers_of(const kernels::LineKernels<std::int32_t>&, DistanceBuffers& all) {
+  return all.whole;
+}
+PlaneBuffers<double>& buffers_of(const kernels::LineKernels<double>&, DistanceBuffers& all) { return all.real; }
 
 }  // namespace
 
@@ -298,12 +299,19 @@ DistanceField::DistanceField(const Shape& shape, const std::array<double, 3>& sp
       kernels_(&line_kernels),
       common_(common_unit(shape, spacing)) {}
 
+DistanceField::DistanceField(const Shape& shape, const std::array<double, 3>& spacing, DistanceBuffers& buffers)
+    : DistanceField(shape, spacing, 1) {
+  buffers_ = &buffers;
+}
+
 void DistanceField::count(std::span<const std::uint8_t> mask, std::span<float> counts) const {
   const std::size_t plane = shape_[1] * shape_[2];
   constexpr std::size_t line = 64 / sizeof(float);  // of the cache
   const std::size_t tile = std::max(std::size_t{4}, tile_bytes / sizeof(float) / shape_[0] / line) * line;
   parallel_pieces(plane, tile, threads_, [&](const auto& next) {
-    std::vector<float> since(tile);
+    DistanceBuffers own;
+    std::vector<float>& since = (buffers_ != nullptr ? *buffers_ : own).since;
+    since.resize(tile);
     for (std::size_t x = 0, end = 0; next(x, end);) {
       std::fill(since.begin(), since.end(), no_zero_yet);
       kernels_->count_down(mask.data() + x, shape_[0], plane, end - x, since.data(), counts.data() + x);
@@ -319,7 +327,9 @@ void DistanceField::planes(std::span<const std::uint8_t> mask, const float* coun
   const auto each = [&](const auto& line_kernels, const std::array<double, 3>& weight) {
     const std::size_t piece = std::max(std::size_t{1}, piece_pixels / plane);
     parallel_pieces(mask.size() / plane, piece, threads_, [&](const auto& next) {
-      PlaneTransform transform(line_kernels, shape_, weight, sink);
+      DistanceBuffers own;
+      DistanceBuffers& buffers = buffers_ != nullptr ? *buffers_ : own;
+      PlaneTransform transform(line_kernels, shape_, weight, sink, buffers_of(line_kernels, buffers));
       for (std::size_t first = 0, last = 0; next(first, last);) {
         for (std::size_t z = first; z < last; ++z) {
           transform.transform(mask.data() + z * plane, counts + z * plane, z * plane);

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "../../kernels/distance_lines.hpp"
 #include "pyicg/runner.hpp"
@@ -36,12 +37,36 @@ void count_down(std::span<const std::uint8_t> mask, std::span<float> since, std:
 void count_up(std::span<const std::uint8_t> mask, std::span<float> since, std::span<float> counts,
               const Threads& threads, const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
 
+// Of lines of one length, and of planes of one shape.
+template <class T>
+struct LineBuffers {
+  std::vector<T> parabola, place, picked;
+  std::vector<std::int32_t> nearest;
+};
+template <class T>
+struct PlaneBuffers {
+  LineBuffers<T> along_rows, along_columns;
+  std::vector<T> heights;  // of one row
+  std::vector<T> squares;  // of the distances within the rows
+  std::vector<T> columns;  // a strip of them, column by column
+  std::vector<T> nearest;  // and its results
+  std::vector<T> tile;     // a block of these, row by row
+};
+// What a thread needs; reused between transforms.
+struct DistanceBuffers {
+  std::vector<float> since;
+  PlaneBuffers<std::int32_t> whole;
+  PlaneBuffers<double> real;
+};
+
 // The transform of one volume, whose shape it is told whole even if the masks are slabs of it. The bits depend neither
 // on the slabs, nor on `threads`, nor on the kernels.
 class DistanceField {
  public:
   DistanceField(const Shape& shape, const std::array<double, 3>& spacing, const Threads& threads,
                 const kernels::DistanceKernels& line_kernels = kernels::distance_kernels());
+  // On the calling thread alone, in memory that is kept.
+  DistanceField(const Shape& shape, const std::array<double, 3>& spacing, DistanceBuffers& buffers);
 
   // count_down and count_up of the whole mask.
   void count(std::span<const std::uint8_t> mask, std::span<float> counts) const;
@@ -61,6 +86,7 @@ class DistanceField {
   Threads threads_;
   const kernels::DistanceKernels* kernels_;
   CommonUnit common_;
+  DistanceBuffers* buffers_ = nullptr;  // null: each thread has its own
 };
 
 }  // namespace pyicg::detail

@@ -27,8 +27,8 @@ Step along(float gy, float gx) {
 
 }  // namespace
 
-std::vector<Peak> vote_peaks(const EdgeMap& edges, VoteRange range, double least, std::size_t most,
-                             VoteBuffers& buffers) {
+const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, double least, std::size_t most,
+                                    VoteBuffers& buffers) {
   const ImageView<const float>& image = edges.image;
   const std::size_t height = (image.height + 1) / 2;
   const std::size_t width = (image.width + 1) / 2;
@@ -61,8 +61,10 @@ std::vector<Peak> vote_peaks(const EdgeMap& edges, VoteRange range, double least
   for (std::size_t y = 0; y < image.height; ++y) {
     each_marked(edges.marked.data() + y * image.width, image.width, [&](std::size_t x) { vote(y, x); });
   }
-  std::vector<Peak> peaks;
-  if (!any) return peaks;
+  std::vector<Peak>& all = buffers.all;
+  all.clear();
+  buffers.peaks.clear();
+  if (!any) return buffers.peaks;
   const ImageView<float> votes(buffers.votes.data(), height, width);
   kernels::gaussian(votes, 1.0, votes, buffers.scratch);
   for (std::size_t y = 0; y < height; ++y) {
@@ -74,12 +76,15 @@ std::vector<Peak> vote_peaks(const EdgeMap& edges, VoteRange range, double least
         for (std::size_t nx = x == 0 ? 0 : x - 1; nx < std::min(x + 2, width); ++nx) highest &= votes(ny, nx) <= v;
       }
       if (highest)
-        peaks.push_back({2 * static_cast<double>(y) + 0.5, 2 * static_cast<double>(x) + 0.5, static_cast<double>(v)});
+        all.push_back({2 * static_cast<double>(y) + 0.5, 2 * static_cast<double>(x) + 0.5, static_cast<double>(v)});
     }
   }
-  std::stable_sort(peaks.begin(), peaks.end(), [](const Peak& a, const Peak& b) { return a.votes > b.votes; });
-  if (peaks.size() > most) peaks.resize(most);
-  return peaks;
+  const auto most_first = [&](std::size_t i, std::size_t k) { return all[i].votes > all[k].votes; };
+  for (const std::size_t k : buffers.order.sort(all.size(), most_first)) {
+    if (buffers.peaks.size() == most) break;
+    buffers.peaks.push_back(all[k]);
+  }
+  return buffers.peaks;
 }
 
 }  // namespace pyicg::detail

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "edge_map.hpp"
+#include "stable_order.hpp"
 
 namespace pyicg::detail {
 
@@ -24,11 +25,14 @@ struct Peak {
 struct VoteBuffers {
   std::vector<float> votes;  // cells of 2 x 2 pixels
   std::vector<float> scratch;
+  std::vector<Peak> all;  // in order of rows and columns
+  StableOrder order;
+  std::vector<Peak> peaks;
 };
 
 // Places where the votes, in cells of 2 x 2 pixels and blurred by one cell, have a maximum of at least `least`;
-// most votes first, at most `most` of them.
-std::vector<Peak> vote_peaks(const EdgeMap& edges, VoteRange range, double least, std::size_t most,
-                             VoteBuffers& buffers);
+// most votes first, at most `most` of them. They are the buffers' own.
+const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, double least, std::size_t most,
+                                    VoteBuffers& buffers);
 
 }  // namespace pyicg::detail

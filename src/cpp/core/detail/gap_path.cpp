@@ -4,8 +4,10 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
-#include <utility>
+#include <span>
 
+#include "fixed_list.hpp"
+#include "polar.hpp"
 #include "pyicg/measurement.hpp"
 
 namespace pyicg::detail {
@@ -26,17 +28,19 @@ constexpr double thin_rim = 0.1;       // of the rim's step over liver: light of
 constexpr double glow = 0.25;          // of the rim's step over liver: more is another thing
 constexpr double glow_blurs = 1.5;     // that its light reaches
 
-using Path = std::vector<std::size_t>;
+using Path = FixedList<std::size_t, most_rays>;
+using RaySet = FixedList<bool, most_rays>;
 
 // Neighbouring rays.
 struct Run {
   std::size_t first, length;
 };
+using Runs = FixedList<Run, most_rays / 2 + 1>;
 
 // Of at least `least` rays, one or more.
-std::vector<Run> runs_of(const std::vector<bool>& set, std::size_t least) {
+Runs runs_of(const RaySet& set, std::size_t least) {
   const std::size_t n = set.size();
-  std::vector<Run> runs;
+  Runs runs;
   const auto start = static_cast<std::size_t>(std::ranges::find(set, false) - set.begin());
   for (std::size_t d = 0; d < n; ++d) {
     const std::size_t first = d;
@@ -46,7 +50,13 @@ std::vector<Run> runs_of(const std::vector<bool>& set, std::size_t least) {
   return runs;
 }
 
-void mark(std::vector<bool>& set, const Run& run, bool value) {
+Path path_of(std::span<const std::size_t> rows) {
+  Path path;
+  for (const std::size_t row : rows) path.push_back(row);
+  return path;
+}
+
+void mark(RaySet& set, const Run& run, bool value) {
   for (std::size_t d = 0; d < run.length; ++d) set[(run.first + d) % set.size()] = value;
 }
 
@@ -82,10 +92,9 @@ void over_middle(const PolarImage& polar, const RimLevels& levels, std::size_t k
 }
 
 // Where the path lies behind a strip of liver that is no part of the rim's own blurred edge.
-std::vector<Run> behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner,
-                              std::vector<double>& sums) {
+Runs behind_liver(const PolarImage& polar, const RimLevels& levels, const Path& inner, std::vector<double>& sums) {
   const std::size_t n = polar.rays;
-  std::vector<bool> behind(n);
+  RaySet behind(n);
   for (std::size_t k = 0; k < n; ++k) {
     over_middle(polar, levels, k, sums);
     const auto end = sums.begin() + static_cast<std::ptrdiff_t>(inner[k]) + 1;
@@ -107,14 +116,14 @@ double arc_px(const PolarImage& polar, const Path& path) {
 // Where what lies behind the path, over the width of a rim, is all in view and liver on average. What is as dark as the
 // core is no liver (a dark vessel, of which a part was taken for a core). A rim that only grows thin is no gap: its
 // light stands over liver's from end to end, and further than the light of a gap's ends reaches.
-std::vector<bool> without_rim(const PolarImage& mean, const RimLevels& levels, double liver, const Path& inner,
-                              std::size_t width) {
+RaySet without_rim(const PolarImage& mean, const RimLevels& levels, double liver, const Path& inner,
+                   std::size_t width) {
   const auto behind = [&](std::size_t k, std::size_t rows) {
     double sum = 0;
     for (std::size_t i = inner[k]; i < inner[k] + rows; ++i) sum += i < mean.rows ? mean(k, i) : nan;
     return sum / static_cast<double>(rows);
   };
-  std::vector<bool> gap(mean.rays);
+  RaySet gap(mean.rays);
   const double middle = 0.5 * (levels.core + levels.outside);
   for (std::size_t k = 0; k < mean.rays; ++k) {
     const double level = behind(k, width);
@@ -133,9 +142,9 @@ std::vector<bool> without_rim(const PolarImage& mean, const RimLevels& levels, d
 }
 
 // The rays that are set, and those beside them.
-std::vector<bool> widened(const std::vector<bool>& set, std::size_t by) {
+RaySet widened(const RaySet& set, std::size_t by) {
   const std::size_t n = set.size();
-  std::vector<bool> out(n);
+  RaySet out(n);
   for (std::size_t k = 0; k < n; ++k) {
     for (std::size_t d = 0; d <= 2 * by; ++d) out[k] = out[k] || set[(k + n - by + d) % n];
   }
@@ -144,8 +153,8 @@ std::vector<bool> widened(const std::vector<bool>& set, std::size_t by) {
 
 // The path as it was, but in the gaps, where it parts core and liver.
 Path through_gaps(const PolarImage& mean, const RimLevels& levels, const PathRule& rule, const Path& inner,
-                  const std::vector<bool>& gap, GapBuffers& buffers) {
-  const std::vector<bool> free = widened(gap, leaving);
+                  const RaySet& gap, GapBuffers& buffers) {
+  const RaySet free = widened(gap, leaving);
   buffers.rewards.resize(mean.values.size());
   for (std::size_t k = 0; k < mean.rays; ++k) {
     double* rewards = buffers.rewards.data() + k * mean.rows;
@@ -159,7 +168,7 @@ Path through_gaps(const PolarImage& mean, const RimLevels& levels, const PathRul
       }
     }
   }
-  return closed_path(buffers.rewards, mean.rows, rule, buffers.paths);
+  return path_of(closed_path(buffers.rewards, mean.rows, rule, buffers.paths));
 }
 
 double bends(const Path& path, const Run& run) {
@@ -174,7 +183,7 @@ double bends(const Path& path, const Run& run) {
 }
 
 // The path as it was, but in the gaps nowhere further in than at both of their ends.
-Path undipped(const Path& inner, const std::vector<bool>& gap) {
+Path undipped(const Path& inner, const RaySet& gap) {
   const std::size_t n = inner.size();
   Path path = inner;
   for (const Run& run : runs_of(widened(gap, leaving), 1)) {
@@ -197,21 +206,21 @@ double most_inside(const Path& path, const Path& other, const Run& run) {
   return most;
 }
 
-std::size_t median_width(const Path& inner, const Path& outer) {
+std::size_t median_width(std::span<const std::size_t> inner, std::span<const std::size_t> outer) {
   Path widths(inner.size());
   for (std::size_t k = 0; k < inner.size(); ++k) widths[k] = std::max(outer[k], inner[k] + 1) - inner[k];
-  const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
+  auto* const middle = widths.begin() + widths.size() / 2;
   std::nth_element(widths.begin(), middle, widths.end());
   return *middle;
 }
 
 struct Doubts {
-  std::vector<bool> missing;  // rays without a rim
-  std::vector<Run> past;      // rays on which the path lies behind liver
+  RaySet missing;  // rays without a rim
+  Runs past;       // rays on which the path lies behind liver
 };
 
-std::vector<bool> rays_of(const Doubts& doubts) {
-  std::vector<bool> rays = doubts.missing;
+RaySet rays_of(const Doubts& doubts) {
+  RaySet rays = doubts.missing;
   for (const Run& run : doubts.past) mark(rays, run, true);
   return rays;
 }
@@ -221,8 +230,11 @@ std::vector<bool> rays_of(const Doubts& doubts) {
 bool drop_glowing_core(Doubts& doubts, const Path& path, const Path& inner) {
   const std::size_t n = path.size();
   const Path line = undipped(inner, doubts.missing);
-  const std::vector<bool> beside_past = widened(rays_of({std::vector<bool>(n), doubts.past}), 1);
-  bool dropped = std::erase_if(doubts.past, [&](const Run& run) { return bends(path, run) >= bends(line, run); }) > 0;
+  const RaySet beside_past = widened(rays_of({RaySet(n), doubts.past}), 1);
+  const auto last =
+      std::ranges::remove_if(doubts.past, [&](const Run& run) { return bends(path, run) >= bends(line, run); });
+  bool dropped = !last.empty();
+  doubts.past.shrink(doubts.past.size() - last.size());
   for (const Run& run : runs_of(doubts.missing, 1)) {
     bool alone = true;
     for (std::size_t d = 0; d < run.length; ++d) alone = alone && !beside_past[(run.first + d) % n];
@@ -235,51 +247,51 @@ bool drop_glowing_core(Doubts& doubts, const Path& path, const Path& inner) {
 
 // How far the fit may read on each ray, see Gaps. Where a gap ends, within a blur's width on either side, the rim's end
 // shines in: no straight edge is blurred there.
-std::vector<double> bare_liver(const PolarImage& mean, double blur_px, double most_liver, const Path& path,
-                               const std::vector<bool>& gap) {
+void find_bare_liver(const PolarImage& mean, double blur_px, const Path& path, const RaySet& gap, Gaps& found) {
   const auto ends = static_cast<std::size_t>(std::clamp(std::lround(blur_px / arc_px(mean, path)), 1L, 8L));
-  std::vector<bool> rim = gap;
-  rim.flip();
-  const std::vector<bool> near_gap = widened(gap, ends);
-  const std::vector<bool> near_rim = widened(rim, ends);
-  std::vector<double> bare_px(mean.rays, infinity);
+  RaySet rim = gap;
+  for (bool& ray : rim) ray = !ray;
+  const RaySet near_gap = widened(gap, ends);
+  const RaySet near_rim = widened(rim, ends);
   for (std::size_t k = 0; k < mean.rays; ++k) {
     if (!near_gap[k]) continue;
-    bare_px[k] = 0;
+    found.bare_px[k] = 0;
     if (near_rim[k]) continue;
     std::size_t i = path[k];
-    while (i < mean.rows && !(mean(k, i) > most_liver)) ++i;
-    bare_px[k] = mean.step * static_cast<double>(i) - glow_blurs * blur_px;
+    while (i < mean.rows && !(mean(k, i) > found.most_liver)) ++i;
+    found.bare_px[k] = mean.step * static_cast<double>(i) - glow_blurs * blur_px;
   }
-  return bare_px;
 }
 
 }  // namespace
 
-Gaps leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const PathRule& rule,
-                     std::vector<std::size_t>& inner, std::vector<std::size_t>& outer, GapBuffers& buffers) {
+const Gaps& leave_gaps_open(const PolarImage& polar, const RimLevels& levels, const PathRule& rule,
+                            std::vector<std::size_t>& inner, std::vector<std::size_t>& outer, GapBuffers& buffers) {
   const std::size_t n = polar.rays;
-  Gaps found{std::vector<double>(n, infinity), levels.outside + glow * (levels.rim - levels.outside)};
+  Gaps& found = buffers.found;
+  found.bare_px.assign(n, infinity);
+  found.most_liver = levels.outside + glow * (levels.rim - levels.outside);
   if (!(levels.core < dark_core * levels.outside)) return found;
   average(polar, buffers.mean);
   const PolarImage& mean = buffers.mean;
+  const Path given = path_of(inner);
   const std::size_t width = median_width(inner, outer);
-  Doubts doubts{without_rim(mean, levels, found.most_liver, inner, width),
-                behind_liver(mean, levels, inner, buffers.sums)};
-  std::vector<bool> gap;
+  Doubts doubts{without_rim(mean, levels, found.most_liver, given, width),
+                behind_liver(mean, levels, given, buffers.sums)};
+  RaySet gap;
   Path path;
   do {
     gap = rays_of(doubts);
     const auto gaps = static_cast<double>(std::ranges::count(gap, true));
     if (gaps == 0 || gaps > most_share * static_cast<double>(n)) return found;
-    path = through_gaps(mean, levels, rule, inner, gap, buffers);
-  } while (drop_glowing_core(doubts, path, inner));
+    path = through_gaps(mean, levels, rule, given, gap, buffers);
+  } while (drop_glowing_core(doubts, path, given));
 
   for (std::size_t k = 0; k < n; ++k) {
     if (gap[k]) outer[k] = path[k] + width;
   }
-  found.bare_px = bare_liver(mean, levels.blur_px, found.most_liver, path, gap);
-  inner = std::move(path);
+  find_bare_liver(mean, levels.blur_px, path, gap, found);
+  std::ranges::copy(path, inner.begin());
   return found;
 }
 

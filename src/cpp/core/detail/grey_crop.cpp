@@ -19,9 +19,9 @@ std::array<double, 4> spline(double t) {
 
 }  // namespace
 
-GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid,
-                   std::ptrdiff_t centre_y, std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px)
-    : blur_(1.0 / 3 + smooth_px * smooth_px) {
+void GreyCrop::cut(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid,
+                   std::ptrdiff_t centre_y, std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px) {
+  blur_ = 1.0 / 3 + smooth_px * smooth_px;
   const auto reach = static_cast<std::ptrdiff_t>(reach_px);
   const std::ptrdiff_t y0 = std::max<std::ptrdiff_t>(centre_y - reach, 0);
   const std::ptrdiff_t x0 = std::max<std::ptrdiff_t>(centre_x - reach, 0);
@@ -32,6 +32,7 @@ GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> ma
   origin_y_ = static_cast<double>(centre_y - y0);
   origin_x_ = static_cast<double>(centre_x - x0);
   values_.resize(height_ * width_);
+  weights_.clear();
   for (std::size_t y = 0; y < height_; ++y) {
     const float* const from = data.row(y + static_cast<std::size_t>(y0)) + x0;
     const std::uint8_t* const flags = mask.row(y + static_cast<std::size_t>(y0)) + x0;
@@ -48,12 +49,11 @@ GreyCrop::GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> ma
     }
   }
   if (smooth_px > 0) {
-    std::vector<float> scratch;
     const ImageView<float> values{values_.data(), height_, width_};
-    kernels::gaussian(values, smooth_px, values, scratch);
+    kernels::gaussian(values, smooth_px, values, scratch_);
     if (!weights_.empty()) {
       const ImageView<float> weights{weights_.data(), height_, width_};
-      kernels::gaussian(weights, smooth_px, weights, scratch);
+      kernels::gaussian(weights, smooth_px, weights, scratch_);
     }
   }
 }

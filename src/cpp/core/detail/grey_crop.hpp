@@ -16,9 +16,15 @@ using LinePlaces = kernels::SplineLine;
 
 class GreyCrop {
  public:
-  // Pixels within reach_px of a pixel, blurred by a Gaussian of sigma smooth_px (0: not at all). Pixels whose mask
-  // holds a bit of `invalid` have no weight.
+  GreyCrop() = default;
   GreyCrop(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid,
+           std::ptrdiff_t centre_y, std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px) {
+    cut(data, mask, invalid, centre_y, centre_x, reach_px, smooth_px);
+  }
+
+  // Pixels within reach_px of a pixel, blurred by a Gaussian of sigma smooth_px (0: not at all). Pixels whose mask
+  // holds a bit of `invalid` have no weight. Keeps its memory from cut to cut.
+  void cut(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::uint8_t invalid,
            std::ptrdiff_t centre_y, std::ptrdiff_t centre_x, std::size_t reach_px, double smooth_px);
 
   // Signal at an offset from the centre, px: a cubic B-spline over 4 x 4 pixels, which blurs by 1/3 px^2 along either
@@ -37,7 +43,8 @@ class GreyCrop {
   std::vector<float> weights_;  // 1 where valid; empty when all are
   std::size_t height_ = 0, width_ = 0;
   double origin_y_ = 0, origin_x_ = 0;  // of the centre within the crop
-  double blur_;
+  double blur_ = 0;
+  std::vector<float> scratch_;
 };
 
 }  // namespace pyicg::detail

@@ -15,12 +15,7 @@ struct Step {
 // k + 1.
 constexpr std::array<Step, 4> steps{{{0, 1}, {1, 0}, {0, -1}, {-1, 0}}};
 
-// A side between a pixel of the region and its neighbour in direction `facing`, which does not belong to it.
-struct Side {
-  std::ptrdiff_t y, x;
-  std::size_t facing;
-  bool operator==(const Side&) const = default;
-};
+using Side = PixelSide;
 
 class Region {
  public:
@@ -64,8 +59,7 @@ class Region {
 };
 
 // The sides of the region's outer boundary, in order.
-std::vector<Side> outer_boundary(const Region& region, std::ptrdiff_t y, std::ptrdiff_t x) {
-  std::vector<Side> sides;
+void find_outer_boundary(const Region& region, std::ptrdiff_t y, std::ptrdiff_t x, std::vector<Side>& sides) {
   Side start = region.exit(y, x);
   for (;;) {
     sides.clear();
@@ -75,7 +69,7 @@ std::vector<Side> outer_boundary(const Region& region, std::ptrdiff_t y, std::pt
       sides.push_back(s);
       s = region.next(s, turn);
     } while (s != start);
-    if (turn > 0) return sides;  // a boundary turns by +360 degrees, a hole's by -360
+    if (turn > 0) return;  // a boundary turns by +360 degrees, a hole's by -360
     // Go on from the far side of the hole; x grows every time, so this ends.
     const auto far =
         std::max_element(sides.begin(), sides.end(), [](const Side& a, const Side& b) { return a.x < b.x; });
@@ -85,13 +79,18 @@ std::vector<Side> outer_boundary(const Region& region, std::ptrdiff_t y, std::pt
 
 }  // namespace
 
-std::vector<Vertex> outline(ImageView<const float> image, double level, std::size_t y, std::size_t x) {
-  if (y >= image.height || x >= image.width || !std::isfinite(image(y, x)) || !std::isfinite(level)) return {};
+void outline(ImageView<const float> image, double level, std::size_t y, std::size_t x, std::vector<PixelSide>& sides,
+             std::vector<Vertex>& line) {
+  line.clear();
+  if (y >= image.height || x >= image.width || !std::isfinite(image(y, x)) || !std::isfinite(level)) return;
   const Region region(image, level, static_cast<double>(image(y, x)) < level);
-  std::vector<Vertex> line;
-  for (const Side& s : outer_boundary(region, static_cast<std::ptrdiff_t>(y), static_cast<std::ptrdiff_t>(x))) {
+  find_outer_boundary(region, static_cast<std::ptrdiff_t>(y), static_cast<std::ptrdiff_t>(x), sides);
+  for (const Side& s : sides) {
     const Step step = steps[s.facing];
-    if (!region.finite(s.y + step.y, s.x + step.x)) return {};
+    if (!region.finite(s.y + step.y, s.x + step.x)) {
+      line.clear();
+      return;
+    }
     const double here = region.value(s.y, s.x);
     const double there = region.value(s.y + step.y, s.x + step.x);
     // Strictly between the centres: sides of one pixel whose value is the level would meet in one point.
@@ -100,7 +99,6 @@ std::vector<Vertex> outline(ImageView<const float> image, double level, std::siz
     line.push_back({static_cast<double>(s.y) + share * static_cast<double>(step.y),
                     static_cast<double>(s.x) + share * static_cast<double>(step.x)});
   }
-  return line;
 }
 
 }  // namespace pyicg::detail

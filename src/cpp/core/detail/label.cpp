@@ -19,10 +19,4 @@ const std::vector<Component>& label_components(ImageView<const std::uint8_t> pix
   return ws.components();
 }
 
-std::vector<Component> label_components(ImageView<const std::uint8_t> pixels, std::uint8_t value,
-                                        Connectivity connectivity, ImageView<std::int32_t> labels) {
-  RunComponents ws;
-  return label_components(pixels, value, connectivity, labels, ws);
-}
-
 }  // namespace pyicg::detail

@@ -15,8 +15,4 @@ const std::vector<Component>& label_components(ImageView<const std::uint8_t> pix
                                                Connectivity connectivity, ImageView<std::int32_t> labels,
                                                RunComponents& ws);
 
-// The same with a workspace of its own.
-std::vector<Component> label_components(ImageView<const std::uint8_t> pixels, std::uint8_t value,
-                                        Connectivity connectivity, ImageView<std::int32_t> labels);
-
 }  // namespace pyicg::detail

@@ -34,11 +34,14 @@ double mean_square(const std::vector<double>& values) {
 // counts as a whole.
 double mean_square_of_rim(const std::vector<double>& values, const std::vector<double>& thickness) {
   if (values.size() != thickness.size()) return mean_square(values);
-  std::vector<double> known;
+  double sum = 0;
+  std::size_t known = 0;
   for (std::size_t k = 0; k < values.size(); ++k) {
-    if (!std::isnan(thickness[k])) known.push_back(values[k]);
+    if (std::isnan(thickness[k])) continue;
+    sum += values[k] * values[k];
+    ++known;
   }
-  return mean_square(known);
+  return sum / static_cast<double>(known);
 }
 
 }  // namespace

@@ -32,6 +32,12 @@ Box box_about(const Frame& f, double y, double x, double reach);
 
 // What the pixels of one lesion say.
 struct PixelStats {
+  void clear() {
+    rim.clear();
+    core.clear();
+    core_bright = saturated = 0;
+  }
+
   std::vector<float> rim;       // the middle half of the rim
   std::vector<float> core;      // the core without its blurred edge
   std::size_t core_bright = 0;  // of these, over the SBR cut

@@ -17,7 +17,10 @@ double squared(const Vertex& v, double y, double x) { return (v.y - y) * (v.y - 
 
 }  // namespace
 
-NearestVertex::NearestVertex(const std::vector<Vertex>& contour) : contour_(contour) {
+void NearestVertex::search(std::span<const Vertex> contour) {
+  contour_ = contour;
+  leaves_ = 1;
+  last_ = 0;
   while (leaves_ * stretch < contour.size()) leaves_ *= 2;
   boxes_.assign(2 * leaves_, {infinity, infinity, -infinity, -infinity});
   for (std::size_t i = 0; i < contour.size(); ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "pyicg/rim.hpp"
@@ -11,8 +12,9 @@ namespace pyicg::detail {
 
 class NearestVertex {
  public:
-  // The contour is kept as a reference; at least one vertex.
-  explicit NearestVertex(const std::vector<Vertex>& contour);
+  // Of this contour from here on, which has at least one vertex and must stay as it is. Keeps its memory from contour
+  // to contour.
+  void search(std::span<const Vertex> contour);
 
   struct Found {
     std::size_t index;  // the first of equally near ones
@@ -33,7 +35,7 @@ class NearestVertex {
   template <class Look>
   bool find(double y, double x, const double& limit, const Look& look) const;
 
-  const std::vector<Vertex>& contour_;
+  std::span<const Vertex> contour_;
   std::size_t leaves_ = 1;  // a power of two; leaf k holds the vertices from stretch * k on
   std::vector<Box> boxes_;  // of node i: children 2 i and 2 i + 1; leaves from leaves_ on
   std::size_t last_ = 0;

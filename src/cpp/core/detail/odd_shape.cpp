@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "isoline.hpp"
-#include "nearest_vertex.hpp"
 #include "pyicg/measurement.hpp"
 
 namespace pyicg::detail {
@@ -39,21 +37,21 @@ double polygon_area(const std::vector<Vertex>& contour) {
   return 0.5 * std::fabs(twice);
 }
 
-double seen_area(const std::vector<Vertex>& contour, double y, double x) {
+double seen_area(const std::vector<Vertex>& contour, double y, double x, std::vector<double>& across) {
   constexpr std::size_t rays = 128;
-  std::vector<double> side(contour.size());
+  across.resize(contour.size());
   double area = 0;
   for (std::size_t k = 0; k < rays; ++k) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(rays);
     const double dy = std::sin(angle);
     const double dx = std::cos(angle);
     // Sides of the ray's line on which the vertices lie, and where along it an edge crosses.
-    for (std::size_t i = 0; i < contour.size(); ++i) side[i] = (contour[i].x - x) * dy - (contour[i].y - y) * dx;
+    for (std::size_t i = 0; i < contour.size(); ++i) across[i] = (contour[i].x - x) * dy - (contour[i].y - y) * dx;
     double nearest = infinity;
-    double side_a = side.back();
+    double side_a = across.back();
     for (std::size_t i = 0; i < contour.size(); ++i) {
       const double before = side_a;
-      side_a = side[i];
+      side_a = across[i];
       if ((before <= 0) == (side_a <= 0)) continue;
       const Vertex& a = contour[i == 0 ? contour.size() - 1 : i - 1];
       const Vertex& b = contour[i];
@@ -66,7 +64,7 @@ double seen_area(const std::vector<Vertex>& contour, double y, double x) {
   return area;
 }
 
-RowCrossings row_crossings(const std::vector<Vertex>& contour, std::size_t height) {
+void find_crossings(const std::vector<Vertex>& contour, std::size_t height, RowCrossings& rows) {
   const auto row_from = [&](double y) {
     return static_cast<std::size_t>(std::clamp(std::ceil(y), 0.0, static_cast<double>(height)));
   };
@@ -79,7 +77,6 @@ RowCrossings row_crossings(const std::vector<Vertex>& contour, std::size_t heigh
       for (std::size_t y = row_from(std::min(a.y, b.y)); y < end; ++y) visit(y, a, b);
     }
   };
-  RowCrossings rows;
   std::size_t end_row = 0;
   rows.first_row = height;
   for (const Vertex& v : contour) {
@@ -90,15 +87,14 @@ RowCrossings row_crossings(const std::vector<Vertex>& contour, std::size_t heigh
   each([&](std::size_t y, const Vertex&, const Vertex&) { ++rows.begin[y - rows.first_row + 1]; });
   for (std::size_t k = 1; k < rows.begin.size(); ++k) rows.begin[k] += rows.begin[k - 1];
   rows.x.resize(rows.begin.back());
-  std::vector<std::size_t> next(rows.begin.begin(), rows.begin.end() - 1);
+  rows.next.assign(rows.begin.begin(), rows.begin.end() - 1);
   each([&](std::size_t y, const Vertex& a, const Vertex& b) {
-    rows.x[next[y - rows.first_row]++] = a.x + (static_cast<double>(y) - a.y) / (b.y - a.y) * (b.x - a.x);
+    rows.x[rows.next[y - rows.first_row]++] = a.x + (static_cast<double>(y) - a.y) / (b.y - a.y) * (b.x - a.x);
   });
   for (std::size_t k = 0; k + 1 < rows.begin.size(); ++k) {
     std::sort(rows.x.begin() + static_cast<std::ptrdiff_t>(rows.begin[k]),
               rows.x.begin() + static_cast<std::ptrdiff_t>(rows.begin[k + 1]));
   }
-  return rows;
 }
 
 Vertex polygon_centroid(const std::vector<Vertex>& contour) {
@@ -118,11 +114,11 @@ Vertex polygon_centroid(const std::vector<Vertex>& contour) {
   return {origin.y + moment.y / twice, origin.x + moment.x / twice};
 }
 
-std::optional<OddShape> trace_odd_shape(ImageView<const float> smooth, std::size_t y, std::size_t x, double level,
-                                        double outside) {
-  OddShape shape;
-  shape.inner = outline(smooth, level, y, x);
-  if (shape.inner.size() < least_vertices) return std::nullopt;
+bool trace_odd_shape(ImageView<const float> smooth, std::size_t y, std::size_t x, double level, double outside,
+                     OddBuffers& buffers) {
+  OddShape& shape = buffers.shape;
+  outline(smooth, level, y, x, buffers.sides, shape.inner);
+  if (shape.inner.size() < least_vertices) return false;
   // The brightest pixel beside the contour's first vertex belongs to the rim.
   const Vertex& first = shape.inner.front();
   const auto low = [](double c) { return static_cast<std::size_t>(std::max(0.0, std::floor(c - 1))); };
@@ -136,11 +132,9 @@ std::optional<OddShape> trace_odd_shape(ImageView<const float> smooth, std::size
       }
     }
   }
-  shape.outer =
-      outline(smooth, std::max(level, 0.5 * (outside + static_cast<double>(smooth(rim_y, rim_x)))), rim_y, rim_x);
-  if (shape.outer.size() < least_vertices || polygon_area(shape.outer) <= polygon_area(shape.inner))
-    return std::nullopt;
-  return shape;
+  const double half_way = 0.5 * (outside + static_cast<double>(smooth(rim_y, rim_x)));
+  outline(smooth, std::max(level, half_way), rim_y, rim_x, buffers.sides, shape.outer);
+  return shape.outer.size() >= least_vertices && polygon_area(shape.outer) > polygon_area(shape.inner);
 }
 
 void find_slopes(ImageView<const float> smooth, OddShape& shape) {
@@ -149,14 +143,19 @@ void find_slopes(ImageView<const float> smooth, OddShape& shape) {
     const double dx = bilinear(smooth, v.y, v.x + slope_reach_px) - bilinear(smooth, v.y, v.x - slope_reach_px);
     return std::hypot(dy, dx) / (2 * slope_reach_px);
   };
+  shape.inner_slope.clear();
+  shape.outer_slope.clear();
   for (const Vertex& v : shape.inner) shape.inner_slope.push_back(slope_at(v));
   for (const Vertex& v : shape.outer) shape.outer_slope.push_back(slope_at(v));
 }
 
-void find_peaks(ImageView<const float> smooth, OddShape& shape) {
-  NearestVertex nearest_outer(shape.outer);
+void find_peaks(ImageView<const float> smooth, OddBuffers& buffers) {
+  OddShape& shape = buffers.shape;
+  shape.thickness.clear();
+  shape.peak.clear();
+  buffers.outer.search(shape.outer);
   for (const Vertex& v : shape.inner) {
-    const auto [index, distance] = nearest_outer(v.y, v.x);
+    const auto [index, distance] = buffers.outer(v.y, v.x);
     const Vertex& nearest = shape.outer[index];
     shape.thickness.push_back(distance);
     double peak = -infinity;

@@ -8,6 +8,8 @@
 
 namespace pyicg::detail {
 
+inline constexpr std::size_t most_rays = 360;  // about a lesion
+
 struct BetweenRays {
   std::size_t before, after;
   double share;  // of the way from the ray before to the one after

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <span>
 #include <vector>
 
 #include "pyicg/measurement.hpp"
@@ -147,7 +148,9 @@ void misfit(const PolarImage& polar, double level, double height, std::vector<do
   }
 }
 
-double mean_between(const PolarImage& polar, const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
+using Rows = std::array<std::size_t, rays>;
+
+double mean_between(const PolarImage& polar, std::span<const std::size_t> from, std::span<const std::size_t> to) {
   double sum = 0;
   double weight = 0;
   for (std::size_t k = 0; k < rays; ++k) {
@@ -165,17 +168,17 @@ double mean_between(const PolarImage& polar, const std::vector<std::size_t>& fro
 void search_areas(const PolarImage& polar, double radius_px, const PathRule& rule, PolarSearch& found,
                   PolarBuffers& buffers, std::vector<std::size_t>& inner, std::vector<std::size_t>& outer) {
   const std::size_t rows = polar.rows;
-  const auto all = [&](double r) {
-    return std::vector<std::size_t>(rays, std::min(static_cast<std::size_t>(r / polar.step), rows - 1));
-  };
-  inner = all(radius_px);
-  outer = all(1.6 * radius_px);
-  const std::vector<std::size_t> none(rays, 0);
+  const auto row_of = [&](double r) { return std::min(static_cast<std::size_t>(r / polar.step), rows - 1); };
+  inner.assign(rays, row_of(radius_px));
+  outer.assign(rays, row_of(1.6 * radius_px));
+  Rows none{};
+  Rows last{};
+  last.fill(row_of(polar.step * static_cast<double>(rows)));
   buffers.rewards.resize(rays * rows);
   for (int round = 0; round < area_rounds; ++round) {
     const double core = mean_between(polar, none, inner);
     const double rim = mean_between(polar, inner, outer);
-    const double outside = mean_between(polar, outer, all(polar.step * static_cast<double>(rows)));
+    const double outside = mean_between(polar, outer, last);
     if (!(rim > core)) break;
     found.core = core;
     found.rim = rim;
@@ -214,8 +217,7 @@ double edge_width(double share, double d) {
 
 }  // namespace
 
-std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside,
-                                        PolarBuffers& buffers) {
+bool search_polar(const GreyCrop& image, double radius_px, double outside, PolarBuffers& buffers, PolarSearch& found) {
   const double step = std::max(0.5, radius_px / 50);
   const PolarImage& polar = buffers.polar;
   unroll(image, rays, 2.5 * radius_px + 45, step, buffers.polar);
@@ -229,7 +231,6 @@ std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px,
       if (!std::isnan(polar(k, i))) values.push_back(static_cast<float>(polar(k, i)));
     }
   }
-  PolarSearch found;
   found.core = quantile_of(values, 0.5);
   values.clear();
   const auto width = static_cast<std::size_t>(std::max(1.0, std::round(radius_px / 20 / step)));
@@ -244,14 +245,14 @@ std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px,
   }
   found.rim = quantile_of(values, 0.75);
   const double height = found.rim - found.core;
-  if (!(height > 0) || !std::isfinite(height)) return std::nullopt;
+  if (!(height > 0) || !std::isfinite(height)) return false;
 
   const auto reach = static_cast<std::size_t>(std::max(1.0, std::round(1.5 / step)));
   find_slopes(polar, reach, buffers.slopes);
   const double arc = 2 * std::numbers::pi * radius_px / static_cast<double>(rays);
   const PathRule rule{static_cast<std::size_t>(std::max(1.0, std::ceil(2 * arc / step))), slope_cost * step / arc};
-  std::vector<std::size_t> inner;
-  std::vector<std::size_t> outer;
+  std::vector<std::size_t>& inner = buffers.inner;
+  std::vector<std::size_t>& outer = buffers.outer;
   found.grainy = is_grainy(polar, radius_px, found.core);
   if (found.grainy) {
     search_areas(polar, radius_px, rule, found, buffers, inner, outer);
@@ -264,15 +265,17 @@ std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px,
     const double share = buffers.slopes[k * rows + inner[k]] / (found.rim - found.core);
     if (share > edge_share) values.push_back(static_cast<float>(share));
   }
-  if (values.empty()) return std::nullopt;
+  if (values.empty()) return false;
   found.blur_px = edge_width(quantile_of(values, 0.5), static_cast<double>(reach) * step);
   const RimLevels levels{found.core, found.rim, outside, found.blur_px};
   found.radii.gaps = leave_gaps_open(polar, levels, rule, inner, outer, buffers.gaps);
+  found.radii.inner.clear();
+  found.radii.outer.clear();
   for (std::size_t k = 0; k < rays; ++k) {
     found.radii.inner.push_back(step * static_cast<double>(inner[k]));
     found.radii.outer.push_back(step * static_cast<double>(std::max(outer[k], inner[k] + 1)));
   }
-  return found;
+  return true;
 }
 
 }  // namespace pyicg::detail

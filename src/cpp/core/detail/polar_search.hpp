@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <vector>
 
 #include "closed_path.hpp"
@@ -28,12 +27,13 @@ struct PolarBuffers {
   std::vector<double> slopes, rewards;              // per ray and row
   std::vector<double> to_core, to_rim, to_outside;  // misfits, likewise
   std::vector<double> pull, crossing;               // per row
+  std::vector<std::size_t> inner, outer;            // rows of the paths
   PathBuffers paths;
   GapBuffers gaps;
 };
 
-// `radius_px` is about the core's radius; `outside` the level of what lies around. Empty where no rim is brighter than
+// `radius_px` is about the core's radius; `outside` the level of what lies around. False where no rim is brighter than
 // the core.
-std::optional<PolarSearch> search_polar(const GreyCrop& image, double radius_px, double outside, PolarBuffers& buffers);
+bool search_polar(const GreyCrop& image, double radius_px, double outside, PolarBuffers& buffers, PolarSearch& found);
 
 }  // namespace pyicg::detail

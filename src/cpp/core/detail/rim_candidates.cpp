@@ -10,6 +10,7 @@
 
 #include "bright.hpp"
 #include "bright_regions.hpp"
+#include "rim_workspace.hpp"
 #include "ring_rays.hpp"
 
 namespace pyicg::detail {
@@ -136,7 +137,7 @@ Component moved(Component c, std::size_t y, std::size_t x) {
 
 // Dark places that a bright region encloses. `bright` holds the regions.
 void add_holes(const Scene& s, const Level& level, const std::vector<Component>& regions,
-               ImageView<const std::uint8_t> bright, std::vector<RimCandidate>& found) {
+               ImageView<const std::uint8_t> bright) {
   const double pixel = level.factor * level.factor;
   const double least = std::max(s.search.min_area_px / pixel, std::numbers::pi * least_radius * least_radius);
   // A dark place that meets the border of this box is open to the frame's.
@@ -145,14 +146,14 @@ void add_holes(const Scene& s, const Level& level, const std::vector<Component>&
   const ImageView<const std::uint8_t> within(bright.row(box.y0) + box.x0, box.y1 - box.y0 + 1, box.x1 - box.x0 + 1,
                                              bright.stride_bytes);
   const auto labels = part_of(s.ws.holes, within.height, within.width);
-  const auto dark = label_components(within, 0, Connectivity::four, labels);
+  const std::vector<Component>& dark = label_components(within, 0, Connectivity::four, labels, s.own.dark);
   for (std::size_t k = 0; k < dark.size(); ++k) {
     const Component hole = moved(dark[k], box.y0, box.x0);
     if (hole.touches_border || static_cast<double>(hole.area) < least) continue;
     const auto [y, x] = middle_of(
         hole, [&](std::size_t py, std::size_t px) { return std::cmp_equal(labels(py - box.y0, px - box.x0), k + 1); });
     const double radius = std::sqrt(static_cast<double>(hole.area) / std::numbers::pi);
-    if (level.factor == 1) s.own.holes.push_back({y, x, radius, level.scale_px, true, 1});
+    if (level.factor == 1) s.own.all_holes.push_back({y, x, radius, level.scale_px, true, 1});
     RingSearch search = ring_search(s, level);
     // Blur fills a small hole up from its edge: the steepest places lie further out than the threshold.
     search.radius = 2 * radius;
@@ -164,11 +165,11 @@ void add_holes(const Scene& s, const Level& level, const std::vector<Component>&
       ring.x = x;
       ring.radius = radius;
     }
-    found.push_back(candidate_of(ring, level, true));
+    s.own.found.push_back(candidate_of(ring, level, true));
   }
 }
 
-void add_voted(const Scene& s, const Level& level, std::vector<RimCandidate>& found) {
+void add_voted(const Scene& s, const Level& level) {
   const RingSearch search = ring_search(s, level);
   if (search.least_radius >= search.radius) return;
   const VoteRange range{search.least_radius, 0.9 * search.radius};
@@ -176,18 +177,21 @@ void add_voted(const Scene& s, const Level& level, std::vector<RimCandidate>& fo
     const Ring ring = find_ring(s.own.edges, search, peak.y, peak.x);
     if (!like_a_ring(ring)) continue;
     if (ring.radius < search.least_radius || ring.radius > 1.1 * search.radius) continue;
-    found.push_back(candidate_of(ring, level, false));
+    s.own.found.push_back(candidate_of(ring, level, false));
   }
 }
 
 // Strongest first. Of two at one place and of one size the stronger stays; so it does where cores would overlap, unless
 // the other is closed or nearly as strong.
-std::vector<RimCandidate> one_per_place(std::vector<RimCandidate> found) {
-  std::stable_sort(found.begin(), found.end(), [](const RimCandidate& a, const RimCandidate& b) {
+void keep_one_per_place(RimSearchWorkspace& own) {
+  const auto stronger = [&](std::size_t i, std::size_t k) {
+    const RimCandidate& a = own.found[i];
+    const RimCandidate& b = own.found[k];
     return a.closed != b.closed ? a.closed : a.strength > b.strength;
-  });
-  std::vector<RimCandidate> kept;
-  for (const RimCandidate& c : found) {
+  };
+  std::vector<RimCandidate>& kept = own.candidates;
+  for (const std::size_t i : own.order.sort(own.found.size(), stronger)) {
+    const RimCandidate& c = own.found[i];
     const bool known = std::any_of(kept.begin(), kept.end(), [&](const RimCandidate& k) {
       const double apart = std::hypot(c.centre_y - k.centre_y, c.centre_x - k.centre_x);
       const double ratio = c.radius_px / k.radius_px;
@@ -197,7 +201,16 @@ std::vector<RimCandidate> one_per_place(std::vector<RimCandidate> found) {
     if (!known) kept.push_back(c);
     if (kept.size() == most_candidates) break;
   }
-  return kept;
+}
+
+void keep_largest_holes(RimSearchWorkspace& own) {
+  const auto larger = [&](std::size_t i, std::size_t k) {
+    return own.all_holes[i].radius_px > own.all_holes[k].radius_px;
+  };
+  for (const std::size_t k : own.order.sort(own.all_holes.size(), larger)) {
+    if (own.holes.size() == most_candidates) break;
+    own.holes.push_back(own.all_holes[k]);
+  }
 }
 
 // Whether a candidate explains a region: its centre lies in the region's box, or twice its circle meets it.
@@ -211,13 +224,12 @@ bool touches(const RimCandidate& c, const Component& region) {
 
 }  // namespace
 
-std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, ImageView<const std::uint8_t> mask,
-                                              const Background& background, const RimSearch& search,
-                                              std::vector<Rejected>& rejections, RimWorkspace& ws,
-                                              RimSearchWorkspace& own) {
-  std::vector<RimCandidate> found;
-  own.holes.clear();
-  if (data.empty() || std::isnan(background.level)) return found;
+const std::vector<RimCandidate>& find_rim_candidates(ImageView<const float> data, ImageView<const std::uint8_t> mask,
+                                                     const Background& background, const RimSearch& search,
+                                                     std::vector<Rejected>& rejections, RimWorkspace& ws,
+                                                     RimSearchWorkspace& own) {
+  for (std::vector<RimCandidate>* list : {&own.found, &own.candidates, &own.all_holes, &own.holes}) list->clear();
+  if (data.empty() || std::isnan(background.level)) return own.candidates;
   const Scene scene{background, search, ws, own};
   const ImageView<const float> smooth(ws.smooth.data(), data.height, data.width);
   // A gradient that counts: over three times its noise, and not so small that no rim over the cut could have it.
@@ -229,7 +241,7 @@ std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, Image
   plane(ws.bright, data.height, data.width);
   plane(ws.components, data.height, data.width);
   // Coarsest first: what the last level leaves in the label planes are the regions of the frame itself.
-  std::vector<Component> regions;
+  const std::vector<Component>& regions = own.bright.components;
   BrightCut cut = bright_cut(search.threshold, std::span(ws.smooth), background, search.sbr_cut, level_noise(scene, 1));
   for (std::size_t j = own.levels.size() + 1; j-- > 0;) {
     const double factor = std::ldexp(1.0, static_cast<int>(j));
@@ -242,14 +254,13 @@ std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, Image
     }
     const auto bright = part_of(ws.bright, level.image.height, level.image.width);
     const auto labels = part_of(ws.components, level.image.height, level.image.width);
-    regions = bright_components(level.image, cut, bright, labels);
-    add_holes(scene, level, regions, bright, found);
-    add_voted(scene, level, found);
+    bright_components(level.image, cut, bright, labels, own.bright);
+    add_holes(scene, level, regions, bright);
+    add_voted(scene, level);
   }
-  std::stable_sort(own.holes.begin(), own.holes.end(),
-                   [](const RimCandidate& a, const RimCandidate& b) { return a.radius_px > b.radius_px; });
-  if (own.holes.size() > most_candidates) own.holes.resize(most_candidates);
-  const std::vector<RimCandidate> candidates = one_per_place(std::move(found));
+  keep_largest_holes(own);
+  keep_one_per_place(own);
+  const std::vector<RimCandidate>& candidates = own.candidates;
 
   const auto labels = plane(ws.components, data.height, data.width);
   const RegionFrame frame{data, mask, smooth, labels};

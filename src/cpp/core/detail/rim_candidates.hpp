@@ -5,15 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "edge_votes.hpp"
-#include "label.hpp"
-#include "lesion_parts.hpp"
-#include "polar_search.hpp"
 #include "pyicg/background.hpp"
 #include "pyicg/image_view.hpp"
 #include "pyicg/rim.hpp"
-#include "pyramid.hpp"
-#include "threshold.hpp"
 
 namespace pyicg::detail {
 
@@ -33,25 +27,13 @@ struct RimSearch {
   ThresholdRule threshold;
 };
 
-// Buffers reused between frames.
-struct RimSearchWorkspace {
-  std::vector<PyramidLevel> levels;  // from level 1 on; level 0 is the smooth frame itself
-  EdgeMap edges;
-  VoteBuffers votes;
-  PolarBuffers polar;
-  std::vector<std::uint8_t> parts;    // of a lesion's box: core or rim
-  std::vector<Box> painted;           // the boxes in which the maps are not zero
-  std::size_t height = 0, width = 0;  // of the maps
-  std::vector<RimCandidate> holes;    // of the frame's own level, largest first: cores of any shape that are enclosed
-};
-
 // Closed ones first, then the strongest. One per place: of two whose centres lie within half a radius and whose radii
 // are alike, the stronger stays; so it does where cores would overlap, unless the other is closed or nearly as strong.
-// At most 10. Needs smooth_frame; uses ws.bright, components and holes. Bright regions without a
-// candidate are added to `rejections`.
-std::vector<RimCandidate> find_rim_candidates(ImageView<const float> data, ImageView<const std::uint8_t> mask,
-                                              const Background& background, const RimSearch& search,
-                                              std::vector<Rejected>& rejections, RimWorkspace& ws,
-                                              RimSearchWorkspace& own);
+// At most 10, in `own`. Needs smooth_frame; uses ws.bright, components and holes. Bright regions without a candidate
+// are added to `rejections`.
+const std::vector<RimCandidate>& find_rim_candidates(ImageView<const float> data, ImageView<const std::uint8_t> mask,
+                                                     const Background& background, const RimSearch& search,
+                                                     std::vector<Rejected>& rejections, RimWorkspace& ws,
+                                                     RimSearchWorkspace& own);
 
 }  // namespace pyicg::detail

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <vector>
 
+#include "fixed_list.hpp"
 #include "polar.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
@@ -35,7 +36,7 @@ double at_angle(const std::vector<double>& radii, double angle) {
 template <class Edges>
 Band measure(const GreyCrop& image, double pixel_noise, const Edges& edges) {
   Band band;
-  std::vector<float> scatters;
+  FixedList<float, sectors> scatters;
   for (std::size_t s = 0; s < sectors; ++s) {
     double sum = 0;
     double squares = 0;
@@ -65,7 +66,7 @@ Band measure(const GreyCrop& image, double pixel_noise, const Edges& edges) {
 }
 
 double median_of(const std::array<double, sectors>& values) {
-  std::vector<float> known;
+  FixedList<float, sectors> known;
   for (const double v : values) {
     if (!std::isnan(v)) known.push_back(static_cast<float>(v));
   }
@@ -111,7 +112,7 @@ double in_runs(const std::array<bool, sectors>& set) {
 
 // Median over the inner half of the core, each part of its area counted alike: a fleck there does not move it.
 double middle_of(const GreyCrop& image, const std::vector<double>& inner) {
-  std::vector<float> values;
+  FixedList<float, sectors * rays_each * depths> values;
   for (std::size_t j = 0; j < sectors * rays_each; ++j) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(j) / static_cast<double>(sectors * rays_each);
     const double half = 0.5 * at_angle(inner, angle);
@@ -133,8 +134,8 @@ double gate(double value, double half, double power) { return 1 / (1 + std::pow(
 RimEvidence gather_evidence(const GreyCrop& image, const RimFit& fit, double dark, double in_view) {
   const std::vector<double>& inner = fit.inner.radius;
   const std::vector<double>& outer = fit.outer.radius;
-  std::vector<float> thicknesses;
-  std::vector<float> radii;
+  FixedList<float, most_rays> thicknesses;
+  FixedList<float, most_rays> radii;
   for (std::size_t k = 0; k < inner.size(); ++k) {
     thicknesses.push_back(static_cast<float>(outer[k] - inner[k]));
     radii.push_back(static_cast<float>(inner[k]));

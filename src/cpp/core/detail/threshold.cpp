@@ -97,16 +97,18 @@ BrightCut bright_cut(ThresholdRule rule, std::span<const float> smooth, const Ba
   return {cut, cut};
 }
 
-std::vector<Component> bright_components(ImageView<const float> smooth, const BrightCut& cut,
-                                         ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels) {
+const std::vector<Component>& bright_components(ImageView<const float> smooth, const BrightCut& cut,
+                                                ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels,
+                                                BrightBuffers& buffers) {
   const float low = not_over(cut.low);
   for (std::size_t y = 0; y < smooth.height; ++y) {
     const float* value = smooth.row(y);
     std::uint8_t* out = bright.row(y);
     for (std::size_t x = 0; x < smooth.width; ++x) out[x] = value[x] > low ? 1 : 0;
   }
-  const auto all = label_components(bright, 1, Connectivity::eight, labels);
-  std::vector<std::int32_t> kept(all.size() + 1, 0);  // by label
+  const std::vector<Component>& all = label_components(bright, 1, Connectivity::eight, labels, buffers.all);
+  std::vector<std::int32_t>& kept = buffers.kept;
+  kept.assign(all.size() + 1, 0);
   const auto each_bright = [&](const auto& visit) {
     for (std::size_t y = 0; y < smooth.height; ++y) {
       each_marked(bright.row(y), smooth.width, [&](std::size_t x) { visit(y, x); });
@@ -115,7 +117,8 @@ std::vector<Component> bright_components(ImageView<const float> smooth, const Br
   each_bright([&](std::size_t y, std::size_t x) {
     if (static_cast<double>(smooth(y, x)) > cut.high) kept[static_cast<std::size_t>(labels(y, x))] = 1;
   });
-  std::vector<Component> components;
+  std::vector<Component>& components = buffers.components;
+  components.clear();
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (kept[k + 1] == 0) continue;
     components.push_back(all[k]);

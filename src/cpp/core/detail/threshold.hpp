@@ -33,8 +33,17 @@ struct BrightCut {
 BrightCut bright_cut(ThresholdRule rule, std::span<const float> smooth, const Background& background, double sbr_cut,
                      double noise);
 
+// Buffers reused between calls.
+struct BrightBuffers {
+  RunComponents all;               // over the low cut
+  std::vector<std::int32_t> kept;  // by label: the label among those that hold a pixel over the high one
+  std::vector<Component> components;
+};
+
 // Fills `bright` (0 or 1) and returns its components (connected over corners); labels(y, x) = k for component k - 1.
-std::vector<Component> bright_components(ImageView<const float> smooth, const BrightCut& cut,
-                                         ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels);
+// They are the buffers' own.
+const std::vector<Component>& bright_components(ImageView<const float> smooth, const BrightCut& cut,
+                                                ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels,
+                                                BrightBuffers& buffers);
 
 }  // namespace pyicg::detail

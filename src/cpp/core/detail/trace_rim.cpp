@@ -5,6 +5,7 @@
 #include <numbers>
 #include <utility>
 
+#include "fixed_list.hpp"
 #include "polar.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
@@ -18,28 +19,26 @@ constexpr double least_width = 0.2;  // of the rim's median thickness: less is n
 // Radii in steps of an eighth of an octave: places that differ by less give the same search.
 double stepped(double radius) { return std::exp2(std::round(8 * std::log2(radius)) / 8); }
 
-std::vector<double> resampled(const std::vector<double>& radii, std::size_t n) {
-  std::vector<double> out(n);
+void resample(const std::vector<double>& radii, std::size_t n, std::vector<double>& out) {
+  out.resize(n);
   for (std::size_t k = 0; k < n; ++k) {
     const double at = static_cast<double>(k) * static_cast<double>(radii.size()) / static_cast<double>(n);
     out[k] = between(radii, rays_at(at, radii.size()));
   }
-  return out;
 }
 
 // The lesser of the values on either side.
-std::vector<double> nearest_least(const std::vector<double>& values, std::size_t n) {
-  std::vector<double> out(n);
+void take_nearest_least(const std::vector<double>& values, std::size_t n, std::vector<double>& out) {
+  out.resize(n);
   for (std::size_t k = 0; k < n; ++k) {
     const double at = static_cast<double>(k) * static_cast<double>(values.size()) / static_cast<double>(n);
     const BetweenRays rays = rays_at(at, values.size());
     out[k] = rays.share > 0 ? std::min(values[rays.before], values[rays.after]) : values[rays.before];
   }
-  return out;
 }
 
 double median_where(const std::vector<double>& values, const std::vector<bool>& where) {
-  std::vector<float> chosen;
+  FixedList<float, most_rays> chosen;
   for (std::size_t k = 0; k < values.size(); ++k) {
     if (where[k] && !std::isnan(values[k])) chosen.push_back(static_cast<float>(values[k]));
   }
@@ -47,17 +46,16 @@ double median_where(const std::vector<double>& values, const std::vector<bool>& 
 }
 
 struct Widths {
-  std::vector<float> px;  // of the rim, per ray
-  double least;           // of one: in a gap the boundaries have nothing to hold them apart
+  FixedList<float, most_rays> px;  // of the rim, per ray
+  double least = 0;                // of one: in a gap the boundaries have nothing to hold them apart
 };
 
 Widths widths_of(const RimFit& fit) {
-  Widths widths{{}, 0};
-  widths.px.reserve(fit.inner.radius.size());
+  Widths widths;
   for (std::size_t k = 0; k < fit.inner.radius.size(); ++k) {
     widths.px.push_back(static_cast<float>(fit.outer.radius[k] - fit.inner.radius[k]));
   }
-  std::vector<float> sorted = widths.px;
+  FixedList<float, most_rays> sorted = widths.px;
   widths.least = least_width * median(sorted);
   return widths;
 }
@@ -101,7 +99,7 @@ void mark_over(RimTrace& trace, const Widths& widths, double cut) {
 void mark_present(RimTrace& trace, const Widths& widths) {
   const RimFit& fit = trace.fit;
   const std::size_t n = fit.rim_here.size();
-  std::vector<float> levels;
+  FixedList<float, most_rays> levels;
   for (std::size_t k = 0; k < n; ++k) {
     if (trace.in_view[k] && !std::isnan(fit.rim_here[k])) levels.push_back(static_cast<float>(fit.rim_here[k]));
   }
@@ -122,6 +120,12 @@ void mark_present(RimTrace& trace, const Widths& widths) {
 }
 
 }  // namespace
+
+RimTracer::RimTracer(ImageView<const float> data, ImageView<const std::uint8_t> mask, const TraceOptions& options,
+                     TraceBuffers& buffers)
+    : data_(data), mask_(mask), options_(options), buffers_(buffers) {
+  buffers.found.clear();
+}
 
 // Centre of gravity and radius of equal area, of a contour given by radii about a place.
 RimTracer::Place RimTracer::place_of(const Place& about, const std::vector<double>& radii) {
@@ -151,32 +155,40 @@ bool RimTracer::in_frame(const Place& p) const {
 }
 
 const GreyCrop& RimTracer::crop(const Place& place) {
-  if (crop_ && crop_place_ == place) return *crop_;
+  if (any_crop_ && crop_place_ == place) return buffers_.crop;
   // A large lesion needs no detail of single pixels.
   const double coarse = place.radius > 100 ? place.radius / 100 : 0.0;
   const double smooth = std::max(options_.smooth_px > 1 ? options_.smooth_px : 0.0, coarse);
   const auto reach = static_cast<std::size_t>(2.5 * place.radius + 60 + 4 * smooth);
-  crop_.emplace(data_, mask_, options_.invalid, place.y, place.x, reach, smooth);
+  buffers_.crop.cut(data_, mask_, options_.invalid, place.y, place.x, reach, smooth);
+  any_crop_ = true;
   crop_place_ = place;
-  return *crop_;
+  return buffers_.crop;
 }
 
 RimTracer::Found& RimTracer::locate(const Place& place) {
-  const auto known = std::ranges::find(found_, place, &Found::place);
-  if (known != found_.end()) return *known;
-  found_.push_back({place, search_polar(crop(place), place.radius, options_.outside, buffers_), {}, {}});
-  return found_.back();
+  const auto known = std::ranges::find(buffers_.found, place, &Found::place);
+  if (known != buffers_.found.end()) return *known;
+  Found& found = buffers_.found.next();
+  found.place = place;
+  found.fit.reset();
+  found.trace.reset();
+  const bool any = search_polar(crop(place), place.radius, options_.outside, buffers_.polar, found.search.renew());
+  if (!any) found.search.reset();
+  return found;
 }
 
 const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
   if (at.fit) return *at.fit;
-  const auto n =
-      static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
+  const auto n = static_cast<std::size_t>(
+      4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, static_cast<long>(most_rays / 4)));
   const RimRadii& radii = search.radii;
-  const RimRadii start{resampled(radii.inner, n),
-                       resampled(radii.outer, n),
-                       {nearest_least(radii.gaps.bare_px, n), radii.gaps.most_liver}};
-  at.fit = fit_rim(crop(at.place), start, {options_.psf_sigma_px, search.blur_px, search.grainy});
+  RimRadii& start = buffers_.start;
+  resample(radii.inner, n, start.inner);
+  resample(radii.outer, n, start.outer);
+  take_nearest_least(radii.gaps.bare_px, n, start.gaps.bare_px);
+  start.gaps.most_liver = radii.gaps.most_liver;
+  at.fit.renew() = fit_rim(crop(at.place), start, {options_.psf_sigma_px, search.blur_px, search.grainy});
   return *at.fit;
 }
 
@@ -195,26 +207,25 @@ RimTracer::Found* RimTracer::settle(const RimCandidate& candidate) {
   return at->search ? at : nullptr;
 }
 
-std::optional<RimTrace> RimTracer::trace(Found* at) {
-  if (!at->search) return std::nullopt;
+const RimTrace* RimTracer::trace(Found* at) {
+  if (!at->search) return nullptr;
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
   const Place own = place_of(at->place, fit(*at, *at->search).inner.radius);
   if (own != at->place && in_frame(own)) at = &locate(own);
-  if (!at->search) return std::nullopt;
+  if (!at->search) return nullptr;
   const RimFit& fitted = fit(*at, *at->search);
-  if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return std::nullopt;
-  if (!at->trace) at->trace = trace(at->place, fitted);
-  return at->trace;
+  if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return nullptr;
+  if (!at->trace) trace(at->place, fitted, at->trace.renew());
+  return &*at->trace;
 }
 
-RimTrace RimTracer::trace(const Place& place, const RimFit& fitted) {
-  RimTrace trace{place.y, place.x, fitted, {}, {}, {}, {}, 0, {}, 0, 0, 0};
+void RimTracer::trace(const Place& place, const RimFit& fitted, RimTrace& trace) {
+  trace.centre_y = place.y;
+  trace.centre_x = place.x;
+  trace.fit = fitted;
   const std::size_t n = fitted.inner.radius.size();
-  trace.in_view.resize(n);
-  trace.clipped.resize(n);
-  trace.over.resize(n);
-  trace.present.resize(n);
+  for (std::vector<bool>* rays : {&trace.in_view, &trace.clipped, &trace.over, &trace.present}) rays->assign(n, false);
   for (std::size_t k = 0; k < n; ++k) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
     const auto inside = [&](double r) {
@@ -231,7 +242,6 @@ RimTrace RimTracer::trace(const Place& place, const RimFit& fitted) {
   mark_present(trace, widths);
   const auto in_view = static_cast<double>(std::ranges::count(trace.in_view, true)) / static_cast<double>(n);
   trace.evidence = gather_evidence(crop(place), fitted, std::min(trace.outside, options_.outside), in_view);
-  return trace;
 }
 
 }  // namespace pyicg::detail

@@ -3,11 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <optional>
 #include <vector>
 
 #include "grey_crop.hpp"
+#include "kept.hpp"
 #include "polar_search.hpp"
 #include "pyicg/image_view.hpp"
 #include "rim_candidates.hpp"
@@ -25,16 +24,18 @@ struct TraceOptions {
 };
 
 struct RimTrace {
-  std::ptrdiff_t centre_y, centre_x;  // whole pixels: a shifted frame gives shifted contours, bit for bit
+  std::ptrdiff_t centre_y = 0, centre_x = 0;  // whole pixels: a shifted frame gives shifted contours, bit for bit
   RimFit fit;
   std::vector<bool> in_view;  // the middle of the rim lies within the frame
   std::vector<bool> clipped;  // the frame ends before the rim does
   std::vector<bool> over;     // the rim exceeds the cut here
   std::vector<bool> present;  // it does, or stands out by half of its usual step
-  double support;             // share of the rays in view on which the rim is present
+  double support = 0;         // share of the rays in view on which the rim is present
   RimEvidence evidence;
-  double core, rim, outside;  // medians over the rays: over those with a rim
+  double core = 0, rim = 0, outside = 0;  // medians over the rays: over those with a rim
 };
+
+struct TraceBuffers;
 
 // Traces the candidates of one frame. What was found around a place is kept: candidates that settle on one place are
 // searched and fitted once. Fitting takes nearly all of the time, so the search's own answer can be asked first.
@@ -48,36 +49,43 @@ class RimTracer {
   // What the search found around the place that it settled on.
   struct Found {
     Place place;
-    std::optional<PolarSearch> search;
-    std::optional<RimFit> fit;
-    std::optional<RimTrace> trace;
+    KeptValue<PolarSearch> search;
+    KeptValue<RimFit> fit;
+    KeptValue<RimTrace> trace;
   };
 
   RimTracer(ImageView<const float> data, ImageView<const std::uint8_t> mask, const TraceOptions& options,
-            PolarBuffers& buffers)
-      : data_(data), mask_(mask), options_(options), buffers_(buffers) {}
+            TraceBuffers& buffers);
 
-  // Null where there is no step from a core to something brighter, or the core shrinks to nothing. Stays valid.
+  // Null where there is no step from a core to something brighter, or the core shrinks to nothing. Stays valid until
+  // another tracer begins with these buffers.
   Found* settle(const RimCandidate& candidate);
 
-  // Empty where the fit fails.
-  std::optional<RimTrace> trace(Found* settled);
+  // Null where the fit fails; valid for as long.
+  const RimTrace* trace(Found* settled);
 
  private:
   Found& locate(const Place& place);
   const GreyCrop& crop(const Place& place);
   const RimFit& fit(Found& at, const PolarSearch& search);
-  RimTrace trace(const Place& place, const RimFit& fitted);
+  void trace(const Place& place, const RimFit& fitted, RimTrace& trace);
   [[nodiscard]] bool in_frame(const Place& place) const;
   static Place place_of(const Place& about, const std::vector<double>& radii);
 
   ImageView<const float> data_;
   ImageView<const std::uint8_t> mask_;
   TraceOptions options_;
-  PolarBuffers& buffers_;
-  std::deque<Found> found_;
-  std::optional<GreyCrop> crop_;  // the last one that was cut
-  Place crop_place_{};
+  TraceBuffers& buffers_;
+  bool any_crop_ = false;
+  Place crop_place_{};  // of the last one that was cut
+};
+
+// Reused between frames.
+struct TraceBuffers {
+  PolarBuffers polar;
+  GreyCrop crop;
+  RimRadii start;  // of a fit
+  KeptList<RimTracer::Found> found;
 };
 
 }  // namespace pyicg::detail

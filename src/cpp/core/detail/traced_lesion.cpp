@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "polar.hpp"
+#include "rim_workspace.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -39,20 +40,22 @@ Place place_of(const RimTrace& trace, double y, double x) {
   return place_of(trace, static_cast<std::size_t>(std::lround(y)), static_cast<std::size_t>(std::lround(x)));
 }
 
-// What the frame and its maps say of a trace.
+// What the frame and its maps say of a trace, beside what is kept in the workspace: pixels, overlap and parts.
 struct Seen {
   Box box{};
-  PixelStats pixels;
-  std::size_t core = 0;              // pixels
-  std::vector<std::size_t> overlap;  // of them, lesion k + 1's
-  std::size_t rim = 0;               // pixels
-  std::size_t rim_known = 0;         // of them, in another lesion
+  std::size_t core = 0;       // pixels
+  std::size_t rim = 0;        // pixels
+  std::size_t rim_known = 0;  // of them, in another lesion
 };
 
 Seen look(const Frame& f, const RimTrace& trace, double cut, RimWorkspace& ws) {
   const std::vector<double>& inner = trace.fit.inner.radius;
   const std::vector<double>& outer = trace.fit.outer.radius;
   const double most_outer = *std::max_element(outer.begin(), outer.end());
+  PixelStats& pixels = ws.search->pixels;
+  pixels.clear();
+  std::vector<std::size_t>& overlap = ws.search->overlap;
+  overlap.clear();
   Seen s;
   s.box = box_about(f, static_cast<double>(trace.centre_y), static_cast<double>(trace.centre_x), most_outer);
   const double blur = std::hypot(trace.fit.blur_px, 0.5);
@@ -78,12 +81,12 @@ Seen look(const Frame& f, const RimTrace& trace, double cut, RimWorkspace& ws) {
         ++s.core;
         if (ws.labels[i] != 0) {
           const auto other = static_cast<std::size_t>(ws.labels[i]);
-          if (s.overlap.size() < other) s.overlap.resize(other);
-          ++s.overlap[other - 1];
+          if (overlap.size() < other) overlap.resize(other);
+          ++overlap[other - 1];
         }
         if ((!surely_deep && p.r > deep_from(p.inner)) || left_out(f, y, x)) continue;
-        s.pixels.core.push_back(f.data(y, x));
-        s.pixels.core_bright += static_cast<double>(f.smooth(y, x)) > cut;
+        pixels.core.push_back(f.data(y, x));
+        pixels.core_bright += static_cast<double>(f.smooth(y, x)) > cut;
         continue;
       }
       if (p.rim && p.r <= p.outer) {
@@ -93,8 +96,8 @@ Seen look(const Frame& f, const RimTrace& trace, double cut, RimWorkspace& ws) {
       }
       const double across = (p.r - p.inner) / (p.outer - p.inner);
       if (!p.rim || across < 0.25 || across > 0.75 || left_out(f, y, x)) continue;
-      s.pixels.rim.push_back(f.data(y, x));
-      s.pixels.saturated += (f.mask(y, x) & mask_saturated) != 0;
+      pixels.rim.push_back(f.data(y, x));
+      pixels.saturated += (f.mask(y, x) & mask_saturated) != 0;
     }
   }
   return s;
@@ -115,11 +118,10 @@ void paint(std::size_t frame_width, std::int32_t label, const Box& box, RimWorks
 }
 
 // Circular runs of rays in the frame that carry no rim.
-std::vector<Gap> gaps_of(const RimTrace& trace) {
+void find_gaps(const RimTrace& trace, std::vector<Gap>& gaps) {
   const std::size_t n = trace.over.size();
   const double degrees = 360.0 / static_cast<double>(n);
   const auto open = [&](std::size_t k) { return trace.in_view[k % n] && !trace.over[k % n]; };
-  std::vector<Gap> gaps;
   bool all = true;
   for (std::size_t k = 0; k < n; ++k) {
     all = all && open(k);
@@ -133,7 +135,6 @@ std::vector<Gap> gaps_of(const RimTrace& trace) {
     }
   }
   if (all) gaps.push_back({0.0, 360.0});
-  return gaps;
 }
 
 void fill_contours(Lesion& lesion, const RimTrace& trace) {
@@ -156,7 +157,7 @@ void fill_contours(Lesion& lesion, const RimTrace& trace) {
     lesion.clipped_by_border = lesion.clipped_by_border || trace.clipped[k];
   }
   lesion.completeness = in_view > 0 ? static_cast<double>(over) / static_cast<double>(in_view) : 0.0;
-  lesion.gaps = gaps_of(trace);
+  find_gaps(trace, lesion.gaps);
   lesion.inner_sigma = trace.fit.inner.sigma;
   lesion.outer_sigma = trace.fit.outer.sigma;
   lesion.correlation_px = trace.fit.inner.correlation_px;
@@ -169,10 +170,10 @@ double depth_of(const RimTrace& trace) {
 }
 
 // Part of a lesion that was found before.
-bool is_known(const Seen& s, const std::vector<Lesion>& lesions) {
-  for (std::size_t k = 0; k < s.overlap.size(); ++k) {
-    const double smaller = std::min(static_cast<double>(s.core), lesions[k].area_px);
-    if (static_cast<double>(s.overlap[k]) > most_overlap * smaller) return true;
+bool is_known(const Seen& s, RimSearchWorkspace& ws) {
+  for (std::size_t k = 0; k < ws.overlap.size(); ++k) {
+    const double smaller = std::min(static_cast<double>(s.core), ws.lesions[k].area_px);
+    if (static_cast<double>(ws.overlap[k]) > most_overlap * smaller) return true;
   }
   // What lies beside a rim is no core of its own.
   return 2 * s.rim_known > s.rim;
@@ -196,14 +197,14 @@ bool took_core_for_liver(const RimTrace& trace, const Background& background) {
 
 }  // namespace
 
-Reason add_traced(const Frame& f, const RimTrace& trace, const std::vector<Lesion>& lesions,
-                  const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion) {
+Reason add_traced(const Frame& f, const RimTrace& trace, const Background& background, const RimOptions& o,
+                  RimWorkspace& ws, Lesion& lesion) {
   const Seen seen = look(f, trace, o.sbr_cut * background.level, ws);
-  if (is_known(seen, lesions)) return Reason::none;
+  if (is_known(seen, *ws.search)) return Reason::none;
   const Reason why = why_not(trace, seen, background, o);
   if (why != Reason::none) return why;
   fill_contours(lesion, trace);
-  fill_contrast(lesion, seen.pixels, background, o);
+  fill_contrast(lesion, ws.search->pixels, background, o);
   if (took_core_for_liver(trace, background)) {
     lesion.background_not_resolved = true;
     lesion.sbr = Measurement::undefined(Reason::background_not_resolved);

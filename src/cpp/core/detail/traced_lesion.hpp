@@ -11,9 +11,10 @@
 
 namespace pyicg::detail {
 
-// Fills lesion and maps; leaves both as they are where the lesion is known already. A reason: it is none.
-Reason add_traced(const Frame& f, const RimTrace& trace, const std::vector<Lesion>& lesions,
-                  const Background& background, const RimOptions& o, RimWorkspace& ws, Lesion& lesion);
+// Fills lesion and maps; leaves both as they are where one of the workspace's lesions is the same. A reason: it is
+// none.
+Reason add_traced(const Frame& f, const RimTrace& trace, const Background& background, const RimOptions& o,
+                  RimWorkspace& ws, Lesion& lesion);
 
 // A trace that goes around a hole of this area and no further.
 bool covers(const RimTrace& trace, double y, double x, double area);

@@ -116,8 +116,16 @@ void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mas
 // Throws Error(input or unit) for options out of range.
 void check(const RimOptions& options);
 
-// All rims of a frame whose background is known. Needs smooth_frame; fills the workspace's maps.
-RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
-                      const RimOptions& options, RimWorkspace& ws);
+// All rims of a frame whose background is known. Needs smooth_frame; fills the workspace's maps. Where a workspace and
+// a result are used again, their memory is: a frame like the last one asks for none.
+void segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,
+                 const RimOptions& options, RimWorkspace& ws, RimResult& result);
+
+inline RimResult segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask,
+                             const Background& background, const RimOptions& options, RimWorkspace& ws) {
+  RimResult result;
+  segment_rim(data, mask, background, options, ws, result);
+  return result;
+}
 
 }  // namespace pyicg
