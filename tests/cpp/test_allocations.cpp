@@ -215,8 +215,8 @@ int main() {
     options.view = view;
     options.pixel_size_mm = 0.1;
     the_same_frame(profile, options);
-    frames_in_turn(profile, options);
   }
+  frames_in_turn(profile, {});
   what_is_scored(profile);
   return check::result();
 }

@@ -50,7 +50,9 @@ Falls falls_on_one_side(const std::vector<ContourNormal>& contour, std::size_t k
 
 }  // namespace
 
-RayDirections::RayDirections(std::size_t n) {
+void RayDirections::set(std::size_t n) {
+  y.clear();
+  x.clear();
   const double step_angle = 2 * std::numbers::pi / static_cast<double>(n);
   for (std::size_t k = 0; k < n; ++k) {
     y.push_back(std::sin(step_angle * static_cast<double>(k)));

@@ -18,7 +18,7 @@ struct ContourNormal {                          // of one vertex
 
 // Unit vectors along the rays of RimRadii.
 struct RayDirections {
-  explicit RayDirections(std::size_t n);
+  void set(std::size_t n);
   std::vector<double> y, x;
 };
 

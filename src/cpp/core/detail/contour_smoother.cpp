@@ -65,11 +65,13 @@ void ContourSmoother::try_all() {
   }
 }
 
-SmoothContour ContourSmoother::smooth(std::span<const double> values, std::span<const double> variances,
-                                      double stiffness) {
+const SmoothContour& ContourSmoother::smooth(std::span<const double> values, std::span<const double> variances,
+                                             double stiffness) {
   const std::size_t n = values.size();
   set_values(values, variances);
-  SmoothContour out{std::vector<double>(n), stiffness};
+  SmoothContour& out = contour_;
+  out.mean.resize(n);
+  out.stiffness = stiffness;
   if (stiffness > 0) {
     kernels::smoother_kernels().solve_one(input(), &stiffness, output(0));
     for (std::size_t k = 0; k < n; ++k) out.mean[k] = centre_ + groups_[0].solution[kernels::folded(k, n)];
@@ -87,13 +89,15 @@ SmoothContour ContourSmoother::smooth(std::span<const double> values, std::span<
   return out;
 }
 
-ContourSpread ContourSmoother::spread(std::span<const double> values, std::span<const double> variances,
-                                      std::span<const double> mean) {
+const ContourSpread& ContourSmoother::spread(std::span<const double> values, std::span<const double> variances,
+                                             std::span<const double> mean) {
   const std::size_t n = values.size();
   set_values(values, variances);
   try_all();
   const double most = *std::max_element(likelihood_.begin(), likelihood_.end());
-  ContourSpread out{std::vector<double>(n), 0};
+  ContourSpread& out = spread_;
+  out.sigma.assign(n, 0.0);
+  out.correlation = 0;
   double total = 0;
   for (std::size_t group = 0; group < groups; ++group) {
     std::array<double, lanes> weight{};

@@ -22,16 +22,18 @@ struct ContourSpread {
 };
 
 // Equally spaced radii r under the prior exp(-stiffness/2 sum (third difference)^2), given values with variances
-// (infinite: not seen). At least sixteen values, of which one is seen. Keeps its memory from call to call.
+// (infinite: not seen). At least sixteen values, of which one is seen. Keeps its memory from call to call; what it
+// returns is its own, until it is called again.
 class ContourSmoother {
  public:
   // Posterior mean. The stiffness maximises the marginal likelihood (Wahba, Ann. Stat. 13 (1985) 1378) over factors of
   // four, unless one is given (not 0).
-  SmoothContour smooth(std::span<const double> values, std::span<const double> variances, double stiffness);
+  const SmoothContour& smooth(std::span<const double> values, std::span<const double> variances, double stiffness);
 
   // How far the curve may be from `mean`, the stiffness being as uncertain as the values leave it: the posteriors of
   // all stiffnesses tried, weighted by their likelihood.
-  ContourSpread spread(std::span<const double> values, std::span<const double> variances, std::span<const double> mean);
+  const ContourSpread& spread(std::span<const double> values, std::span<const double> variances,
+                              std::span<const double> mean);
 
  private:
   static constexpr std::size_t lanes = kernels::smoother_lanes;
@@ -61,6 +63,8 @@ class ContourSmoother {
   std::array<Group, groups> groups_;
   std::array<double, stiffness_steps> likelihood_{};  // logs, constants left out
   std::vector<double> inverse_, diagonal_, sums_;
+  SmoothContour contour_;
+  ContourSpread spread_;
 };
 
 }  // namespace pyicg::detail

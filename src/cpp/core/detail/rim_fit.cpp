@@ -11,63 +11,29 @@
 #include "blurred_edge.hpp"
 #include "contour_normals.hpp"
 #include "contour_smoother.hpp"
+#include "fixed_list.hpp"
+#include "polar.hpp"
 #include "profile_equations.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
 namespace pyicg::detail {
-namespace {
 
-constexpr int rounds = 20;
-constexpr int free_rounds = 5;  // after these the contours keep their stiffness, so that the fit can settle
-// Ripples finer than the blur show weakly and settle slowly: every third step goes further than the model asks.
-constexpr std::array<double, 3> strides{1, 1, 2.5};
-constexpr double most_sum = 1e100;           // levels beyond it are no signal
-constexpr double least_slope_thickness = 6;  // of the blur: a thinner rim's slope cannot be told from its level
-constexpr double most_tilt = 0.5;            // steps over the blur's width
-constexpr double model_px = 0.003;           // what the model leaves on noiseless circles
-constexpr double settled_px = 2e-4;
-constexpr double settled_blur = 0.005;  // of the blur: until then its rest would pass for ripples of the contour
-constexpr double model_blur = 0.04;     // of the blur: how far the many levels that are told beside it draw it away
-constexpr double place_share = 0.15;    // of the blur, to which the place is known at least where levels are told
-constexpr double grainy_turn = 0.15;    // radians over which a textured rim's levels are alike
-
-using enum Equations::Column;
-
-class Fit {
- public:
-  Fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options)
-      : image_(image), options_(options), gaps_(start.gaps), n_(start.inner.size()), rays_(n_) {
-    step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
-    const double known = options.psf_sigma_px;
-    // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
-    sigma_ = std::isnan(known) ? std::max(0.8 * options.start_blur_px, std::sqrt(image.blur()))
-                               : std::sqrt(known * known + image.blur());
-    inner_.fitted.radius = without_ripples(start.inner);
-    outer_.fitted.radius = without_ripples(start.outer);
-  }
-
-  RimFit run() {
-    start_levels();
-    double blur_moved = 0;
-    for (int round = 0; round < rounds; ++round) {
-      const bool free = round < free_rounds || (round < 2 * free_rounds && blur_moved > settled_blur * sigma_);
-      const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
-      const double before = sigma_;
-      const double moved_inner = update(inner_, free, stride);
-      const double moved_outer = update(outer_, free, stride);
-      if (!is_finite()) return RimFit{};
-      blur_moved = std::fabs(sigma_ - before);
-      if (!free && std::max({moved_inner, moved_outer, blur_moved}) < settled_px) break;
-    }
-    finish();
-    return std::move(fit_);
-  }
-
- private:
+struct RimFitMemory {
   // One boundary, from round to round.
   struct Side {
     explicit Side(bool is_inner) : inner(is_inner) {}
+
+    // For another fit.
+    void renew() {
+      fitted.sigma.clear();
+      fitted.correlation_px = 0;
+      normals_blur = nan;
+      values.clear();
+      variances.clear();
+      arc = 1;
+      stiffness = width = tilt = blur_information = tilt_variance = 0;
+    }
 
     bool inner;
     FittedBoundary fitted;
@@ -86,10 +52,85 @@ class Fit {
   // What one round changes, but for the boundary itself.
   struct Step {
     double tilt = 0, blur = 0;
-    std::vector<std::array<double, place>> levels;  // of each ray: core, rim, outside; and px of the other boundary
-    std::vector<double> known;                      // information on the place, levels and other boundary unknown
-    std::vector<double> taken;                      // how much the other boundary alone takes from it, a factor
+    // Of each ray: core, rim, outside; and px of the other boundary.
+    std::vector<std::array<double, Equations::place>> levels;
+    std::vector<double> known;  // information on the place, levels and other boundary unknown
+    std::vector<double> taken;  // how much the other boundary alone takes from it, a factor
   };
+
+  RayDirections rays;
+  Side inner{true};
+  Side outer{false};
+  Step step;
+  ContourSmoother smoother;
+  std::vector<double> signals, rows;       // along one normal
+  std::vector<Equations> scratch, solved;  // averaged along the contour
+  std::vector<double> values, variances;   // where the profiles put a boundary
+};
+
+namespace {
+
+constexpr int rounds = 20;
+constexpr int free_rounds = 5;  // after these the contours keep their stiffness, so that the fit can settle
+// Ripples finer than the blur show weakly and settle slowly: every third step goes further than the model asks.
+constexpr std::array<double, 3> strides{1, 1, 2.5};
+constexpr double most_sum = 1e100;           // levels beyond it are no signal
+constexpr double least_slope_thickness = 6;  // of the blur: a thinner rim's slope cannot be told from its level
+constexpr double most_tilt = 0.5;            // steps over the blur's width
+constexpr double model_px = 0.003;           // what the model leaves on noiseless circles
+constexpr double settled_px = 2e-4;
+constexpr double settled_blur = 0.005;  // of the blur: until then its rest would pass for ripples of the contour
+constexpr double model_blur = 0.04;     // of the blur: how far the many levels that are told beside it draw it away
+constexpr double place_share = 0.15;    // of the blur, to which the place is known at least where levels are told
+constexpr double grainy_turn = 0.15;    // radians over which a textured rim's levels are alike
+
+using enum Equations::Column;
+
+using PerRay = FixedList<double, most_rays>;
+using Sorted = FixedList<float, most_rays>;
+using Side = RimFitMemory::Side;
+using Step = RimFitMemory::Step;
+
+class Fit {
+ public:
+  Fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, RimFitMemory& memory, RimFit& fit)
+      : image_(image), options_(options), gaps_(start.gaps), n_(start.inner.size()), memory_(memory), fit_(fit) {
+    inner_.renew();
+    outer_.renew();
+    fit.noise = 0;
+    memory.rays.set(n_);
+    step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
+    const double known = options.psf_sigma_px;
+    // Too narrow a start finds the blur in a few rounds; too wide a one takes many, as the rim's level makes up for it.
+    sigma_ = std::isnan(known) ? std::max(0.8 * options.start_blur_px, std::sqrt(image.blur()))
+                               : std::sqrt(known * known + image.blur());
+    inner_.fitted.radius = without_ripples(start.inner);
+    outer_.fitted.radius = without_ripples(start.outer);
+  }
+
+  void run() {
+    start_levels();
+    double blur_moved = 0;
+    for (int round = 0; round < rounds; ++round) {
+      const bool free = round < free_rounds || (round < 2 * free_rounds && blur_moved > settled_blur * sigma_);
+      const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
+      const double before = sigma_;
+      const double moved_inner = update(inner_, free, stride);
+      const double moved_outer = update(outer_, free, stride);
+      if (!is_finite()) return fail();
+      blur_moved = std::fabs(sigma_ - before);
+      if (!free && std::max({moved_inner, moved_outer, blur_moved}) < settled_px) break;
+    }
+    finish();
+  }
+
+ private:
+  void fail() {
+    for (FittedBoundary* boundary : {&fit_.inner, &fit_.outer}) {
+      boundary->radius.clear();
+      boundary->sigma.clear();
+    }
+  }
 
   [[nodiscard]] bool is_finite() const {
     double sum = sigma_;
@@ -102,15 +143,15 @@ class Fit {
   [[nodiscard]] bool shows_liver(std::size_t k) const { return in_gap(k) && gaps_.bare_px[k] > 0; }
 
   // The search's path steps to and fro; what is finer than the blur would take many rounds to settle.
-  [[nodiscard]] std::vector<double> without_ripples(const std::vector<double>& radius) {
+  const std::vector<double>& without_ripples(const std::vector<double>& radius) {
     const double arc = step_angle_ * std::accumulate(radius.begin(), radius.end(), 0.0) / static_cast<double>(n_);
-    const std::vector<double> alike(n_, 1.0);
-    return smoother_.smooth(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
+    const PerRay alike(n_, 1.0);
+    return memory_.smoother.smooth(radius, alike, std::pow(std::max(sigma_ / arc, 1.0), 6)).mean;
   }
 
   void update_normals(Side& side) {
     if (side.normals_blur == sigma_) return;
-    set_normals(side.fitted.radius, rays_, sigma_, side.normals);
+    set_normals(side.fitted.radius, memory_.rays, sigma_, side.normals);
     side.normals_blur = sigma_;
   }
   void update_normals() {
@@ -123,8 +164,8 @@ class Fit {
     fit_.rim.assign(n_, 0);
     fit_.outside.assign(n_, 0);
     for (std::size_t k = 0; k < n_; ++k) {
-      const double s = rays_.y[k];
-      const double c = rays_.x[k];
+      const double s = memory_.rays.y[k];
+      const double c = memory_.rays.x[k];
       const double inner = inner_.fitted.radius[k];
       const double outer = outer_.fitted.radius[k];
       const auto mean = [&](double from, double to) {
@@ -186,13 +227,13 @@ class Fit {
     if (high < low) return nothing();
     const std::size_t n = static_cast<std::size_t>(high - low) + 1;
     const std::size_t room = n + kernels::profile_room;
-    if (signals_.size() < room) {
-      signals_.resize(room);
-      rows_.resize(room * Equations::columns);
+    if (memory_.signals.size() < room) {
+      memory_.signals.resize(room);
+      memory_.rows.resize(room * Equations::columns);
     }
-    image_.along({v.y, v.x, v.dy, v.dx, step, low}, std::span(signals_).first(n));
+    image_.along({v.y, v.x, v.dy, v.dx, step, low}, std::span(memory_.signals).first(n));
     return kernels_.products({{step, low, n},
-                              signals_.data(),
+                              memory_.signals.data(),
                               {normal_.data(), v.falls.data(), sigma_},
                               {normal_.data(), other.normals[k].falls.data(), sigma_},
                               gap,
@@ -202,7 +243,7 @@ class Fit {
                               fit_.rim[k],
                               fit_.outside[k],
                               side.tilt},
-                             rows_.data(), equations.sums.data());
+                             memory_.rows.data(), equations.sums.data());
   }
 
   // One Gauss-Newton step of levels, blur and one boundary. Returns how far the boundary moved, px.
@@ -219,10 +260,10 @@ class Fit {
     }
     side.arc = contour / static_cast<double>(n_);
     if (!(count > 0)) return 0;
-    const std::vector<double> steady = steadiness(side);
+    const PerRay steady = steadiness(side);
     const double pixel = std::sqrt(squares / count) * noise_factor(count, side);
     fit_.noise = pixel;
-    const Step step = solve(side, steady, squares / count, pixel);
+    const Step& step = solve(side, steady, squares / count, pixel);
     if (!displace(side, steady, step, pixel)) return 0;
     const double moved = move(side, step, free, stride);
     sigma_ += step.blur;
@@ -231,18 +272,20 @@ class Fit {
   }
 
   // Levels, tilt and blur: from profiles averaged along the contour. `square` is the mean square of what is left.
-  Step solve(Side& side, const std::vector<double>& steady, double square, double pixel) {
+  const Step& solve(Side& side, const PerRay& steady, double square, double pixel) {
     Shared shared;
-    Step step;
+    Step& step = memory_.step;
+    step.tilt = step.blur = 0;
+    std::vector<Equations>& solved = memory_.solved;
     const bool wide = !options_.grainy && median_thickness() > least_slope_thickness * sigma_;
     const double alike = 2 * std::sqrt(std::numbers::pi) * level_width(side) / side.arc;  // rays in an average
-    average(side.equations, level_width(side) / side.arc, scratch_, solved_);
+    average(side.equations, level_width(side) / side.arc, memory_.scratch, solved);
     side.by_blur.resize(n_);
     side.by_tilt.resize(n_);
     step.known.resize(n_);
     step.taken.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      Equations& e = solved_[k];
+      Equations& e = solved[k];
       double scale = 0;
       for (std::size_t i = core; i <= outside; ++i) scale = std::max(scale, e(i, i));
       for (std::size_t i = core; i <= outside; ++i) e(i, i) += 1e-6 * scale + 1e-300;
@@ -271,7 +314,7 @@ class Fit {
     set_shared_step(shared, side, step);
     step.levels.resize(n_);
     for (std::size_t k = 0; k < n_; ++k) {
-      const Equations& e = solved_[k];
+      const Equations& e = solved[k];
       std::array<double, rest> x{};
       x[slope] = step.tilt;
       x[blur] = step.blur;
@@ -285,7 +328,7 @@ class Fit {
     const double per_sample = pixel * pixel / (sample_step() * side.arc);
     side.blur_information = shared.blur_given_slope() / per_sample;
     side.tilt_variance = shared.slope_slope > 0 ? per_sample / shared.slope_given_blur() : 0.0;
-    std::vector<float> usual;
+    Sorted usual;
     for (std::size_t k = 0; k < n_; ++k) {
       if (steady[k] >= 0.5) usual.push_back(static_cast<float>(step.known[k]));
     }
@@ -297,11 +340,13 @@ class Fit {
   }
 
   // Where each profile by itself puts the boundary, and how well it knows. False where too few see it at all.
-  bool displace(Side& side, const std::vector<double>& steady, const Step& step, double pixel) const {
+  bool displace(Side& side, const PerRay& steady, const Step& step, double pixel) {
     const double spread =
         2 * std::sqrt(std::numbers::pi) * sigma_ * sigma_ / std::sqrt(sigma_ * sigma_ + image_.blur());
-    std::vector<double> values = side.fitted.radius;
-    std::vector<double> variances(n_, infinity);
+    std::vector<double>& values = memory_.values;
+    std::vector<double>& variances = memory_.variances;
+    values = side.fitted.radius;
+    variances.assign(n_, infinity);
     std::size_t seen = 0;
     const double liver_height = gap_height();
     for (std::size_t k = 0; k < n_; ++k) {
@@ -328,14 +373,14 @@ class Fit {
       ++seen;
     }
     if (seen < n_ / 8) return false;
-    side.values = std::move(values);
-    side.variances = std::move(variances);
+    side.values = values;
+    side.variances = variances;
     return true;
   }
 
   // The step from core to liver in the gaps, where a single ray's is lost in noise.
   [[nodiscard]] double gap_height() const {
-    std::vector<float> heights;
+    Sorted heights;
     for (std::size_t k = 0; k < n_; ++k) {
       if (shows_liver(k)) heights.push_back(static_cast<float>(fit_.rim[k] - fit_.core[k]));
     }
@@ -344,7 +389,7 @@ class Fit {
 
   // To the smooth contour that the displacements speak for, and to the levels. Returns the longest way, px.
   double move(Side& side, const Step& step, bool free, double stride) {
-    const SmoothContour smooth = smoother_.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
+    const SmoothContour& smooth = memory_.smoother.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
     side.stiffness = smooth.stiffness;
     side.normals_blur = nan;
     double most = 0;
@@ -365,16 +410,16 @@ class Fit {
   // 1 where the boundary's step is that of its neighbours, less where it changes along the contour, as at the ends of a
   // broken rim: there no straight edge is blurred, and the model does not hold. Half a usual step over three blurs'
   // width counts a tenth.
-  [[nodiscard]] std::vector<double> steadiness(const Side& side) const {
-    std::vector<double> steps(n_);
-    std::vector<float> sorted;
+  [[nodiscard]] PerRay steadiness(const Side& side) const {
+    PerRay steps(n_);
+    Sorted sorted;
     for (std::size_t k = 0; k < n_; ++k) {
       steps[k] = fit_.rim[k] - (side.inner ? fit_.core[k] : fit_.outside[k]);
       sorted.push_back(static_cast<float>(steps[k]));
     }
     const double usual = quantile(sorted, 0.75);
     const auto q = std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(1.5 * sigma_ / side.arc)), 1, n_ / 8);
-    std::vector<double> steady(n_, 1);
+    PerRay steady(n_, 1);
     for (std::size_t k = 0; k < n_ && usual > 0; ++k) {
       const double change = (steps[(k + q) % n_] - steps[(k + n_ - q) % n_]) / usual;
       const double low = std::max(1 - steps[k] / usual, 0.0);
@@ -384,8 +429,7 @@ class Fit {
   }
 
   [[nodiscard]] double median_thickness() const {
-    std::vector<float> widths;
-    widths.reserve(n_);
+    Sorted widths;
     for (std::size_t k = 0; k < n_; ++k) {
       widths.push_back(static_cast<float>(outer_.fitted.radius[k] - inner_.fitted.radius[k]));
     }
@@ -444,7 +488,7 @@ class Fit {
     for (Side* side : {&inner_, &outer_}) {
       if (side->variances.empty()) continue;
       FittedBoundary& boundary = side->fitted;
-      const ContourSpread spread = smoother_.spread(side->values, side->variances, boundary.radius);
+      const ContourSpread& spread = memory_.smoother.spread(side->values, side->variances, boundary.radius);
       boundary.sigma = spread.sigma;
       for (std::size_t k = 0; k < n_; ++k) {
         const double from_blur = side->by_blur[k] * blur_sigma;
@@ -455,15 +499,16 @@ class Fit {
     }
     fit_.blur_px = std::sqrt(std::max(sigma_ * sigma_ - image_.blur(), 0.0));
     rim_here();
-    fit_.inner = std::move(inner_.fitted);
-    fit_.outer = std::move(outer_.fitted);
+    fit_.inner = inner_.fitted;
+    fit_.outer = outer_.fitted;
   }
 
   // The rim's level on each ray, from the profiles within a pixel of it along the contour.
   void rim_here() {
     update_normals();
     const std::vector<ContourNormal>& at = inner_.normals;
-    std::vector<Equations> equations = inner_.equations;
+    std::vector<Equations>& equations = memory_.solved;
+    equations = inner_.equations;
     for (std::size_t k = 0; k < n_; ++k) {
       if (in_gap(k) && !shows_liver(k)) profile(k, inner_, false, equations[k]);
     }
@@ -487,27 +532,29 @@ class Fit {
 
   const GreyCrop& image_;
   RimFitOptions options_;
-  Gaps gaps_;
+  const Gaps& gaps_;
   std::size_t n_;
-  RayDirections rays_;
   double step_angle_ = 0;
   double sigma_ = 1;
   double least_level_ = infinity;
   double most_level_ = -infinity;
-  Side inner_{true};
-  Side outer_{false};
-  RimFit fit_;
+  RimFitMemory& memory_;
+  Side& inner_ = memory_.inner;
+  Side& outer_ = memory_.outer;
+  RimFit& fit_;
   const kernels::ProfileKernels& kernels_ = kernels::profile_kernels();
   const std::vector<double>& normal_ = normal_table();
-  ContourSmoother smoother_;
-  std::vector<double> signals_, rows_;       // along one normal
-  std::vector<Equations> scratch_, solved_;  // averaged along the contour
 };
 
 }  // namespace
 
-RimFit fit_rim(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options) {
-  return Fit(image, start, options).run();
+RimFitter::RimFitter() : memory_(std::make_unique<RimFitMemory>()) {}
+RimFitter::~RimFitter() = default;
+RimFitter::RimFitter(RimFitter&&) noexcept = default;
+RimFitter& RimFitter::operator=(RimFitter&&) noexcept = default;
+
+void RimFitter::fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, RimFit& fit) {
+  Fit(image, start, options, *memory_, fit).run();
 }
 
 }  // namespace pyicg::detail

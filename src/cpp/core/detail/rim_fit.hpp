@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "grey_crop.hpp"
@@ -42,6 +43,22 @@ struct RimFitOptions {
   bool grainy;  // texture hides the edges of single rays: levels are those of wide areas
 };
 
-RimFit fit_rim(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options);
+struct RimFitMemory;
+
+class RimFitter {
+ public:
+  RimFitter();
+  ~RimFitter();
+  RimFitter(RimFitter&&) noexcept;
+  RimFitter& operator=(RimFitter&&) noexcept;
+  RimFitter(const RimFitter&) = delete;
+  RimFitter& operator=(const RimFitter&) = delete;
+
+  // Of at most `most_rays` rays. Without radii: it did not succeed. Keeps its memory, and that of `fit`.
+  void fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, RimFit& fit);
+
+ private:
+  std::unique_ptr<RimFitMemory> memory_;
+};
 
 }  // namespace pyicg::detail

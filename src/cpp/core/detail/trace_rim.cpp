@@ -188,7 +188,8 @@ const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
   resample(radii.outer, n, start.outer);
   take_nearest_least(radii.gaps.bare_px, n, start.gaps.bare_px);
   start.gaps.most_liver = radii.gaps.most_liver;
-  at.fit.renew() = fit_rim(crop(at.place), start, {options_.psf_sigma_px, search.blur_px, search.grainy});
+  const RimFitOptions options{options_.psf_sigma_px, search.blur_px, search.grainy};
+  buffers_.fitter.fit(crop(at.place), start, options, at.fit.renew());
   return *at.fit;
 }
 

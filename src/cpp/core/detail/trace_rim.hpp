@@ -85,6 +85,7 @@ struct TraceBuffers {
   PolarBuffers polar;
   GreyCrop crop;
   RimRadii start;  // of a fit
+  RimFitter fitter;
   KeptList<RimTracer::Found> found;
 };
 
