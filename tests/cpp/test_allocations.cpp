@@ -1,5 +1,6 @@
 // Once a scorer has seen a frame, a like one costs no heap allocation: the global operators count.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -163,7 +164,7 @@ std::shared_ptr<const Profile> make_profile() {
   return std::make_shared<const Profile>(p);
 }
 
-constexpr Scene scenes[] = {plain, bright_patch, one_rim, large_broken_rim, many_things};
+constexpr std::array<Scene, 5> scenes{plain, bright_patch, one_rim, large_broken_rim, many_things};
 
 std::size_t allocations_of(Scorer& scorer, const Raw& frame) {
   allocations = 0;
