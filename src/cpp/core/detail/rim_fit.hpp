@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "grey_crop.hpp"
@@ -42,6 +43,10 @@ struct RimFitOptions {
   bool grainy;  // texture hides the edges of single rays: levels are those of wide areas
 };
 
-RimFit fit_rim(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options);
+// Asked once, early, with the inner contour's radii as they are known by then: should the fit go on?
+using RoughFit = std::function<bool(const std::vector<double>& inner)>;
+
+// Empty where the fit fails or should not go on.
+RimFit fit_rim(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, const RoughFit& goes_on);
 
 }  // namespace pyicg::detail

@@ -164,20 +164,19 @@ const GreyCrop& RimTracer::crop(const Place& place) {
 RimTracer::Found& RimTracer::locate(const Place& place) {
   const auto known = std::ranges::find(found_, place, &Found::place);
   if (known != found_.end()) return *known;
-  found_.push_back({place, search_polar(crop(place), place.radius, options_.outside, buffers_), {}, {}});
+  found_.push_back({place, search_polar(crop(place), place.radius, options_.outside, buffers_), nullptr, {}, {}});
   return found_.back();
 }
 
-const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
-  if (at.fit) return *at.fit;
+RimFit RimTracer::fit(const Found& at, const RoughFit& goes_on) {
   const auto n =
       static_cast<std::size_t>(4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, 90L));
+  const PolarSearch& search = *at.search;
   const RimRadii& radii = search.radii;
   const RimRadii start{resampled(radii.inner, n),
                        resampled(radii.outer, n),
                        {nearest_least(radii.gaps.bare_px, n), radii.gaps.most_liver}};
-  at.fit = fit_rim(crop(at.place), start, {options_.psf_sigma_px, search.blur_px, search.grainy});
-  return *at.fit;
+  return fit_rim(crop(at.place), start, {options_.psf_sigma_px, search.blur_px, search.grainy}, goes_on);
 }
 
 RimTracer::Found* RimTracer::settle(const RimCandidate& candidate) {
@@ -199,10 +198,20 @@ std::optional<RimTrace> RimTracer::trace(Found* at) {
   if (!at->search) return std::nullopt;
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
-  const Place own = place_of(at->place, fit(*at, *at->search).inner.radius);
-  if (own != at->place && in_frame(own)) at = &locate(own);
+  if (at->own == nullptr) {
+    Place own = at->place;
+    RimFit found = fit(*at, [&](const std::vector<double>& inner) {
+      own = place_of(at->place, inner);
+      return own == at->place || !in_frame(own);
+    });
+    const bool stays = own == at->place || !in_frame(own);
+    at->own = stays ? at : &locate(own);
+    if (stays) at->fit = std::move(found);
+  }
+  at = at->own;
   if (!at->search) return std::nullopt;
-  const RimFit& fitted = fit(*at, *at->search);
+  if (!at->fit) at->fit = fit(*at, [](const std::vector<double>&) { return true; });
+  const RimFit& fitted = *at->fit;
   if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return std::nullopt;
   if (!at->trace) at->trace = trace(at->place, fitted);
   return at->trace;

@@ -49,6 +49,7 @@ class RimTracer {
   struct Found {
     Place place;
     std::optional<PolarSearch> search;
+    Found* own = nullptr;  // around the place where the contour lies that a rough fit has found; null: not asked
     std::optional<RimFit> fit;
     std::optional<RimTrace> trace;
   };
@@ -66,7 +67,7 @@ class RimTracer {
  private:
   Found& locate(const Place& place);
   const GreyCrop& crop(const Place& place);
-  const RimFit& fit(Found& at, const PolarSearch& search);
+  RimFit fit(const Found& at, const RoughFit& goes_on);
   RimTrace trace(const Place& place, const RimFit& fitted);
   [[nodiscard]] bool in_frame(const Place& place) const;
   static Place place_of(const Place& about, const std::vector<double>& radii);
