@@ -12,6 +12,7 @@
 #include "contour_normals.hpp"
 #include "contour_smoother.hpp"
 #include "fixed_list.hpp"
+#include "fixed_point.hpp"
 #include "polar.hpp"
 #include "profile_equations.hpp"
 #include "pyicg/measurement.hpp"
@@ -33,6 +34,7 @@ struct RimFitMemory {
       variances.clear();
       arc = 1;
       stiffness = width = tilt = blur_information = tilt_variance = 0;
+      moved = infinity;
     }
 
     bool inner;
@@ -48,6 +50,7 @@ struct RimFitMemory {
     // What is shared by all rays is not known exactly either, and moves them together.
     std::vector<double> by_blur, by_tilt;  // px that the boundary moves per px of blur, per unit of tilt
     double blur_information = 0, tilt_variance = 0;
+    double moved = infinity;  // by the last step, px, root mean square
   };
   // What one round changes, but for the boundary itself.
   struct Step {
@@ -63,26 +66,28 @@ struct RimFitMemory {
   Side outer{false};
   Step step;
   ContourSmoother smoother;
-  std::vector<double> signals, rows;       // along one normal
-  std::vector<Equations> scratch, solved;  // averaged along the contour
-  std::vector<double> values, variances;   // where the profiles put a boundary
+  AndersonMixing mixing;
+  std::vector<double> begin, end, weights;  // of a round
+  std::vector<double> signals, rows;        // along one normal
+  std::vector<Equations> scratch, solved;   // averaged along the contour
+  std::vector<double> values, variances;    // where the profiles put a boundary
 };
 
 namespace {
 
-constexpr int rounds = 20;
-constexpr int free_rounds = 5;  // after these the contours keep their stiffness, so that the fit can settle
-// Ripples finer than the blur show weakly and settle slowly: every third step goes further than the model asks.
-constexpr std::array<double, 3> strides{1, 1, 2.5};
-constexpr double most_sum = 1e100;           // levels beyond it are no signal
+constexpr int rounds = 12;
+constexpr int grainy_rounds = 20;
+constexpr int rough_round = 2;      // it shows where the contours will lie, to a pixel or so
+constexpr int free_rounds = 5;      // after these the contours keep their stiffness, so that the fit can settle
+constexpr double most_sum = 1e100;  // levels beyond it are no signal
 constexpr double least_slope_thickness = 6;  // of the blur: a thinner rim's slope cannot be told from its level
 constexpr double most_tilt = 0.5;            // steps over the blur's width
 constexpr double model_px = 0.003;           // what the model leaves on noiseless circles
-constexpr double settled_px = 2e-4;
-constexpr double settled_blur = 0.005;  // of the blur: until then its rest would pass for ripples of the contour
-constexpr double model_blur = 0.04;     // of the blur: how far the many levels that are told beside it draw it away
-constexpr double place_share = 0.15;    // of the blur, to which the place is known at least where levels are told
-constexpr double grainy_turn = 0.15;    // radians over which a textured rim's levels are alike
+constexpr double settled_share = 0.05;       // of what is not known of a boundary anyway: steps of less end the fit
+constexpr double settled_blur = 0.005;       // of the blur: until then its rest would pass for ripples of the contour
+constexpr double model_blur = 0.04;   // of the blur: how far the many levels that are told beside it draw it away
+constexpr double place_share = 0.15;  // of the blur, to which the place is known at least where levels are told
+constexpr double grainy_turn = 0.15;  // radians over which a textured rim's levels are alike
 
 using enum Equations::Column;
 
@@ -97,6 +102,7 @@ class Fit {
       : image_(image), options_(options), gaps_(start.gaps), n_(start.inner.size()), memory_(memory), fit_(fit) {
     inner_.renew();
     outer_.renew();
+    memory.mixing.begin();
     fit.noise = 0;
     memory.rays.set(n_);
     step_angle_ = 2 * std::numbers::pi / static_cast<double>(n_);
@@ -108,18 +114,22 @@ class Fit {
     outer_.fitted.radius = without_ripples(start.outer);
   }
 
-  void run() {
+  void run(const RoughFit& goes_on) {
     start_levels();
     double blur_moved = 0;
-    for (int round = 0; round < rounds; ++round) {
+    const int most_rounds = options_.grainy ? grainy_rounds : rounds;
+    for (int round = 0; round < most_rounds; ++round) {
       const bool free = round < free_rounds || (round < 2 * free_rounds && blur_moved > settled_blur * sigma_);
-      const double stride = free ? 1.0 : strides.at(static_cast<std::size_t>(round) % strides.size());
       const double before = sigma_;
-      const double moved_inner = update(inner_, free, stride);
-      const double moved_outer = update(outer_, free, stride);
+      pack(memory_.begin);
+      update(inner_, free);
+      update(outer_, free);
       if (!is_finite()) return fail();
       blur_moved = std::fabs(sigma_ - before);
-      if (!free && std::max({moved_inner, moved_outer, blur_moved}) < settled_px) break;
+      const bool settled = is_settled(inner_) && is_settled(outer_);
+      if ((round == rough_round || (round < rough_round && settled)) && !goes_on(inner_.fitted.radius)) return fail();
+      if (round > 0) mix();
+      if (settled) break;
     }
     finish();
   }
@@ -246,8 +256,8 @@ class Fit {
                              memory_.rows.data(), equations.sums.data());
   }
 
-  // One Gauss-Newton step of levels, blur and one boundary. Returns how far the boundary moved, px.
-  double update(Side& side, bool free, double stride) {
+  // One Gauss-Newton step of levels, blur and one boundary.
+  void update(Side& side, bool free) {
     update_normals();
     double contour = 0;
     double squares = 0;
@@ -259,16 +269,16 @@ class Fit {
       squares += side.equations[k](rest, rest);
     }
     side.arc = contour / static_cast<double>(n_);
-    if (!(count > 0)) return 0;
+    side.moved = 0;
+    if (!(count > 0)) return;
     const PerRay steady = steadiness(side);
     const double pixel = std::sqrt(squares / count) * noise_factor(count, side);
     fit_.noise = pixel;
     const Step& step = solve(side, steady, squares / count, pixel);
-    if (!displace(side, steady, step, pixel)) return 0;
-    const double moved = move(side, step, free, stride);
+    if (!displace(side, steady, step, pixel)) return;
+    move(side, step, free);
     sigma_ += step.blur;
     side.tilt += step.tilt;
-    return moved;
   }
 
   // Levels, tilt and blur: from profiles averaged along the contour. `square` is the mean square of what is left.
@@ -387,25 +397,74 @@ class Fit {
     return heights.empty() ? 0.0 : median(heights);
   }
 
-  // To the smooth contour that the displacements speak for, and to the levels. Returns the longest way, px.
-  double move(Side& side, const Step& step, bool free, double stride) {
+  // To the smooth contour that the displacements speak for, and to the levels.
+  void move(Side& side, const Step& step, bool free) {
     const SmoothContour& smooth = memory_.smoother.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
     side.stiffness = smooth.stiffness;
     side.normals_blur = nan;
-    double most = 0;
+    double squares = 0;
     for (std::size_t k = 0; k < n_; ++k) {
       double& radius = side.fitted.radius[k];
-      const double least_radius = side.inner ? 0.5 : inner_.fitted.radius[k] + 0.25;
       const double way = smooth.mean[k] - radius;
-      radius = std::max(radius + stride * way, least_radius);
-      most = std::max(most, std::fabs(way));
+      squares += way * way;
+      radius = std::max(smooth.mean[k], least_radius(side, k));
       // Where a gap leaves nothing between the boundaries a level is anybody's guess: it stays within what there is.
       fit_.core[k] = std::clamp(fit_.core[k] + step.levels[k][core], least_level_, most_level_);
       fit_.rim[k] = std::clamp(fit_.rim[k] + step.levels[k][rim], least_level_, most_level_);
       fit_.outside[k] = std::clamp(fit_.outside[k] + step.levels[k][outside], least_level_, most_level_);
     }
-    return most;
+    side.moved = std::sqrt(squares / static_cast<double>(n_));
   }
+  [[nodiscard]] double least_radius(const Side& side, std::size_t k) const {
+    return side.inner ? 0.5 : inner_.fitted.radius[k] + 0.25;
+  }
+
+  // What one round of updates begins and ends with.
+  void pack(std::vector<double>& state) const {
+    state.clear();
+    for (const auto* values : {&inner_.fitted.radius, &outer_.fitted.radius, &fit_.core, &fit_.rim, &fit_.outside}) {
+      state.insert(state.end(), values->begin(), values->end());
+    }
+    state.insert(state.end(), {inner_.tilt, outer_.tilt, sigma_});
+  }
+
+  // The boundaries of a thin rim, its level and its blur follow one another slowly: on from where the last rounds lead.
+  void mix() {
+    if (inner_.variances.empty() || outer_.variances.empty()) return;
+    pack(memory_.end);
+    memory_.weights.clear();
+    for (const Side* side : {&inner_, &outer_}) {
+      for (const double v : side->variances) memory_.weights.push_back(1 / v);
+    }
+    memory_.mixing.mix(memory_.begin, memory_.end, memory_.weights);
+    const double* next = memory_.end.data();
+    for (Side* side : {&inner_, &outer_}) {
+      side->normals_blur = nan;
+      for (std::size_t k = 0; k < n_; ++k, ++next) {
+        double& radius = side->fitted.radius[k];
+        radius = std::max(std::clamp(*next, radius - sigma_, radius + sigma_), least_radius(*side, k));
+      }
+    }
+    for (auto* level : {&fit_.core, &fit_.rim, &fit_.outside}) {
+      for (double& value : *level) value = std::clamp(*next++, least_level_, most_level_);
+    }
+    inner_.tilt = *next++;
+    outer_.tilt = *next++;
+    sigma_ = std::clamp(*next, std::max(0.7 * sigma_, std::sqrt(image_.blur())), 1.3 * sigma_);
+  }
+
+  // About how well a boundary can be known: no less than the mean of all rays, and what is shared by them.
+  [[nodiscard]] double unknown(const Side& side) const {
+    double information = 0;
+    double by_blur = 0;
+    for (std::size_t k = 0; k < side.variances.size(); ++k) {
+      information += 1 / side.variances[k];
+      by_blur += std::fabs(side.by_blur[k]) / static_cast<double>(n_);
+    }
+    const double of_all = information > 0 ? 1 / std::sqrt(information) : 0.0;
+    return std::hypot(std::hypot(of_all, model_px), by_blur * blur_uncertainty());
+  }
+  [[nodiscard]] bool is_settled(const Side& side) const { return side.moved < settled_share * unknown(side); }
 
   // 1 where the boundary's step is that of its neighbours, less where it changes along the contour, as at the ends of a
   // broken rim: there no straight edge is blurred, and the model does not hold. Half a usual step over three blurs'
@@ -472,7 +531,8 @@ class Fit {
     return 1 / std::sqrt(std::max(kept - unknown / area, 0.3 * kept));
   }
 
-  [[nodiscard]] double sample_step() const { return std::max(0.5, 0.25 * sigma_); }
+  // Reading leaves hardly any light or noise finer than 1.4 px, nor the blur any light finer than its sigma.
+  [[nodiscard]] double sample_step() const { return std::max({0.7, std::min(0.35 * sigma_, 2.0), 0.25 * sigma_}); }
   // Length of contour, px, over which the levels are alike. A rim hardly wider than its blur is as well a brighter,
   // narrower one: there it takes more of the contour to tell which.
   [[nodiscard]] double level_width(const Side& side) const {
@@ -480,11 +540,14 @@ class Fit {
     return std::max({2.0, sigma_, side.width});
   }
 
-  void finish() {
+  [[nodiscard]] double blur_uncertainty() const {
     const double information = inner_.blur_information + outer_.blur_information;
-    const double blur_sigma = std::isnan(options_.psf_sigma_px) && information > 0
-                                  ? std::hypot(1 / std::sqrt(information), model_blur * sigma_)
-                                  : 0.0;
+    if (!std::isnan(options_.psf_sigma_px) || !(information > 0)) return 0;
+    return std::hypot(1 / std::sqrt(information), model_blur * sigma_);
+  }
+
+  void finish() {
+    const double blur_sigma = blur_uncertainty();
     for (Side* side : {&inner_, &outer_}) {
       if (side->variances.empty()) continue;
       FittedBoundary& boundary = side->fitted;
@@ -553,8 +616,9 @@ RimFitter::~RimFitter() = default;
 RimFitter::RimFitter(RimFitter&&) noexcept = default;
 RimFitter& RimFitter::operator=(RimFitter&&) noexcept = default;
 
-void RimFitter::fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, RimFit& fit) {
-  Fit(image, start, options, *memory_, fit).run();
+void RimFitter::fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, const RoughFit& goes_on,
+                    RimFit& fit) {
+  Fit(image, start, options, *memory_, fit).run(goes_on);
 }
 
 }  // namespace pyicg::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct RimFitOptions {
   bool grainy;  // texture hides the edges of single rays: levels are those of wide areas
 };
 
+// Asked once, early, with the inner contour's radii as they are known by then: should the fit go on?
+using RoughFit = std::function<bool(const std::vector<double>& inner)>;
+
 struct RimFitMemory;
 
 class RimFitter {
@@ -54,8 +58,9 @@ class RimFitter {
   RimFitter(const RimFitter&) = delete;
   RimFitter& operator=(const RimFitter&) = delete;
 
-  // Of at most `most_rays` rays. Without radii: it did not succeed. Keeps its memory, and that of `fit`.
-  void fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, RimFit& fit);
+  // Of at most `most_rays` rays. Without radii where it fails or should not go on. Keeps its memory, and that of `fit`.
+  void fit(const GreyCrop& image, const RimRadii& start, const RimFitOptions& options, const RoughFit& goes_on,
+           RimFit& fit);
 
  private:
   std::unique_ptr<RimFitMemory> memory_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <utility>
 
@@ -171,6 +172,7 @@ RimTracer::Found& RimTracer::locate(const Place& place) {
   if (known != buffers_.found.end()) return *known;
   Found& found = buffers_.found.next();
   found.place = place;
+  found.own = nullptr;
   found.fit.reset();
   found.trace.reset();
   const bool any = search_polar(crop(place), place.radius, options_.outside, buffers_.polar, found.search.renew());
@@ -178,10 +180,10 @@ RimTracer::Found& RimTracer::locate(const Place& place) {
   return found;
 }
 
-const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
-  if (at.fit) return *at.fit;
+void RimTracer::fit(const Found& at, const RoughFit& goes_on, RimFit& fit) {
   const auto n = static_cast<std::size_t>(
       4 * std::clamp(std::lround(2 * std::numbers::pi * at.place.radius / 4), 16L, static_cast<long>(most_rays / 4)));
+  const PolarSearch& search = *at.search;
   const RimRadii& radii = search.radii;
   RimRadii& start = buffers_.start;
   resample(radii.inner, n, start.inner);
@@ -189,8 +191,7 @@ const RimFit& RimTracer::fit(Found& at, const PolarSearch& search) {
   take_nearest_least(radii.gaps.bare_px, n, start.gaps.bare_px);
   start.gaps.most_liver = radii.gaps.most_liver;
   const RimFitOptions options{options_.psf_sigma_px, search.blur_px, search.grainy};
-  buffers_.fitter.fit(crop(at.place), start, options, at.fit.renew());
-  return *at.fit;
+  buffers_.fitter.fit(crop(at.place), start, options, goes_on, fit);
 }
 
 RimTracer::Found* RimTracer::settle(const RimCandidate& candidate) {
@@ -212,10 +213,21 @@ const RimTrace* RimTracer::trace(Found* at) {
   if (!at->search) return nullptr;
   // The contours hardly depend on where the search began; begun anew where they themselves say, not at all: a frame
   // that is shifted or turned gives the same contours bit for bit, whatever the pyramid made of it.
-  const Place own = place_of(at->place, fit(*at, *at->search).inner.radius);
-  if (own != at->place && in_frame(own)) at = &locate(own);
+  if (at->own == nullptr) {
+    Place own = at->place;
+    const auto stays = [&] { return own == at->place || !in_frame(own); };
+    const auto goes_on = [&](const std::vector<double>& inner) {
+      own = place_of(at->place, inner);
+      return stays();
+    };
+    fit(*at, std::cref(goes_on), buffers_.fit);  // as a reference: a copy would ask for memory
+    at->own = stays() ? at : &locate(own);
+    if (stays()) at->fit.renew() = buffers_.fit;
+  }
+  at = at->own;
   if (!at->search) return nullptr;
-  const RimFit& fitted = fit(*at, *at->search);
+  if (!at->fit) fit(*at, [](const std::vector<double>&) { return true; }, at->fit.renew());
+  const RimFit& fitted = *at->fit;
   if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return nullptr;
   if (!at->trace) trace(at->place, fitted, at->trace.renew());
   return &*at->trace;

@@ -50,6 +50,7 @@ class RimTracer {
   struct Found {
     Place place;
     KeptValue<PolarSearch> search;
+    Found* own = nullptr;  // around the place where the contour lies that a rough fit has found; null: not asked
     KeptValue<RimFit> fit;
     KeptValue<RimTrace> trace;
   };
@@ -67,7 +68,7 @@ class RimTracer {
  private:
   Found& locate(const Place& place);
   const GreyCrop& crop(const Place& place);
-  const RimFit& fit(Found& at, const PolarSearch& search);
+  void fit(const Found& at, const RoughFit& goes_on, RimFit& fit);
   void trace(const Place& place, const RimFit& fitted, RimTrace& trace);
   [[nodiscard]] bool in_frame(const Place& place) const;
   static Place place_of(const Place& about, const std::vector<double>& radii);
@@ -86,6 +87,7 @@ struct TraceBuffers {
   GreyCrop crop;
   RimRadii start;  // of a fit
   RimFitter fitter;
+  RimFit fit;  // of which it is not known yet whether it counts
   KeptList<RimTracer::Found> found;
 };
 
