@@ -1,6 +1,5 @@
 // Once a scorer has seen a frame, a like one costs no heap allocation: the global operators count.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -76,9 +75,7 @@ constexpr std::size_t height = 300;
 constexpr std::size_t width = 400;
 constexpr double background_dn = 400;
 
-// Of level 1 where nothing is.
-using Scene = Image (*)();
-
+// Images are of level 1 where nothing is.
 void add(Image& image, const Image& other) {
   for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] += other.pixels[i] - 1;
 }
@@ -164,8 +161,6 @@ std::shared_ptr<const Profile> make_profile() {
   return std::make_shared<const Profile>(p);
 }
 
-constexpr std::array<Scene, 5> scenes{plain, bright_patch, one_rim, large_broken_rim, many_things};
-
 std::size_t allocations_of(Scorer& scorer, const Raw& frame) {
   allocations = 0;
   counting = true;
@@ -174,9 +169,9 @@ std::size_t allocations_of(Scorer& scorer, const Raw& frame) {
   return allocations;
 }
 
-void the_same_frame(const std::shared_ptr<const Profile>& profile, const ScorerOptions& options) {
-  for (const Scene make : scenes) {
-    const Raw frame = raw_of(make(), 3);
+void the_same_frame(const std::vector<Raw>& frames, const std::shared_ptr<const Profile>& profile,
+                    const ScorerOptions& options) {
+  for (const Raw& frame : frames) {
     Scorer scorer(profile, options);
     for (int i = 0; i < 2; ++i) scorer.score(frame.view(), {20, pyicg::nan});
     check::equal(allocations_of(scorer, frame), 0U);
@@ -184,20 +179,18 @@ void the_same_frame(const std::shared_ptr<const Profile>& profile, const ScorerO
 }
 
 // Nothing that a frame with more in it has needed is given back by one with less.
-void frames_in_turn(const std::shared_ptr<const Profile>& profile, const ScorerOptions& options) {
-  std::vector<Raw> frames;
-  for (const Scene make : scenes) frames.push_back(raw_of(make(), 5));
-  Scorer scorer(profile, options);
+void frames_in_turn(const std::vector<Raw>& frames, const std::shared_ptr<const Profile>& profile) {
+  Scorer scorer(profile, {});
   for (int i = 0; i < 2; ++i) {
     for (const Raw& frame : frames) scorer.score(frame.view(), {20, pyicg::nan});
   }
   for (const Raw& frame : frames) check::equal(allocations_of(scorer, frame), 0U);
 }
 
-// The scenes hold what they say.
-void what_is_scored(const std::shared_ptr<const Profile>& profile) {
+// The last frame holds what it says.
+void what_is_scored(const std::vector<Raw>& frames, const std::shared_ptr<const Profile>& profile) {
   Scorer scorer(profile, {});
-  const FrameScore& s = scorer.score(raw_of(many_things(), 3).view(), {20, pyicg::nan});
+  const FrameScore& s = scorer.score(frames.back().view(), {20, pyicg::nan});
   const auto odd = std::ranges::count_if(s.lesions, [](const Lesion& l) { return l.not_star_shaped; });
   const auto broken = std::ranges::count_if(s.lesions, [](const Lesion& l) { return !l.gaps.empty(); });
   const auto clipped = std::ranges::count_if(s.lesions, [](const Lesion& l) { return l.clipped_by_border; });
@@ -211,13 +204,17 @@ void what_is_scored(const std::shared_ptr<const Profile>& profile) {
 
 int main() {
   const auto profile = make_profile();
+  std::vector<Raw> frames;
+  for (const auto make : {plain, bright_patch, one_rim, large_broken_rim, many_things}) {
+    frames.push_back(raw_of(make(), 3));
+  }
   for (const View view : {View::bed, View::section}) {
     ScorerOptions options;
     options.view = view;
     options.pixel_size_mm = 0.1;
-    the_same_frame(profile, options);
+    the_same_frame(frames, profile, options);
   }
-  frames_in_turn(profile, {});
-  what_is_scored(profile);
+  frames_in_turn(frames, profile);
+  what_is_scored(frames, profile);
   return check::result();
 }
