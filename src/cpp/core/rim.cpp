@@ -72,6 +72,7 @@ void order_by_size(RimWorkspace& ws, std::vector<Lesion>& lesions) {
     lesions.back().label = label;
     renamed[i + 1] = label;
   }
+  own.spare.reserve(own.spare.size() + lesions.size());  // for when they come back
   // Boxes may overlap: what has its new name already is marked by the sign.
   each_painted(ws, [&](std::size_t i) {
     if (ws.labels[i] > 0) ws.labels[i] = -renamed[static_cast<std::size_t>(ws.labels[i])];
