@@ -224,12 +224,18 @@ const RimTrace* RimTracer::trace(Found* at) {
     at->own = stays() ? at : &locate(own);
     if (stays()) at->fit.renew() = buffers_.fit;
   }
-  at = at->own;
-  if (!at->search) return nullptr;
-  if (!at->fit) fit(*at, [](const std::vector<double>&) { return true; }, at->fit.renew());
-  const RimFit& fitted = *at->fit;
-  if (fitted.inner.sigma.empty() || fitted.outer.sigma.empty()) return nullptr;
-  if (!at->trace) trace(at->place, fitted, at->trace.renew());
+  const auto is_fitted = [&](Found& place) {
+    if (!place.search) return false;
+    if (!place.fit) fit(place, [](const std::vector<double>&) { return true; }, place.fit.renew());
+    return !place.fit->inner.sigma.empty() && !place.fit->outer.sigma.empty();
+  };
+  // From a place a little beside it the search may still be led elsewhere: then what is known stands.
+  if (is_fitted(*at->own)) {
+    at = at->own;
+  } else if (!is_fitted(*at)) {
+    return nullptr;
+  }
+  if (!at->trace) trace(at->place, *at->fit, at->trace.renew());
   return &*at->trace;
 }
 
