@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdlib>
 #include <span>
 
 namespace pyicg::kernels {
@@ -19,6 +20,15 @@ void set_taps(double sigma, std::span<float> taps) {
   double sum = 0;
   for (std::size_t k = 0; k < taps.size(); ++k) sum += k == 0 ? weight(k) : 2 * weight(k);
   for (std::size_t k = 0; k < taps.size(); ++k) taps[k] = static_cast<float>(weight(k) / sum);
+}
+
+// Where a place beyond 0 ... n - 1 lies in a frame that is mirrored about its edge pixels, again and again.
+std::size_t mirrored(std::ptrdiff_t place, std::size_t n) {
+  if (n == 1) return 0;
+  const auto last = static_cast<std::ptrdiff_t>(n) - 1;
+  std::ptrdiff_t within = std::abs(place);
+  if (within > 2 * last) within %= 2 * last;
+  return static_cast<std::size_t>(within <= last ? within : 2 * last - within);
 }
 
 }  // namespace
@@ -50,7 +60,41 @@ void gaussian(ImageView<const float> in, double sigma, ImageView<float> out, std
     }
     // The frame's last row stands for those below it too, also when it is this one that is about to be overwritten: the
     // kernel reads all rows before it writes.
-    kernels.blur(rows, taps.data(), reach, width, padded, out.row(y));
+    kernels.down(rows, taps.data(), reach, width, padded + reach);
+    std::fill_n(padded, reach, padded[reach]);
+    std::fill_n(padded + reach + width, reach, padded[reach + width - 1]);
+    kernels.along(padded + reach, taps.data(), reach, width, out.row(y));
+  }
+}
+
+MirroredGaussian::MirroredGaussian(double sigma, const GaussianKernels& kernels)
+    : kernels_(&kernels), taps_(std::max(static_cast<std::size_t>(4.0 * sigma + 0.5), std::size_t{1}) + 1) {
+  set_taps(sigma, taps_);
+}
+
+void MirroredGaussian::rows(ImageView<const float> in, std::size_t y, float* const* out,
+                            std::vector<float>& scratch) const {
+  const std::size_t reach = taps_.size() - 1;
+  const std::size_t pitch = in.width + 2 * reach;
+  scratch.resize(std::max(scratch.size(), gaussian_rows * pitch));
+  std::array<const float*, 2 * usual_reach + gaussian_rows> few{};
+  std::vector<const float*> many(reach > usual_reach ? 2 * reach + gaussian_rows : 0);
+  const float** const around = many.empty() ? few.data() : many.data();
+  const auto first = static_cast<std::ptrdiff_t>(y) - static_cast<std::ptrdiff_t>(reach);
+  for (std::size_t k = 0; k < 2 * reach + gaussian_rows; ++k) {
+    around[k] = in.row(mirrored(first + static_cast<std::ptrdiff_t>(k), in.height));
+  }
+  std::array<float*, gaussian_rows> lines{};
+  for (std::size_t j = 0; j < gaussian_rows; ++j) lines.at(j) = scratch.data() + j * pitch + reach;
+  kernels_->down_together(around, taps_.data(), reach, in.width, lines.data());
+  for (std::size_t j = 0; j < std::min(gaussian_rows, in.height - y); ++j) {
+    float* const line = lines.at(j);
+    for (std::size_t k = 1; k <= reach; ++k) {
+      const auto beyond = static_cast<std::ptrdiff_t>(k);
+      *(line - k) = line[mirrored(-beyond, in.width)];
+      line[in.width - 1 + k] = line[mirrored(static_cast<std::ptrdiff_t>(in.width) - 1 + beyond, in.width)];
+    }
+    kernels_->along(line, taps_.data(), reach, in.width, out[j]);
   }
 }
 

@@ -1,4 +1,5 @@
 // Compiled once for each instruction set: see lanes.hpp.
+// NOLINTBEGIN(modernize-avoid-c-arrays)
 #include "gaussian_rows.hpp"
 
 #include "lanes.hpp"
@@ -42,22 +43,56 @@ struct Two {
   const float* high;
 };
 
-void blur(const float* const* rows, const float* weights, std::size_t reach, std::size_t width, float* line,
-          float* out) {
-  float* const middle = line + reach;
-  const auto n = static_cast<std::ptrdiff_t>(width);
+void down(const float* const* rows, const float* weights, std::size_t reach, std::size_t width, float* out) {
   weighted_sum(
-      rows[reach], [&](std::size_t k) { return Two{rows[reach - k], rows[reach + k]}; }, weights, reach, n, middle);
-  for (std::size_t k = 0; k < reach; ++k) {
-    line[k] = middle[0];
-    middle[width + k] = middle[width - 1];
+      rows[reach], [&](std::size_t k) { return Two{rows[reach - k], rows[reach + k]}; }, weights, reach,
+      static_cast<std::ptrdiff_t>(width), out);
+}
+
+void down_together(const float* const* rows, const float* weights, std::size_t reach, std::size_t width,
+                   float* const* out) {
+  constexpr std::size_t count = gaussian_rows;
+  const auto n = static_cast<std::ptrdiff_t>(width);
+  const float* const* const middle = rows + reach;
+  std::ptrdiff_t x = 0;
+  for (; x + lanes<float> <= n; x += lanes<float>) {
+    // The rows at distance k above and below each of the rows blurred: from one k to the next they move up by one.
+    Lanes<float> above[count];
+    Lanes<float> below[count];
+    Lanes<float> sum[count];
+    for (std::size_t j = 0; j < count; ++j) {
+      above[j] = below[j] = load(middle[j] + x);
+      sum[j] = weights[0] * above[j];
+    }
+#pragma GCC unroll 4
+    for (std::size_t k = 1; k <= reach; ++k) {
+      for (std::size_t j = count - 1; j > 0; --j) above[j] = above[j - 1];
+      for (std::size_t j = 0; j + 1 < count; ++j) below[j] = below[j + 1];
+      above[0] = load(*(middle - k) + x);
+      below[count - 1] = load(middle[count - 1 + k] + x);
+      for (std::size_t j = 0; j < count; ++j) sum[j] += weights[k] * (above[j] + below[j]);
+    }
+    for (std::size_t j = 0; j < count; ++j) store(sum[j], out[j] + x);
   }
-  weighted_sum(middle, [&](std::size_t k) { return Two{middle - k, middle + k}; }, weights, reach, n, out);
+  for (; x < n; ++x) {
+    for (std::size_t j = 0; j < count; ++j) {
+      float sum = weights[0] * middle[j][x];
+      for (std::size_t k = 1; k <= reach; ++k) sum += weights[k] * ((*(middle + j - k))[x] + middle[j + k][x]);
+      out[j][x] = sum;
+    }
+  }
+}
+
+void along(const float* line, const float* weights, std::size_t reach, std::size_t width, float* out) {
+  weighted_sum(
+      line, [&](std::size_t k) { return Two{line - k, line + k}; }, weights, reach, static_cast<std::ptrdiff_t>(width),
+      out);
 }
 
 }  // namespace
 
 namespace PYICG_KERNEL_SET {
-const GaussianKernels gaussian{blur};
+const GaussianKernels gaussian{down, down_together, along};
 }
 }  // namespace pyicg::kernels
+// NOLINTEND(modernize-avoid-c-arrays)

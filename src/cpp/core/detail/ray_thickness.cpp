@@ -1,0 +1,61 @@
+#include "ray_thickness.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace pyicg::detail {
+namespace {
+
+double between(ImageView<const float> values, double y, double x) {
+  const auto top = static_cast<std::size_t>(y);
+  const auto left = static_cast<std::size_t>(x);
+  const double down = y - static_cast<double>(top);
+  const double right = x - static_cast<double>(left);
+  const float* const upper = values.row(top) + left;
+  const float* const lower = values.row(std::min(top + 1, values.height - 1)) + left;
+  const std::size_t next = left + 1 < values.width ? 1 : 0;
+  const auto along = [&](const float* row) {
+    return (1 - right) * static_cast<double>(row[0]) + right * static_cast<double>(row[next]);
+  };
+  return (1 - down) * along(upper) + down * along(lower);
+}
+
+}  // namespace
+
+RayThickness::RayThickness() : directions_{} {
+  for (std::size_t k = 0; k < thickness_rays; ++k) {
+    const double angle = static_cast<double>(k) * (2 * std::numbers::pi / static_cast<double>(thickness_rays));
+    directions_.at(k) = {std::sin(angle), std::cos(angle)};
+  }
+}
+
+// From one pixel to its neighbour a distance changes by at most 1, so along a ray by at most |dy| + |dx| a pixel. Where
+// it is far below the largest so far, the next places cannot exceed that and are passed over.
+void RayThickness::measure(ImageView<const float> distances, std::span<float, thickness_rays> thickness) const {
+  const auto height = static_cast<double>(distances.height);
+  const auto width = static_cast<double>(distances.width);
+  const auto reach = static_cast<int>(std::hypot(height, width) / 2) + 2;
+  for (std::size_t k = 0; k < thickness_rays; ++k) {
+    const Direction& direction = directions_[k];
+    const double steepest = std::fabs(direction.y) + std::fabs(direction.x);
+    double most = 0;
+    bool inside = false;
+    for (int radius = 0; radius < reach;) {
+      const double y = height / 2 + radius * direction.y;
+      const double x = width / 2 + radius * direction.x;
+      if (!(y >= 0 && x >= 0 && y <= height - 1 && x <= width - 1)) {
+        if (inside) break;  // and does not come back
+        ++radius;
+        continue;
+      }
+      inside = true;
+      const double value = between(distances, y, x);
+      most = std::max(most, value);
+      radius += std::max(1, static_cast<int>((most - value) / steepest));
+    }
+    thickness[k] = static_cast<float>(2 * most);
+  }
+}
+
+}  // namespace pyicg::detail
