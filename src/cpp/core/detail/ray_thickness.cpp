@@ -31,28 +31,39 @@ RayThickness::RayThickness() : directions_{} {
 }
 
 // From one pixel to its neighbour a distance changes by at most 1, so along a ray by at most |dy| + |dx| a pixel. Where
-// it is far below the largest so far, the next places cannot exceed that and are passed over.
+// it is far below the largest so far, the next places cannot exceed that and are passed over. Where the ray before had
+// its largest is a good first place to look at.
 void RayThickness::measure(ImageView<const float> distances, std::span<float, thickness_rays> thickness) const {
   const auto height = static_cast<double>(distances.height);
   const auto width = static_cast<double>(distances.width);
   const auto reach = static_cast<int>(std::hypot(height, width) / 2) + 2;
+  int thickest = 0;  // radius
   for (std::size_t k = 0; k < thickness_rays; ++k) {
     const Direction& direction = directions_[k];
     const double steepest = std::fabs(direction.y) + std::fabs(direction.x);
     double most = 0;
-    bool inside = false;
-    for (int radius = 0; radius < reach;) {
+    const auto look = [&](int radius, double& value) {
       const double y = height / 2 + radius * direction.y;
       const double x = width / 2 + radius * direction.x;
-      if (!(y >= 0 && x >= 0 && y <= height - 1 && x <= width - 1)) {
+      if (!(y >= 0 && x >= 0 && y <= height - 1 && x <= width - 1)) return false;
+      value = between(distances, y, x);
+      if (value > most) {
+        most = value;
+        thickest = radius;
+      }
+      return true;
+    };
+    double value = 0;
+    look(thickest, value);
+    bool inside = false;
+    for (int radius = 0; radius < reach;) {
+      if (look(radius, value)) {
+        inside = true;
+        radius += std::max(1, static_cast<int>((most - value) / steepest));
+      } else {
         if (inside) break;  // and does not come back
         ++radius;
-        continue;
       }
-      inside = true;
-      const double value = between(distances, y, x);
-      most = std::max(most, value);
-      radius += std::max(1, static_cast<int>((most - value) / steepest));
     }
     thickness[k] = static_cast<float>(2 * most);
   }
