@@ -124,8 +124,9 @@ def threshold_rim(
     -----
     Research software, not a medical device. **No margin should be taken from these masks**: their edge is where the
     smoothed picture passes a level. Around a core of radius R that is inside the tumour's edge by about sigma^2/(2 R),
-    sigma being the blur with the smoothing in it, and by more where the rim is thin: the unsafe direction. A broken rim encloses nothing and has no core. The threshold moves with whatever else is in the frame,
-    and splits a frame without any rim in the middle of its noise.
+    sigma being the blur with the smoothing in it, and by more where the rim is thin: the unsafe direction. A broken
+    rim encloses nothing and has no core. The threshold moves with whatever else is in the frame, and splits a frame
+    without any rim in the middle of its noise.
 
     The steps and their order are those of scipy and OpenCV, and so are the outputs: a Gaussian of taps up to 4 sigma
     (rounded), mirrored about the frame's edge pixels (``scipy.ndimage.gaussian_filter(..., mode="mirror")``); 256
