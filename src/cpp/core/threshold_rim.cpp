@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "../kernels/pixel_bits.hpp"
 #include "detail/border.hpp"
 #include "detail/number.hpp"
 #include "detail/otsu_bits.hpp"
@@ -70,7 +71,7 @@ struct ThresholdRims::Parts {
   std::vector<std::int32_t> label_of;  // of a component of `regions`; 0: too small
   std::vector<Run> runs;               // of the rims, in their order; `component` is the rim's index
   std::vector<Component> rims;         // one each
-  std::vector<Run> painted;            // where the maps may not be 0
+  std::vector<Run> painted_holes;
   std::vector<Hole> holes;
   std::vector<BorderPixel> border_pixels;
   std::vector<BorderRange> border_ranges;
@@ -93,14 +94,18 @@ struct ThresholdRims::Parts {
     std::fill_n(plane.data() + run.y * width + run.first, length_of(run), value);
   }
 
+  // What the last frame has painted.
   void clear() {
-    for (const Run& run : painted) {
+    for (const Run& run : runs) {
       fill(rim_mask, run, std::uint8_t{0});
-      fill(core_mask, run, std::uint8_t{0});
       fill(labels, run, 0);
       fill(distances, run, 0.0F);
     }
-    painted.clear();
+    for (const Run& run : painted_holes) {
+      fill(core_mask, run, std::uint8_t{0});
+      fill(labels, run, 0);
+    }
+    painted_holes.clear();
     runs.clear();
     rims.clear();
     holes.clear();
@@ -151,7 +156,6 @@ struct ThresholdRims::Parts {
       fill(rim_mask, run, std::uint8_t{1});
       fill(labels, run, label);
     }
-    painted = runs;
   }
 
   void paint_holes() {
@@ -166,7 +170,7 @@ struct ThresholdRims::Parts {
       }
       fill(core_mask, run, std::uint8_t{1});
       fill(labels, run, label);
-      painted.push_back(run);
+      painted_holes.push_back(run);
     }
     std::ranges::stable_sort(holes, {}, &Hole::rim);
   }
@@ -231,12 +235,17 @@ struct ThresholdRims::Parts {
     std::size_t saturated = 0;
     values.clear();
     for (const Run& run : runs) {
-      const float* const value = data.row(run.y);
-      const std::uint8_t* const bits = mask.row(run.y);
-      for (std::size_t x = run.first; x <= run.last; ++x) {
-        saturated += (bits[x] & mask_saturated) != 0 ? 1 : 0;
-        if ((bits[x] & mask_left_out) == 0) {
-          values.push_back(value[x]);
+      const float* const value = data.row(run.y) + run.first;
+      const std::uint8_t* const bits = mask.row(run.y) + run.first;
+      const std::size_t n = length_of(run);
+      if ((kernels::bit_kernels().all_bits(bits, n) & mask_left_out) == 0) {
+        values.insert(values.end(), value, value + n);
+        continue;
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        saturated += (bits[i] & mask_saturated) != 0 ? 1 : 0;
+        if ((bits[i] & mask_left_out) == 0) {
+          values.push_back(value[i]);
         } else {
           ++left_out;
         }

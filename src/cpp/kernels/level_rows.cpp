@@ -16,19 +16,26 @@ constexpr auto together = static_cast<std::size_t>(lanes<float>);
 
 Floats larger(const Floats& a, const Floats& b) { return a > b ? a : b; }  // b where a is a NaN
 
-float largest(const float* values, std::size_t n) {
+void largest(const float* values, std::size_t n, float* out) {
+  constexpr std::size_t word = 64;
   constexpr std::size_t registers = 4;  // a maximum waits for the last one
-  float most = -__builtin_inff();
-  Floats high[registers];
-  for (Floats& h : high) h = most + Floats{};
+  constexpr float none = -__builtin_inff();
   std::size_t x = 0;
-  for (; x + registers * together <= n; x += registers * together) {
-    for (std::size_t k = 0; k < registers; ++k) high[k] = larger(load(values + x + k * together), high[k]);
+  for (; x + word <= n; x += word) {
+    Floats high[registers];
+    for (std::size_t k = 0; k < registers; ++k) high[k] = larger(load(values + x + k * together), none + Floats{});
+    for (std::size_t i = registers * together; i < word; i += registers * together) {
+      for (std::size_t k = 0; k < registers; ++k) high[k] = larger(load(values + x + i + k * together), high[k]);
+    }
+    const Floats all = larger(larger(high[0], high[1]), larger(high[2], high[3]));
+    float most = none;
+    for (std::size_t k = 0; k < together; ++k) most = all[k] > most ? all[k] : most;
+    out[x / word] = most;
   }
-  for (std::size_t k = 1; k < registers; ++k) high[0] = larger(high[k], high[0]);
-  for (std::size_t k = 0; k < together; ++k) most = high[0][k] > most ? high[0][k] : most;
-  for (; x < n; ++x) most = values[x] > most ? values[x] : most;
-  return most;
+  if (x == n) return;
+  float most = none;
+  for (std::size_t i = x; i < n; ++i) most = values[i] > most ? values[i] : most;
+  out[x / word] = most;
 }
 
 // The levels in the lowest bytes: a sum with 1.5 * 2^23 has no room for a fraction, and is rounded as IEEE 754 rounds.
@@ -43,26 +50,21 @@ Words level_of(const Floats& values, float scale) {
   return bits & 0xFFU;
 }
 
-void count(const float* values, std::size_t n, float scale, std::uint32_t* counts) {
-  static_assert(level_tables == 4);
+void count(const float* values, std::size_t n, float scale, LevelPairs* counts) {
   constexpr std::size_t block = 4 * together;
+  std::uint32_t* const pairs = counts->pairs;
   std::size_t x = 0;
   for (; x + block <= n; x += block) {
-    // Four levels to a number, in whatever order: that of pixels does not matter.
     const Words packed = level_of(load(values + x), scale) | level_of(load(values + x + together), scale) << 8 |
                          level_of(load(values + x + 2 * together), scale) << 16 |
                          level_of(load(values + x + 3 * together), scale) << 24;
     std::uint64_t words[together / 2];
     __builtin_memcpy(words, &packed, sizeof(words));
-    for (const std::uint64_t eight : words) {
-      ++counts[eight & 0xFF];
-      ++counts[grey_levels + ((eight >> 8) & 0xFF)];
-      ++counts[2 * grey_levels + ((eight >> 16) & 0xFF)];
-      ++counts[3 * grey_levels + ((eight >> 24) & 0xFF)];
-      ++counts[(eight >> 32) & 0xFF];
-      ++counts[grey_levels + ((eight >> 40) & 0xFF)];
-      ++counts[2 * grey_levels + ((eight >> 48) & 0xFF)];
-      ++counts[3 * grey_levels + (eight >> 56)];
+    for (const std::uint64_t four : words) {
+      ++pairs[four & 0xFFFF];
+      ++pairs[(four >> 16) & 0xFFFF];
+      ++pairs[(four >> 32) & 0xFFFF];
+      ++pairs[four >> 48];
     }
   }
   for (; x < n; x += together) {
@@ -70,7 +72,7 @@ void count(const float* values, std::size_t n, float scale, std::uint32_t* count
     const std::size_t left = n - x < together ? n - x : together;
     for (std::size_t k = 0; k < left; ++k) rest[k] = values[x + k];
     const Words level = level_of(load(rest), scale);
-    for (std::size_t k = 0; k < left; ++k) ++counts[level[k]];
+    for (std::size_t k = 0; k < left; ++k) ++counts->singles[level[k]];
   }
 }
 

@@ -27,6 +27,20 @@ float largest_of_level(int level, float scale) {
   return cut;
 }
 
+void add_pairs(const kernels::LevelPairs& found, LevelCounts& counts) {
+  std::array<std::uint32_t, grey_levels> low{};
+  for (std::size_t k = 0; k < grey_levels; ++k) {
+    const std::span<const std::uint32_t, grey_levels> row(found.pairs + k * grey_levels, grey_levels);
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < grey_levels; ++i) {
+      sum += row[i];
+      low[i] += row[i];
+    }
+    counts.at(k) += sum;
+  }
+  for (std::size_t k = 0; k < grey_levels; ++k) counts.at(k) += low.at(k) + found.singles[k];
+}
+
 }  // namespace
 
 int otsu_level(const LevelCounts& counts) {
@@ -101,16 +115,31 @@ void OtsuBits::smooth_rows(ImageView<const float> data, const kernels::MirroredG
       smooth = weight > least ? smooth / weight : none;
     }
   }
+  const std::size_t words = kernels::words_of(width_);
   for (std::size_t j = 0; j < count; ++j) {
-    share.most = std::max(share.most, kernels::level_kernels().largest(out.at(j), width_));
+    kernels::level_kernels().largest(out.at(j), width_, most_.data() + (y + j) * words);
   }
 }
 
 void OtsuBits::count_row(std::size_t y, float scale, Share& share) const {
   const float* const row = smooth_.data() + y * width_;
-  kernels::level_kernels().count(row, width_, scale, share.counts.data());
+  kernels::level_kernels().count(row, width_, scale, &share.counts);
   if (!whole_)
     share.missing += static_cast<std::size_t>(std::count_if(row, row + width_, [](float v) { return std::isnan(v); }));
+}
+
+void OtsuBits::set_bits(std::size_t y, float cut) {
+  constexpr std::size_t word = 64;
+  const std::size_t words = kernels::words_of(width_);
+  const float* const row = smooth_.data() + y * width_;
+  for (std::size_t w = 0; w < words; ++w) {
+    std::uint64_t& bits = words_[y * words + w];
+    if (most_[y * words + w] > cut) {
+      kernels::bit_kernels().over(row + w * word, cut, std::min(word, width_ - w * word), &bits);
+    } else {
+      bits = 0;
+    }
+  }
 }
 
 float OtsuBits::find(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma,
@@ -118,8 +147,10 @@ float OtsuBits::find(ImageView<const float> data, ImageView<const std::uint8_t> 
   height_ = data.height;
   width_ = data.width;
   smooth_.resize(data.size());
-  words_.assign(height_ * kernels::words_of(width_), 0);
-  shares_.resize(std::clamp<std::size_t>(threads.count, 1, most_shares));
+  words_.resize(height_ * kernels::words_of(width_));
+  most_.resize(words_.size());
+  shares_.resize(
+      std::clamp<std::size_t>(threads.count, 1, std::min(most_shares, (height_ + gaussian_rows - 1) / gaussian_rows)));
   std::uint8_t any = 0;
   for (std::size_t y = 0; y < height_; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), width_);
   whole_ = (any & not_in_picture) == 0;
@@ -127,7 +158,6 @@ float OtsuBits::find(ImageView<const float> data, ImageView<const std::uint8_t> 
 
   const kernels::MirroredGaussian blur(sigma);
   share_rows(threads, [&](std::size_t first, std::size_t last, Share& share) {
-    share.most = -infinite;
     for (std::size_t y = first; y < last; y += gaussian_rows) {
       smooth_rows(data, blur, y, share);
       if (ratio.out.data == nullptr) continue;
@@ -136,30 +166,27 @@ float OtsuBits::find(ImageView<const float> data, ImageView<const std::uint8_t> 
       }
     }
   });
-  float most = -infinite;
-  for (const Share& share : shares_) most = std::max(most, share.most);
+  const float most = *std::max_element(most_.begin(), most_.end());
+  if (!(most > 0) || !std::isfinite(most)) return none;
   const auto scale = static_cast<float>((grey_levels - 1) / static_cast<double>(most));
-  if (!(most > 0) || !std::isfinite(most) || !std::isfinite(scale)) return none;
+  if (!std::isfinite(scale)) return none;
 
   share_rows(threads, [&](std::size_t first, std::size_t last, Share& share) {
-    share.counts.fill(0);
+    share.counts = {};
     share.missing = 0;
     for (std::size_t y = first; y < last; ++y) count_row(y, scale, share);
   });
   LevelCounts counts{};
   for (const Share& share : shares_) {
-    for (std::size_t i = 0; i < share.counts.size(); ++i) counts.at(i % grey_levels) += share.counts.at(i);
+    add_pairs(share.counts, counts);
     counts.front() -= share.missing;
   }
   const int level = otsu_level(counts);
   if (level < 0) return none;
 
   const float cut = largest_of_level(level, scale);
-  const std::size_t words = kernels::words_of(width_);
   share_rows(threads, [&](std::size_t first, std::size_t last, Share&) {
-    for (std::size_t y = first; y < last; ++y) {
-      kernels::bit_kernels().over(smooth_.data() + y * width_, cut, width_, words_.data() + y * words);
-    }
+    for (std::size_t y = first; y < last; ++y) set_bits(y, cut);
   });
   return cut;
 }

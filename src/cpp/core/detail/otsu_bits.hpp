@@ -42,8 +42,7 @@ class OtsuBits {
   struct Share {
     std::vector<float> lines;
     std::vector<float> weights;
-    float most = 0;
-    std::array<std::uint32_t, kernels::level_tables * kernels::grey_levels> counts{};
+    kernels::LevelPairs counts{};
     std::size_t missing = 0;
   };
 
@@ -52,11 +51,13 @@ class OtsuBits {
   void leave_out(ImageView<const float> data, ImageView<const std::uint8_t> mask);
   void smooth_rows(ImageView<const float> data, const kernels::MirroredGaussian& blur, std::size_t y, Share& share);
   void count_row(std::size_t y, float scale, Share& share) const;
+  void set_bits(std::size_t y, float cut);
 
   std::size_t height_ = 0;
   std::size_t width_ = 0;
   bool whole_ = true;  // every pixel takes part
   std::vector<float> smooth_;
+  std::vector<float> most_;     // of the pixels of a word
   std::vector<float> filled_;   // where pixels are left out: the others, and 0
   std::vector<float> weights_;  // 1 and 0
   std::vector<std::uint64_t> words_;

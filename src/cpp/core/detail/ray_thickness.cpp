@@ -7,14 +7,16 @@
 namespace pyicg::detail {
 namespace {
 
-double between(ImageView<const float> values, double y, double x) {
-  const auto top = static_cast<std::size_t>(y);
-  const auto left = static_cast<std::size_t>(x);
+// y and x are not negative, and at most those of the last row and column.
+inline double between(ImageView<const float> values, double y, double x) {
+  const auto top = static_cast<std::ptrdiff_t>(y);
+  const auto left = static_cast<std::ptrdiff_t>(x);
   const double down = y - static_cast<double>(top);
   const double right = x - static_cast<double>(left);
-  const float* const upper = values.row(top) + left;
-  const float* const lower = values.row(std::min(top + 1, values.height - 1)) + left;
-  const std::size_t next = left + 1 < values.width ? 1 : 0;
+  const float* const upper = values.row(static_cast<std::size_t>(top)) + left;
+  const float* const lower =
+      static_cast<std::size_t>(top) + 1 < values.height ? values.row(static_cast<std::size_t>(top) + 1) + left : upper;
+  const std::size_t next = static_cast<std::size_t>(left) + 1 < values.width ? 1 : 0;
   const auto along = [&](const float* row) {
     return (1 - right) * static_cast<double>(row[0]) + right * static_cast<double>(row[next]);
   };
@@ -37,10 +39,11 @@ void RayThickness::measure(ImageView<const float> distances, std::span<float, th
   const auto height = static_cast<double>(distances.height);
   const auto width = static_cast<double>(distances.width);
   const auto reach = static_cast<int>(std::hypot(height, width) / 2) + 2;
+  constexpr double rounding = 1e-9;
   int thickest = 0;  // radius
   for (std::size_t k = 0; k < thickness_rays; ++k) {
     const Direction& direction = directions_[k];
-    const double steepest = std::fabs(direction.y) + std::fabs(direction.x);
+    const double per_rise = 1 / (std::fabs(direction.y) + std::fabs(direction.x));  // pixels along the ray
     double most = 0;
     const auto look = [&](int radius, double& value) {
       const double y = height / 2 + radius * direction.y;
@@ -59,7 +62,7 @@ void RayThickness::measure(ImageView<const float> distances, std::span<float, th
     for (int radius = 0; radius < reach;) {
       if (look(radius, value)) {
         inside = true;
-        radius += std::max(1, static_cast<int>((most - value) / steepest));
+        radius += 1 + static_cast<int>((most - value) * per_rise - rounding);
       } else {
         if (inside) break;  // and does not come back
         ++radius;
