@@ -214,7 +214,7 @@ struct ThresholdRims::Parts {
     }
     rays.measure({found.data() + (box.y0 - top) * columns + (box.x0 - left), box.y1 - box.y0 + 1, box.x1 - box.x0 + 1,
                   static_cast<std::ptrdiff_t>(columns * sizeof(float))},
-                 by_angle);
+                 rim_runs, box.y0, box.x0, by_angle);
   }
 
   void measure_rims(const Threads& threads) {

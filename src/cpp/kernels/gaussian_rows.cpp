@@ -10,7 +10,8 @@ extern const GaussianKernels gaussian;
 }
 namespace {
 
-constexpr std::ptrdiff_t block = 2 * lanes<float>;
+constexpr std::ptrdiff_t registers = 4;  // summed side by side: one waits for the other less
+constexpr std::ptrdiff_t block = registers * lanes<float>;
 
 // The sums of pairs at equal distance from the middle: a flipped frame gives the same bits.
 template <class Pair>
@@ -18,15 +19,16 @@ void weighted_sum(const float* middle, const Pair& pair, const float* weights, s
                   float* out) {
   std::ptrdiff_t x = 0;
   for (; x + block <= n; x += block) {
-    Lanes<float> a = weights[0] * load(middle + x);
-    Lanes<float> b = weights[0] * load(middle + x + lanes<float>);
+    Lanes<float> sums[registers];
+    for (std::ptrdiff_t i = 0; i < registers; ++i) sums[i] = weights[0] * load(middle + x + i * lanes<float>);
     for (std::size_t k = 1; k <= reach; ++k) {
       const auto [low, high] = pair(k);
-      a += weights[k] * (load(low + x) + load(high + x));
-      b += weights[k] * (load(low + x + lanes<float>) + load(high + x + lanes<float>));
+      const float weight = weights[k];
+      for (std::ptrdiff_t i = 0; i < registers; ++i) {
+        sums[i] += weight * (load(low + x + i * lanes<float>) + load(high + x + i * lanes<float>));
+      }
     }
-    store(a, out + x);
-    store(b, out + x + lanes<float>);
+    for (std::ptrdiff_t i = 0; i < registers; ++i) store(sums[i], out + x + i * lanes<float>);
   }
   for (; x < n; ++x) {
     float sum = weights[0] * middle[x];
@@ -51,31 +53,49 @@ void down(const float* const* rows, const float* weights, std::size_t reach, std
 
 void down_together(const float* const* rows, const float* weights, std::size_t reach, std::size_t width,
                    float* const* out) {
-  constexpr std::size_t count = gaussian_rows;
+  static_assert(gaussian_rows == 4);
   const auto n = static_cast<std::ptrdiff_t>(width);
   const float* const* const middle = rows + reach;
   std::ptrdiff_t x = 0;
   for (; x + lanes<float> <= n; x += lanes<float>) {
     // The rows at distance k above and below each of the rows blurred: from one k to the next they move up by one.
-    Lanes<float> above[count];
-    Lanes<float> below[count];
-    Lanes<float> sum[count];
-    for (std::size_t j = 0; j < count; ++j) {
-      above[j] = below[j] = load(middle[j] + x);
-      sum[j] = weights[0] * above[j];
-    }
+    Lanes<float> above0 = load(middle[0] + x);
+    Lanes<float> above1 = load(middle[1] + x);
+    Lanes<float> above2 = load(middle[2] + x);
+    Lanes<float> above3 = load(middle[3] + x);
+    Lanes<float> below0 = above0;
+    Lanes<float> below1 = above1;
+    Lanes<float> below2 = above2;
+    Lanes<float> below3 = above3;
+    Lanes<float> sum0 = weights[0] * above0;
+    Lanes<float> sum1 = weights[0] * above1;
+    Lanes<float> sum2 = weights[0] * above2;
+    Lanes<float> sum3 = weights[0] * above3;
+    const float* const* up = middle;
+    const float* const* down = middle + 3;
 #pragma GCC unroll 4
     for (std::size_t k = 1; k <= reach; ++k) {
-      for (std::size_t j = count - 1; j > 0; --j) above[j] = above[j - 1];
-      for (std::size_t j = 0; j + 1 < count; ++j) below[j] = below[j + 1];
-      above[0] = load(*(middle - k) + x);
-      below[count - 1] = load(middle[count - 1 + k] + x);
-      for (std::size_t j = 0; j < count; ++j) sum[j] += weights[k] * (above[j] + below[j]);
+      const float weight = weights[k];
+      above3 = above2;
+      above2 = above1;
+      above1 = above0;
+      above0 = load(*--up + x);
+      below0 = below1;
+      below1 = below2;
+      below2 = below3;
+      below3 = load(*++down + x);
+      sum0 += weight * (above0 + below0);
+      sum1 += weight * (above1 + below1);
+      sum2 += weight * (above2 + below2);
+      sum3 += weight * (above3 + below3);
     }
-    for (std::size_t j = 0; j < count; ++j) store(sum[j], out[j] + x);
+    store(sum0, out[0] + x);
+    store(sum1, out[1] + x);
+    store(sum2, out[2] + x);
+    store(sum3, out[3] + x);
   }
   for (; x < n; ++x) {
-    for (std::size_t j = 0; j < count; ++j) {
+    for (std::size_t j = 0; j < gaussian_rows; ++j) {
       float sum = weights[0] * middle[j][x];
       for (std::size_t k = 1; k <= reach; ++k) sum += weights[k] * ((*(middle + j - k))[x] + middle[j + k][x]);
       out[j][x] = sum;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "pyicg/measurement.hpp"
+
 namespace pyicg::detail {
 namespace {
 
@@ -23,6 +25,27 @@ inline double between(ImageView<const float> values, double y, double x) {
   return (1 - down) * along(upper) + down * along(lower);
 }
 
+struct Radii {
+  int first, last;
+};
+
+// No pixel of the region is nearer to the middle, nor farther, than these by a pixel and more: what is read there is 0.
+Radii radii_of(std::span<const Run> runs, double middle_y, double middle_x) {
+  double nearest = infinity;
+  double farthest = 0;
+  for (const Run& run : runs) {
+    const double y = static_cast<double>(run.y) - middle_y;
+    const double left = static_cast<double>(run.first) - middle_x;
+    const double right = static_cast<double>(run.last) - middle_x;
+    const double x = left > 0 ? left : std::min(right, 0.0);
+    const double most = std::max(std::fabs(left), std::fabs(right));
+    nearest = std::min(nearest, y * y + x * x);
+    farthest = std::max(farthest, y * y + most * most);
+  }
+  constexpr double beside = 1.5;  // a pixel's diagonal
+  return {std::max(static_cast<int>(std::sqrt(nearest) - beside), 0), static_cast<int>(std::sqrt(farthest) + beside)};
+}
+
 }  // namespace
 
 RayThickness::RayThickness() : directions_{} {
@@ -35,12 +58,13 @@ RayThickness::RayThickness() : directions_{} {
 // From one pixel to its neighbour a distance changes by at most 1, so along a ray by at most |dy| + |dx| a pixel. Where
 // it is far below the largest so far, the next places cannot exceed that and are passed over. Where the ray before had
 // its largest is a good first place to look at.
-void RayThickness::measure(ImageView<const float> distances, std::span<float, thickness_rays> thickness) const {
+void RayThickness::measure(ImageView<const float> distances, std::span<const Run> runs, std::size_t y0, std::size_t x0,
+                           std::span<float, thickness_rays> thickness) const {
   const auto height = static_cast<double>(distances.height);
   const auto width = static_cast<double>(distances.width);
-  const auto reach = static_cast<int>(std::hypot(height, width) / 2) + 2;
+  const Radii radii = radii_of(runs, static_cast<double>(y0) + height / 2, static_cast<double>(x0) + width / 2);
   constexpr double rounding = 1e-9;
-  int thickest = 0;  // radius
+  int thickest = radii.first;
   for (std::size_t k = 0; k < thickness_rays; ++k) {
     const Direction& direction = directions_[k];
     const double per_rise = 1 / (std::fabs(direction.y) + std::fabs(direction.x));  // pixels along the ray
@@ -59,7 +83,7 @@ void RayThickness::measure(ImageView<const float> distances, std::span<float, th
     double value = 0;
     look(thickest, value);
     bool inside = false;
-    for (int radius = 0; radius < reach;) {
+    for (int radius = radii.first; radius <= radii.last;) {
       if (look(radius, value)) {
         inside = true;
         radius += 1 + static_cast<int>((most - value) * per_rise - rounding);
