@@ -170,10 +170,10 @@ void thickness_along_rays() {
     Image d(1 + static_cast<std::size_t>(60 * random.uniform()), 1 + static_cast<std::size_t>(60 * random.uniform()));
     const double share = random.uniform();
     // The distance to the nearest of a few pixels, cut off: neighbours differ by at most 1.
-    std::vector<std::pair<double, double>> zeros;
-    for (int i = 0; i < 4; ++i) {
-      zeros.emplace_back(random.uniform() * static_cast<double>(d.height),
-                         random.uniform() * static_cast<double>(d.width));
+    std::array<std::pair<double, double>, 4> zeros{};
+    for (auto& [y, x] : zeros) {
+      y = random.uniform() * static_cast<double>(d.height);
+      x = random.uniform() * static_cast<double>(d.width);
     }
     for (std::size_t y = 0; y < d.height; ++y) {
       for (std::size_t x = 0; x < d.width; ++x) {
@@ -238,7 +238,8 @@ void rims() {
   check::near(found.sbr().percentiles[1], 1.9, 0.1);  // 4 less the blur, over 2
   check::equal(found.sbr_map()(3, 4), image(3, 4) / 2.0F);
   std::size_t core = 0;
-  for (std::size_t i = 0; i < 160 * 200; ++i) core += found.labels().data[i] == 1 && found.core_mask().data[i] != 0;
+  for (std::size_t i = 0; i < found.labels().size(); ++i)
+    core += found.labels().data[i] == 1 && found.core_mask().data[i] != 0;
   const double radius = std::sqrt(static_cast<double>(core) / std::numbers::pi);
   check::is_true(radius < 20 && radius > 18.5, "a core that is a little too small");
 

@@ -71,7 +71,7 @@ void bind_threshold_rim(py::module_& m) {
             const auto data_view = view_2d<float>(data, "data");
             const auto mask_view = view_2d<std::uint8_t>(mask, "mask");
             const py::gil_scoped_release release;
-            const std::lock_guard lock(self.mutex);
+            const std::scoped_lock lock(self.mutex);
             self.rims.find(data_view, mask_view, {smooth_px, min_area_px, background_level, sbr_map, percentages},
                            threads);
             const py::gil_scoped_acquire acquire;

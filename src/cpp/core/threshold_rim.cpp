@@ -9,6 +9,7 @@
 #include "detail/border.hpp"
 #include "detail/number.hpp"
 #include "detail/otsu_bits.hpp"
+#include "detail/parallel.hpp"
 #include "detail/ray_thickness.hpp"
 #include "detail/runs.hpp"
 #include "pyicg/calibrate.hpp"
@@ -33,6 +34,12 @@ struct BorderRange {
   std::size_t rim;
   bool hole;
   std::size_t first, last;
+};
+
+// The box of one rim.
+struct BoxBuffers {
+  std::vector<std::uint8_t> mask;
+  std::vector<float> distances;
 };
 
 struct Hole {
@@ -69,15 +76,15 @@ struct ThresholdRims::Parts {
   detail::RunComponents regions;
   detail::RunComponents rest;          // what is no rim
   std::vector<std::int32_t> label_of;  // of a component of `regions`; 0: too small
-  std::vector<Run> runs;               // of the rims, in their order; `component` is the rim's index
-  std::vector<Component> rims;         // one each
+  std::vector<Run> runs;               // of the rims, one rim after the other
+  std::vector<std::size_t> first_run;  // of each rim, and how many runs there are
+  std::vector<Component> rims;
   std::vector<Run> painted_holes;
   std::vector<Hole> holes;
   std::vector<BorderPixel> border_pixels;
   std::vector<BorderRange> border_ranges;
-  std::vector<std::uint8_t> box_mask;  // of one rim
-  std::vector<float> box_distances;
-  std::vector<float> values;  // of the rims' pixels
+  std::vector<BoxBuffers> boxes;  // one for each thread
+  std::vector<float> values;      // of the rims' pixels
   std::vector<std::uint8_t> no_mask;
   detail::RayThickness rays;
 
@@ -107,6 +114,7 @@ struct ThresholdRims::Parts {
     }
     painted_holes.clear();
     runs.clear();
+    first_run.clear();
     rims.clear();
     holes.clear();
     border_pixels.clear();
@@ -148,14 +156,15 @@ struct ThresholdRims::Parts {
 
   void paint_rims() {
     regions.sort_by_component();
-    for (Run run : regions.runs()) {
+    for (const Run& run : regions.runs()) {
       const std::int32_t label = label_of[run.component];
       if (label == 0) continue;
-      run.component = static_cast<std::uint32_t>(label - 1);
+      if (first_run.size() < static_cast<std::size_t>(label)) first_run.push_back(runs.size());
       runs.push_back(run);
       fill(rim_mask, run, std::uint8_t{1});
       fill(labels, run, label);
     }
+    first_run.push_back(runs.size());
   }
 
   void paint_holes() {
@@ -182,11 +191,10 @@ struct ThresholdRims::Parts {
       detail::follow_border(mask, start, kind, border_pixels);
       border_ranges.push_back({rim, kind == BorderKind::hole, first, border_pixels.size()});
     };
-    auto run = runs.begin();
     auto hole = holes.begin();
     for (std::size_t k = 0; k < rims.size(); ++k) {
-      while (run->component != k) ++run;
-      follow(k, {static_cast<std::int32_t>(run->y), static_cast<std::int32_t>(run->first)}, BorderKind::outer);
+      const Run& run = runs[first_run[k]];
+      follow(k, {static_cast<std::int32_t>(run.y), static_cast<std::int32_t>(run.first)}, BorderKind::outer);
       for (; hole != holes.end() && hole->rim == k; ++hole) follow(k, hole->start, BorderKind::hole);
     }
     for (const BorderRange& range : border_ranges) {
@@ -197,35 +205,40 @@ struct ThresholdRims::Parts {
 
   // The nearest pixel outside a rim is never beyond its box and the pixels around that: whatever lies further on a
   // straight line from pixel to pixel comes after one that is next to the rim.
-  void measure(std::span<const Run> rim_runs, const Component& box, std::span<float, thickness_rays> by_angle,
-               const Threads& threads) {
+  void measure(std::size_t rim, BoxBuffers& buffers, const Threads& threads) {
+    const Component& box = rims[rim];
+    const std::span<const Run> rim_runs = std::span(runs).subspan(first_run[rim], first_run[rim + 1] - first_run[rim]);
     const std::size_t top = box.y0 > 0 ? box.y0 - 1 : 0;
     const std::size_t left = box.x0 > 0 ? box.x0 - 1 : 0;
     const std::size_t rows = std::min(box.y1 + 2, height) - top;
     const std::size_t columns = std::min(box.x1 + 2, width) - left;
     const auto place = [&](const Run& run) { return (run.y - top) * columns + run.first - left; };
-    box_mask.assign(rows * columns, 0);
-    box_distances.resize(std::max(box_distances.size(), box_mask.size()));
-    for (const Run& run : rim_runs) std::fill_n(box_mask.data() + place(run), length_of(run), std::uint8_t{1});
-    const std::span<float> found = std::span(box_distances).first(box_mask.size());
-    distance_transform(box_mask, {1, rows, columns}, {1, 1, 1}, found, threads);
+    buffers.mask.assign(rows * columns, 0);
+    buffers.distances.resize(std::max(buffers.distances.size(), buffers.mask.size()));
+    for (const Run& run : rim_runs) std::fill_n(buffers.mask.data() + place(run), length_of(run), std::uint8_t{1});
+    const std::span<float> found = std::span(buffers.distances).first(buffers.mask.size());
+    distance_transform(buffers.mask, {1, rows, columns}, {1, 1, 1}, found, threads);
     for (const Run& run : rim_runs) {
       std::copy_n(found.data() + place(run), length_of(run), distances.data() + run.y * width + run.first);
     }
     rays.measure({found.data() + (box.y0 - top) * columns + (box.x0 - left), box.y1 - box.y0 + 1, box.x1 - box.x0 + 1,
                   static_cast<std::ptrdiff_t>(columns * sizeof(float))},
-                 rim_runs, box.y0, box.x0, by_angle);
+                 rim_runs, box.y0, box.x0,
+                 std::span<float, thickness_rays>(thickness.data() + rim * thickness_rays, thickness_rays));
   }
 
+  // Each rim by one thread; a single one by all of them.
   void measure_rims(const Threads& threads) {
+    const std::size_t shares = std::min<std::size_t>(threads.count, rims.size());
     thickness.resize(rims.size() * thickness_rays);
-    auto first = runs.begin();
-    for (std::size_t k = 0; k < rims.size(); ++k) {
-      const auto last = std::find_if(first, runs.end(), [&](const Run& run) { return run.component != k; });
-      measure({first, last}, rims[k],
-              std::span<float, thickness_rays>(thickness.data() + k * thickness_rays, thickness_rays), threads);
-      first = last;
-    }
+    boxes.resize(std::max(boxes.size(), shares));
+    detail::parallel_ranges(shares, threads, [&](std::size_t first, std::size_t last) {
+      for (std::size_t share = first; share < last; ++share) {
+        for (std::size_t rim = share; rim < rims.size(); rim += shares) {
+          measure(rim, boxes[share], rims.size() == 1 ? threads : Threads{});
+        }
+      }
+    });
   }
 
   void measure_sbr(ImageView<const float> data, ImageView<const std::uint8_t> mask, const ThresholdOptions& options,

@@ -68,7 +68,7 @@ void gaussian(ImageView<const float> in, double sigma, ImageView<float> out, std
 }
 
 MirroredGaussian::MirroredGaussian(double sigma, const GaussianKernels& kernels)
-    : kernels_(&kernels), taps_(std::max(static_cast<std::size_t>(4.0 * sigma + 0.5), std::size_t{1}) + 1) {
+    : kernels_(&kernels), taps_(static_cast<std::size_t>(std::max(1.0, std::floor(4.0 * sigma + 0.5))) + 1) {
   set_taps(sigma, taps_);
 }
 

@@ -63,7 +63,6 @@ void down_together(const float* const* rows, const float* weights, std::size_t r
     Lanes<float> above1 = load(middle[1] + x);
     Lanes<float> above2 = load(middle[2] + x);
     Lanes<float> above3 = load(middle[3] + x);
-    Lanes<float> below0 = above0;
     Lanes<float> below1 = above1;
     Lanes<float> below2 = above2;
     Lanes<float> below3 = above3;
@@ -80,7 +79,7 @@ void down_together(const float* const* rows, const float* weights, std::size_t r
       above2 = above1;
       above1 = above0;
       above0 = load(*--up + x);
-      below0 = below1;
+      const Lanes<float> below0 = below1;
       below1 = below2;
       below2 = below3;
       below3 = load(*++down + x);
