@@ -128,13 +128,20 @@ void OtsuBits::count_row(std::size_t y, float scale, Share& share) const {
     share.missing += static_cast<std::size_t>(std::count_if(row, row + width_, [](float v) { return std::isnan(v); }));
 }
 
+// Words with a bright pixel are few and far between: those of the next row are sent for in time.
 void OtsuBits::set_bits(std::size_t y, float cut) {
   constexpr std::size_t word = 64;
+  constexpr std::size_t line = 16;  // numbers that come together from memory
   const std::size_t words = kernels::words_of(width_);
   const float* const row = smooth_.data() + y * width_;
+  const std::size_t next = y + 1 < height_ ? words : 0;
   for (std::size_t w = 0; w < words; ++w) {
+    const float* const most = most_.data() + y * words + w;
+    if (most[next] > cut) {
+      for (std::size_t i = 0; i < word; i += line) __builtin_prefetch(row + width_ + w * word + i);
+    }
     std::uint64_t& bits = words_[y * words + w];
-    if (most_[y * words + w] > cut) {
+    if (*most > cut) {
       kernels::bit_kernels().over(row + w * word, cut, std::min(word, width_ - w * word), &bits);
     } else {
       bits = 0;
@@ -172,7 +179,8 @@ float OtsuBits::find(ImageView<const float> data, ImageView<const std::uint8_t> 
   if (!std::isfinite(scale)) return none;
 
   share_rows(threads, [&](std::size_t first, std::size_t last, Share& share) {
-    share.counts = {};
+    std::ranges::fill(share.counts.pairs, 0U);
+    std::ranges::fill(share.counts.singles, 0U);
     share.missing = 0;
     for (std::size_t y = first; y < last; ++y) count_row(y, scale, share);
   });
