@@ -69,11 +69,7 @@ Image mirrored_blur(pyicg::ImageView<const float> in, double sigma, const pyicg:
   const pyicg::kernels::MirroredGaussian blur(sigma, kernels);
   Image out(in.height, in.width);
   std::vector<float> scratch;
-  for (std::size_t y = 0; y < in.height; y += pyicg::kernels::gaussian_rows) {
-    std::vector<float*> rows;
-    for (std::size_t k = y; k < std::min(y + pyicg::kernels::gaussian_rows, in.height); ++k) rows.push_back(&out(k, 0));
-    blur.rows(in, y, rows.data(), scratch);
-  }
+  for (std::size_t y = 0; y < in.height; y += pyicg::kernels::gaussian_rows) blur.rows(in, y, out.view(), scratch);
   return out;
 }
 

@@ -72,11 +72,14 @@ MirroredGaussian::MirroredGaussian(double sigma, const GaussianKernels& kernels)
   set_taps(sigma, taps_);
 }
 
-void MirroredGaussian::rows(ImageView<const float> in, std::size_t y, float* const* out,
+void MirroredGaussian::rows(ImageView<const float> in, std::size_t y, ImageView<float> out,
                             std::vector<float>& scratch) const {
   const std::size_t reach = taps_.size() - 1;
-  const std::size_t pitch = in.width + 2 * reach;
-  scratch.resize(std::max(scratch.size(), gaussian_rows * pitch));
+  const std::size_t width = in.width;
+  // The rows in each other with their borders, and a row for those that the frame does not have.
+  const std::size_t lines_size = gaussian_rows * (width + 2 * reach);
+  scratch.resize(std::max(scratch.size(), lines_size + width));
+  float* const lines = scratch.data() + gaussian_rows * reach;
   std::array<const float*, 2 * usual_reach + gaussian_rows> few{};
   std::vector<const float*> many(reach > usual_reach ? 2 * reach + gaussian_rows : 0);
   const float** const around = many.empty() ? few.data() : many.data();
@@ -84,18 +87,20 @@ void MirroredGaussian::rows(ImageView<const float> in, std::size_t y, float* con
   for (std::size_t k = 0; k < 2 * reach + gaussian_rows; ++k) {
     around[k] = in.row(mirrored(first + static_cast<std::ptrdiff_t>(k), in.height));
   }
-  std::array<float*, gaussian_rows> lines{};
-  for (std::size_t j = 0; j < gaussian_rows; ++j) lines.at(j) = scratch.data() + j * pitch + reach;
-  kernels_->down_together(around, taps_.data(), reach, in.width, lines.data());
-  for (std::size_t j = 0; j < std::min(gaussian_rows, in.height - y); ++j) {
-    float* const line = lines.at(j);
-    for (std::size_t k = 1; k <= reach; ++k) {
-      const auto beyond = static_cast<std::ptrdiff_t>(k);
-      *(line - k) = line[mirrored(-beyond, in.width)];
-      line[in.width - 1 + k] = line[mirrored(static_cast<std::ptrdiff_t>(in.width) - 1 + beyond, in.width)];
-    }
-    kernels_->along(line, taps_.data(), reach, in.width, out[j]);
+  kernels_->down_together(around, taps_.data(), reach, width, lines);
+  const auto copy = [&](std::ptrdiff_t to) {
+    const auto pixel = static_cast<std::ptrdiff_t>(gaussian_rows);
+    std::copy_n(lines + gaussian_rows * mirrored(to, width), gaussian_rows, lines + pixel * to);
+  };
+  for (std::ptrdiff_t k = 1; k <= static_cast<std::ptrdiff_t>(reach); ++k) {
+    copy(-k);
+    copy(static_cast<std::ptrdiff_t>(width) - 1 + k);
   }
+  std::array<float*, gaussian_rows> to{};
+  for (std::size_t j = 0; j < gaussian_rows; ++j) {
+    to.at(j) = y + j < in.height ? out.row(y + j) : scratch.data() + lines_size;
+  }
+  kernels_->along_together(lines, taps_.data(), reach, width, to.data());
 }
 
 }  // namespace pyicg::kernels

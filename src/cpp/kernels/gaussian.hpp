@@ -23,8 +23,8 @@ class MirroredGaussian {
   // sigma > 0
   explicit MirroredGaussian(double sigma, const GaussianKernels& kernels = gaussian_kernels());
 
-  // Rows [y, y + gaussian_rows), as far as the frame has them, to out[0], out[1], ...: none of them may be the frame's.
-  void rows(ImageView<const float> in, std::size_t y, float* const* out, std::vector<float>& scratch) const;
+  // Rows [y, y + gaussian_rows), as far as the frame has them, to those of `out`, which is no view of the frame.
+  void rows(ImageView<const float> in, std::size_t y, ImageView<float> out, std::vector<float>& scratch) const;
 
  private:
   const GaussianKernels* kernels_;

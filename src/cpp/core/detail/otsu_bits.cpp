@@ -85,6 +85,7 @@ void OtsuBits::share_rows(const Threads& threads, const Work& work) {
 void OtsuBits::leave_out(ImageView<const float> data, ImageView<const std::uint8_t> mask) {
   filled_.resize(data.size());
   weights_.resize(data.size());
+  blurred_weights_.resize(data.size());
   for (std::size_t y = 0, i = 0; y < height_; ++y) {
     for (std::size_t x = 0; x < width_; ++x, ++i) {
       const bool valid = (mask(y, x) & not_in_picture) == 0;
@@ -97,27 +98,23 @@ void OtsuBits::leave_out(ImageView<const float> data, ImageView<const std::uint8
 void OtsuBits::smooth_rows(ImageView<const float> data, const kernels::MirroredGaussian& blur, std::size_t y,
                            Share& share) {
   const std::size_t count = std::min(gaussian_rows, height_ - y);
-  std::array<float*, gaussian_rows> out{};
-  for (std::size_t j = 0; j < count; ++j) out.at(j) = smooth_.data() + (y + j) * width_;
+  const ImageView<float> out(smooth_.data(), height_, width_);
   if (whole_) {
-    blur.rows(data, y, out.data(), share.lines);
+    blur.rows(data, y, out, share.lines);
   } else {
     // Normalised convolution: what is left out has no weight.
     constexpr float least = 0.01F;
-    share.weights.resize(gaussian_rows * width_);
-    std::array<float*, gaussian_rows> weights{};
-    for (std::size_t j = 0; j < count; ++j) weights.at(j) = share.weights.data() + j * width_;
-    blur.rows({filled_.data(), height_, width_}, y, out.data(), share.lines);
-    blur.rows({weights_.data(), height_, width_}, y, weights.data(), share.lines);
-    for (std::size_t i = 0; i < count * width_; ++i) {
-      const float weight = share.weights[i];
-      float& smooth = *(out.front() + i);
-      smooth = weight > least ? smooth / weight : none;
+    const ImageView<float> weights(blurred_weights_.data(), height_, width_);
+    blur.rows({filled_.data(), height_, width_}, y, out, share.lines);
+    blur.rows({weights_.data(), height_, width_}, y, weights, share.lines);
+    for (std::size_t i = y * width_; i < (y + count) * width_; ++i) {
+      const float weight = blurred_weights_[i];
+      smooth_[i] = weight > least ? smooth_[i] / weight : none;
     }
   }
   const std::size_t words = kernels::words_of(width_);
   for (std::size_t j = 0; j < count; ++j) {
-    kernels::level_kernels().largest(out.at(j), width_, most_.data() + (y + j) * words);
+    kernels::level_kernels().largest(out.row(y + j), width_, most_.data() + (y + j) * words);
   }
 }
 

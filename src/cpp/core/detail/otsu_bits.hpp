@@ -41,7 +41,6 @@ class OtsuBits {
   // What one share of the rows needs and finds.
   struct Share {
     std::vector<float> lines;
-    std::vector<float> weights;
     kernels::LevelPairs counts{};
     std::size_t missing = 0;
   };
@@ -60,6 +59,7 @@ class OtsuBits {
   std::vector<float> most_;     // of the pixels of a word
   std::vector<float> filled_;   // where pixels are left out: the others, and 0
   std::vector<float> weights_;  // 1 and 0
+  std::vector<float> blurred_weights_;
   std::vector<std::uint64_t> words_;
   std::vector<Share> shares_;
 };
