@@ -88,13 +88,15 @@ void MirroredGaussian::rows(ImageView<const float> in, std::size_t y, ImageView<
     around[k] = in.row(mirrored(first + static_cast<std::ptrdiff_t>(k), in.height));
   }
   kernels_->down_together(around, taps_.data(), reach, width, lines);
+  const auto last = static_cast<std::ptrdiff_t>(width) - 1;
+  const auto borders = static_cast<std::ptrdiff_t>(reach);
   const auto copy = [&](std::ptrdiff_t to) {
     const auto pixel = static_cast<std::ptrdiff_t>(gaussian_rows);
     std::copy_n(lines + gaussian_rows * mirrored(to, width), gaussian_rows, lines + pixel * to);
   };
-  for (std::ptrdiff_t k = 1; k <= static_cast<std::ptrdiff_t>(reach); ++k) {
+  for (std::ptrdiff_t k = 1; k <= borders; ++k) {
     copy(-k);
-    copy(static_cast<std::ptrdiff_t>(width) - 1 + k);
+    copy(last + k);
   }
   std::array<float*, gaussian_rows> to{};
   for (std::size_t j = 0; j < gaussian_rows; ++j) {

@@ -116,6 +116,7 @@ template <class V>
 
 void down_together(const float* const* rows, const float* weights, std::size_t reach, std::size_t width, float* out) {
   const auto n = static_cast<std::ptrdiff_t>(width);
+  const auto last = static_cast<std::ptrdiff_t>(reach);
   const float* const* const middle = rows + reach;
   std::ptrdiff_t x = 0;
   for (; x + lanes<float> <= n; x += lanes<float>) {
@@ -159,9 +160,7 @@ void down_together(const float* const* rows, const float* weights, std::size_t r
   for (; x < n; ++x) {
     for (std::ptrdiff_t j = 0; j < count; ++j) {
       float sum = weights[0] * middle[j][x];
-      for (std::ptrdiff_t k = 1; k <= static_cast<std::ptrdiff_t>(reach); ++k) {
-        sum += weights[k] * (middle[j - k][x] + middle[j + k][x]);
-      }
+      for (std::ptrdiff_t k = 1; k <= last; ++k) sum += weights[k] * (middle[j - k][x] + middle[j + k][x]);
       out[count * x + j] = sum;
     }
   }
