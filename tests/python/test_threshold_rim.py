@@ -306,6 +306,23 @@ def test_sbr_of_the_rims() -> None:
     assert whole.sbr_map.dtype == F32
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.3])
+def test_sbr_of_many_pixels(lost: float) -> None:
+    rng = np.random.default_rng(7)
+    image = ring((500, 520), (250, 260), (150, 200)) + rng.normal(0, 20, (500, 520)).astype(F32)
+    mask = np.where(rng.random(image.shape) < lost, 1, 0).astype(np.uint8)
+    cal = calibrated(image, mask)
+    for threads in (1, 3):
+        found = pyicg.threshold_rim(cal, background=BACKGROUND, threads=threads)
+        same_pixels = pyicg.region_statistics(cal, region=found.rim_mask)
+        assert found.sbr.n == same_pixels.n > 30_000
+        assert (found.sbr.n_left_out, found.sbr.n_saturated) == (same_pixels.n_left_out, same_pixels.n_saturated)
+        for name in ("minimum", "maximum", "sum", "mean", "sd", "median", "mad"):
+            expected = getattr(same_pixels, name) / BACKGROUND.level
+            assert getattr(found.sbr, name) == pytest.approx(expected, rel=1e-14)
+        assert list(found.sbr.percentiles.values()) == [v / 100 for v in same_pixels.percentiles.values()]
+
+
 def test_background() -> None:
     cal = calibrated(scene(1))
     found = pyicg.threshold_rim(cal)

@@ -85,7 +85,7 @@ struct ThresholdRims::Parts {
   std::vector<BorderRange> border_ranges;
   std::vector<BoxBuffers> boxes;  // one for each thread
   std::vector<float> values;      // of the rims' pixels
-  std::vector<std::uint8_t> no_mask;
+  std::vector<std::uint8_t> value_mask;
   detail::RayThickness rays;
 
   Parts(std::size_t height_, std::size_t width_)
@@ -264,13 +264,19 @@ struct ThresholdRims::Parts {
         }
       }
     }
+    // As a picture of their own, whose last row is filled up with pixels that do not count.
+    constexpr std::size_t columns = 4096;
+    const std::size_t rows = (values.size() + columns - 1) / columns;
+    const std::size_t filling = rows * columns - values.size();
+    value_mask.assign(values.size(), 0);
+    value_mask.resize(rows * columns, mask_excluded);
+    values.resize(rows * columns);
     sbr.percentiles.assign(options.percentages.size(), nan);
-    no_mask.resize(std::max(no_mask.size(), values.size()));
-    if (!values.empty()) {
-      sbr = region_statistics({values.data(), 1, values.size()}, {no_mask.data(), 1, values.size()}, {},
+    if (rows > 0) {
+      sbr = region_statistics({values.data(), rows, columns}, {value_mask.data(), rows, columns}, {},
                               options.percentages, threads);
     }
-    sbr.n_left_out += left_out;
+    sbr.n_left_out += left_out - filling;
     sbr.n_saturated = saturated;
     for (double* figure : {&sbr.minimum, &sbr.maximum, &sbr.sum, &sbr.mean, &sbr.sd, &sbr.median, &sbr.mad}) {
       *figure /= level;

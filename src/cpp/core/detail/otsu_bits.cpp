@@ -155,9 +155,11 @@ float OtsuBits::find(ImageView<const float> data, ImageView<const std::uint8_t> 
   most_.resize(words_.size());
   shares_.resize(
       std::clamp<std::size_t>(threads.count, 1, std::min(most_shares, (height_ + gaussian_rows - 1) / gaussian_rows)));
-  std::uint8_t any = 0;
-  for (std::size_t y = 0; y < height_; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), width_);
-  whole_ = (any & not_in_picture) == 0;
+  share_rows(threads, [&](std::size_t first, std::size_t last, Share& share) {
+    share.seen = 0;
+    for (std::size_t y = first; y < last; ++y) share.seen |= kernels::bit_kernels().all_bits(mask.row(y), width_);
+  });
+  whole_ = std::ranges::all_of(shares_, [](const Share& share) { return (share.seen & not_in_picture) == 0; });
   if (!whole_) leave_out(data, mask);
 
   const kernels::MirroredGaussian blur(sigma);

@@ -40,6 +40,7 @@ class OtsuBits {
  private:
   // What one share of the rows needs and finds.
   struct Share {
+    std::uint8_t seen = 0;  // bits of the mask
     std::vector<float> lines;
     kernels::LevelPairs counts{};
     std::size_t missing = 0;
