@@ -30,6 +30,15 @@ def test_segment_rim_corrected_for_blur(benchmark: Any, scene: Any, cal: Any) ->
     assert len(rim.lesions) == 1
 
 
+@pytest.mark.parametrize("memory", ["new", "reused"])
+def test_threshold_rim(benchmark: Any, cal: Any, memory: str) -> None:
+    """The conventional masks, to compare with."""
+    background = pyicg.estimate_background(cal)
+    out = pyicg.threshold_rim(cal, background=background) if memory == "reused" else None
+    rims = benchmark(pyicg.threshold_rim, cal, background=background, out=out)
+    assert rims.core_mask.any()
+
+
 def test_scipy_gaussian(benchmark: Any, cal: Any) -> None:
     """The smoothing that comes first, alone."""
     from scipy.ndimage import gaussian_filter

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,7 @@ def _stages(shape: tuple[int, int], threads: int, rounds: int) -> tuple[list[_Ro
         work = prepare(shape)
         ours: list[Contender] = [WithPyicg(work.scene, threads), FullScore(work.scene)]
         peers = peers_of(work.scene, threads)
+        fitting = {contender.name for contender in ours if contender.fits_rims}
         click.echo(
             f"{shape[0]} x {shape[1]} pixels, {threads} pinned {'thread' if threads == 1 else 'threads'}, medians of "
             f"{rounds}, in turn with {'; '.join(dict.fromkeys(peer.version for peer in peers))}"
@@ -90,29 +91,31 @@ def _stages(shape: tuple[int, int], threads: int, rounds: int) -> tuple[list[_Ro
         times = measure(work, [*ours, *peers], rounds=rounds, stages=STAGES)
         for stage, timings in tqdm(times, total=len(STAGES), unit="stage", leave=False, disable=None):
             own = timings[: len(ours)]
-            lines += _lines(stage, own, timings[len(ours) :])
+            lines += _lines(stage, own, timings[len(ours) :], fitting)
             wrong |= any(timing.status == "outputs differ" for timing in own)
             place = {"height": shape[0], "width": shape[1], "threads": threads}
-            rows += [{**place, **asdict(timing), "fitted": stage.fitted is not None} for timing in timings]
+            rows += [{**place, **asdict(timing), "fitted": timing.contender in fitting} for timing in timings]
     click.echo(aligned(lines))
     click.echo(
         "copies: how many memory copies of as many bytes fit into the time. ratio: peer / pyicg.\n"
-        "* pyicg gives more than its peers: rims are fitted, with sub-pixel contours and uncertainties; masks differ."
+        "* more than its peers give: rims are fitted, with sub-pixel contours and uncertainties; masks differ."
     )
     for package in missing_peers():
         click.echo(f"not installed, so not measured: {package}")
     return rows, wrong
 
 
-def _lines(stage: Stage, own: Sequence[Timing], others: Sequence[Timing]) -> list[tuple[str, ...]]:
-    """Return the table's lines of one stage: beside the best peer, or beside each where rims are fitted."""
+def _lines(
+    stage: Stage, own: Sequence[Timing], others: Sequence[Timing], fitting: Container[str]
+) -> list[tuple[str, ...]]:
+    """Return the table's lines of one stage: beside the best peer, or beside each where one of ours fits rims."""
     from pyicg._bench.measure import best
 
     beside = [best(others)] if stage.fitted is None else [peer for peer in others if peer.status != "not offered"]
     lines = []
     for timing in [t for t in own if t.status != "not offered"] or own[:1]:
         name = stage.name if timing is own[0] else timing.contender.removeprefix("pyicg, ")
-        cells = _own(f"{name} *" if stage.fitted is not None else name, timing)
+        cells = _own(f"{name} *" if timing.contender in fitting else name, timing)
         for peer in beside or [None]:
             lines.append((*cells, *_beside(timing, peer)))
             cells = ("",) * len(cells)

@@ -65,6 +65,58 @@ void against_definition() {
   }
 }
 
+Image mirrored_blur(pyicg::ImageView<const float> in, double sigma, const pyicg::kernels::GaussianKernels& kernels) {
+  const pyicg::kernels::MirroredGaussian blur(sigma, kernels);
+  Image out(in.height, in.width);
+  std::vector<float> scratch;
+  for (std::size_t y = 0; y < in.height; y += pyicg::kernels::gaussian_rows) blur.rows(in, y, out.view(), scratch);
+  return out;
+}
+
+// The definition again: mirrored about the edge pixels, taps to 4 sigma rounded.
+void mirrored_against_definition() {
+  const auto at = [](long i, std::size_t n) {
+    const auto last = static_cast<long>(n) - 1;
+    while (last > 0 && (i < 0 || i > last)) i = i < 0 ? -i : 2 * last - i;
+    return static_cast<std::size_t>(last > 0 ? i : 0);
+  };
+  for (const auto& [height, width, sigma] : {std::tuple<std::size_t, std::size_t, double>{24, 31, 1.0},
+                                             {21, 70, 2.0},
+                                             {5, 3, 4.0},
+                                             {1, 1, 1.0},
+                                             {1, 40, 0.5},
+                                             {40, 1, 3.1},
+                                             {30, 45, 20.0}}) {
+    const Image in = noise_image(height, width, 7);
+    const Image out = mirrored_blur(in.view(), sigma, pyicg::kernels::gaussian_kernels());
+    const auto reach = static_cast<long>(std::max(1.0, std::floor(4 * sigma + 0.5)));
+    for (std::size_t y = 0; y < height; ++y) {
+      for (std::size_t x = 0; x < width; ++x) {
+        double sum = 0;
+        double total = 0;
+        for (long dy = -reach; dy <= reach; ++dy) {
+          for (long dx = -reach; dx <= reach; ++dx) {
+            const double weight = std::exp(-0.5 * static_cast<double>(dy * dy + dx * dx) / (sigma * sigma));
+            sum += weight *
+                   static_cast<double>(in(at(static_cast<long>(y) + dy, height), at(static_cast<long>(x) + dx, width)));
+            total += weight;
+          }
+        }
+        check::near(static_cast<double>(out(y, x)), sum / total, 1e-5);
+      }
+    }
+    Image turned(height, width);
+    for (std::size_t i = 0; i < in.pixels.size(); ++i) turned.pixels[in.pixels.size() - 1 - i] = in.pixels[i];
+    const Image back = mirrored_blur(turned.view(), sigma, pyicg::kernels::gaussian_kernels());
+    check::is_true(std::equal(out.pixels.begin(), out.pixels.end(), back.pixels.rbegin()), "the same bits when turned");
+    for (const auto set : {pyicg::InstructionSet::baseline, pyicg::InstructionSet::avx2}) {
+      if (!pyicg::runs(set)) continue;
+      check::is_true(mirrored_blur(in.view(), sigma, pyicg::kernels::gaussian_kernels(set)) == out,
+                     "the same bits on every instruction set");
+    }
+  }
+}
+
 // White noise of width 1 keeps 1/(2 sqrt(pi) s) of it.
 void noise_left() {
   const Image out = blurred(noise_image(300, 300, 8).view(), 2);
@@ -115,6 +167,7 @@ void same_bits_on_every_instruction_set() {
 
 int main() {
   against_definition();
+  mirrored_against_definition();
   noise_left();
   same_bits();
   same_bits_on_every_instruction_set();

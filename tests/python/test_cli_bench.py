@@ -109,9 +109,17 @@ def test_pyicg_gives_what_numpy_and_scipy_give(prepared: Work) -> None:
     }
     assert np.array_equal(offered["calibrate"](), prepared.frame.data)  # to the bit
     assert offered["background"]() == (prepared.frame.median, prepared.frame.mad)
-    for stage in STAGES:
-        if stage.name in offered:
-            assert stage.right(ours, offered[stage.name](), prepared), stage.name
+    for _ in range(2):  # buffers that are reused must not remember
+        for stage in STAGES:
+            if stage.name in offered:
+                assert stage.right(ours, offered[stage.name](), prepared), stage.name
+    found, expected = offered["whole frame"](), prepared.frame
+    for name in ("data", "sbr", "rim", "core", "distances"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    assert (found.median, found.mad, found.contours) == (expected.median, expected.mad, expected.contours)
+    assert found.thickness == pytest.approx(expected.thickness, abs=1e-4)
+    assert found.rim_sbr == pytest.approx(expected.rim_sbr, rel=1e-6)
+    assert found.cnr == pytest.approx(expected.cnr, rel=1e-6)
 
 
 def test_opencv_gives_what_numpy_and_scipy_give(prepared: Work) -> None:
@@ -150,6 +158,10 @@ def test_wrong_outputs_are_told(prepared: Work) -> None:
     assert stages["thickness by angle"].right(fake, frame.thickness[::-1], prepared)  # rims in any order
     assert not stages["thickness by angle"].right(fake, frame.thickness + np.float32(0.3), prepared)
     assert not stages["thickness by angle"].right(fake, frame.thickness[1:], prepared)
+    rims = [frame.rim, frame.core, frame.contours, frame.thickness]
+    assert stages["rims"].right(fake, rims, prepared)
+    for k, wrong in enumerate((shifted, shifted, 3, frame.thickness + np.float32(0.3))):
+        assert not stages["rims"].right(fake, [*rims[:k], wrong, *rims[k + 1 :]], prepared)
 
 
 def test_contenders_take_turns(prepared: Work) -> None:
@@ -188,7 +200,8 @@ def test_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     by_us = {row["stage"]: row for row in rows if row["contender"] == "pyicg"}
     assert by_us["Gaussian"]["status"] == "not offered"
     assert by_us["Gaussian"]["ms"] == ""
-    assert by_us["rims"]["fitted"] == "True"
+    assert {row["contender"] for row in rows if row["fitted"] == "True"} == {"pyicg, full score"}
+    assert by_us["rims"]["status"] == by_us["whole frame"]["status"] == "measured"
     assert all(row["status"] in ("measured", "not offered") for row in by_us.values())
     assert float(by_us["calibrate"]["ms"]) > 0
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import pytest
 import pyicg
 from pyicg import CameraProfile, _core
 
-from .same_bits import build, digest, digests, everything, figures, frames
+from .same_bits import build, digest, digests, everything, figures, frames, thresholded
 
 GOLDEN = Path(__file__).with_name("golden_results.json")
 
@@ -43,8 +44,9 @@ def real_images() -> Path | None:
 @pytest.fixture(scope="module")
 def expected() -> dict[str, str]:
     """One thread, whole rows, the widest instruction set; real images where there are any."""
+    how: dict[str, Any] = {"threads": 1, "layout": "whole"}
     return {
-        name: digest(everything(frame, profile, threads=1, layout="whole"))
+        name: digest([everything(frame, profile, **how), thresholded(frame, profile, **how)])
         for name, (frame, profile) in frames(real_images()).items()
     }
 

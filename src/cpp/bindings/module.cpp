@@ -59,4 +59,5 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   pyicg::bindings::bind_rim(m);
   pyicg::bindings::bind_scorer(m);
   pyicg::bindings::bind_statistics(m);
+  pyicg::bindings::bind_threshold_rim(m);
 }

@@ -7,6 +7,22 @@
 
 namespace pyicg::bindings {
 
+py::dict statistics_dict(const RegionStatistics& s) {
+  py::dict d;
+  d["n"] = s.n;
+  d["n_left_out"] = s.n_left_out;
+  d["n_saturated"] = s.n_saturated;
+  d["minimum"] = s.minimum;
+  d["maximum"] = s.maximum;
+  d["sum"] = s.sum;
+  d["mean"] = s.mean;
+  d["sd"] = s.sd;
+  d["median"] = s.median;
+  d["mad"] = s.mad;
+  d["percentiles"] = s.percentiles;
+  return d;
+}
+
 void bind_statistics(py::module_& m) {
   using py::arg;
   m.def(
@@ -21,19 +37,7 @@ void bind_statistics(py::module_& m) {
           const py::gil_scoped_release release;
           s = region_statistics(data_view, mask_view, region_view, percentiles, threads);
         }
-        py::dict d;
-        d["n"] = s.n;
-        d["n_left_out"] = s.n_left_out;
-        d["n_saturated"] = s.n_saturated;
-        d["minimum"] = s.minimum;
-        d["maximum"] = s.maximum;
-        d["sum"] = s.sum;
-        d["mean"] = s.mean;
-        d["sd"] = s.sd;
-        d["median"] = s.median;
-        d["mad"] = s.mad;
-        d["percentiles"] = s.percentiles;
-        return d;
+        return statistics_dict(s);
       },
       arg("data"), arg("mask"), py::kw_only(), arg("region"), arg("percentiles"), arg("threads"));
 }

@@ -23,7 +23,7 @@ namespace pyicg {
 namespace {
 
 constexpr double settled_rim = 0.95;  // of the confidence: no other trace of the same lesion is asked for
-constexpr std::uint8_t invalid = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
+constexpr std::uint8_t invalid = detail::not_in_picture;
 
 // Calls visit(i) for every pixel in which the maps may not be zero.
 template <class Visit>

@@ -8,6 +8,7 @@
 #include "exact_sums.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
+#include "level_rows.hpp"
 #include "mode_bins.hpp"
 #include "path_rows.hpp"
 #include "pixel_bits.hpp"
@@ -26,6 +27,7 @@ extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
+extern const LevelKernels levels;
 extern const ModeKernels mode;
 extern const PathKernels path;
 extern const ProfileKernels profile;
@@ -46,6 +48,7 @@ extern const CalibrationKernels calibration;
 extern const DistanceKernels distance;
 extern const EdgeKernels edge;
 extern const GaussianKernels gaussian;
+extern const LevelKernels levels;
 extern const ModeKernels mode;
 extern const PathKernels path;
 extern const ProfileKernels profile;
@@ -84,6 +87,8 @@ const DistanceKernels& distance_kernels(InstructionSet set) { return of<baseline
 const EdgeKernels& edge_kernels(InstructionSet set) { return of<baseline::edge, avx2::edge>(set); }
 
 const GaussianKernels& gaussian_kernels(InstructionSet set) { return of<baseline::gaussian, avx2::gaussian>(set); }
+
+const LevelKernels& level_kernels(InstructionSet set) { return of<baseline::levels, avx2::levels>(set); }
 
 const ModeKernels& mode_kernels(InstructionSet set) { return of<baseline::mode, avx2::mode>(set); }
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyicg
 from pyicg import _core
 from pyicg._bench.scene import BenchScene
-from pyicg._bench.work import MAD_TO_SIGMA, PERCENTS, FittedFrame, Work
+from pyicg._bench.work import MAD_TO_SIGMA, PERCENTS, SIGMA_PX, Frame, Work
 
 __all__ = ["FullScore", "WithPyicg"]
 
@@ -19,20 +19,22 @@ _Raw = npt.NDArray[np.uint16]
 
 
 class WithPyicg:
-    """Calibration, statistics and distances are the peers' work; a rim is a fitted model, and more than they give."""
+    """The same work through public functions, memory reused from frame to frame; rims are thresholded masks."""
 
     name = "pyicg"
-    fits_rims = True
+    fits_rims = False
 
     def __init__(self, scene: BenchScene, threads: int = 1) -> None:
         self.version = f"pyicg {pyicg.__version__}, {_core.instruction_set()}"
         self._scene = scene
+        self._liver_size = int(scene.liver.sum())
         self._threads = threads
         shape = scene.profile.shape
-        self._data, self._sbr, self._distances = (np.zeros(shape, np.float32) for _ in range(3))
+        self._data, self._distances = (np.zeros(shape, np.float32) for _ in range(2))
+        self._rims: pyicg.ThresholdedRims | None = None
 
     def stages(self, work: Work) -> Mapping[str, Callable[[], Any]]:
-        """Return what pyicg offers; smoothing, thresholds, components and contours it keeps to itself."""
+        """Return what pyicg offers; smoothing to contours it does in one go."""
         frame, raw = work.frame, work.scene.raw
         cal = self.calibrate(raw)
         background = self._background(frame.median, MAD_TO_SIGMA * frame.mad)
@@ -64,32 +66,54 @@ class WithPyicg:
         found = pyicg.region_statistics(cal, region=rim, percentiles=PERCENTS, threads=self._threads)
         return np.array([found.mean, found.sd, *found.percentiles.values()]) / level
 
-    def rims(self, cal: pyicg.CalibratedFrame, background: pyicg.Background) -> pyicg.RimSegmentation:
-        """Masks, cores, both sub-pixel contours of every rim with their uncertainty, thickness along each ray."""
-        return pyicg.segment_rim(
-            cal, background=background, threshold="otsu", min_area_px=float(self._scene.min_area_px)
-        )
+    def rims(
+        self, cal: pyicg.CalibratedFrame, background: pyicg.Background
+    ) -> tuple[pyicg.results.BoolArray, pyicg.results.BoolArray, int, npt.NDArray[np.float32]]:
+        """From the calibrated frame to rims, cores, contours and thickness."""
+        rims = self.thresholded(cal, background)
+        return rims.rim_mask, rims.core_mask, _contours(rims), rims.thickness
 
-    def frame(self, raw: _Raw) -> FittedFrame:
-        """Everything that the peers make of a frame, but rims as pyicg finds them and contrasts with intervals."""
+    def thresholded(
+        self, cal: pyicg.CalibratedFrame, background: pyicg.Background, *, sbr_map: bool = False
+    ) -> pyicg.ThresholdedRims:
+        self._rims = pyicg.threshold_rim(
+            cal,
+            background=background,
+            smooth_px=SIGMA_PX,
+            min_area_px=float(self._scene.min_area_px),
+            sbr_map=sbr_map,
+            threads=self._threads,
+            out=self._rims,
+        )
+        return self._rims
+
+    def frame(self, raw: _Raw) -> Frame:
+        """Everything that the peers make of a frame."""
         cal = self.calibrate(raw)
         median, mad = self.background(cal)
-        background = self._background(median, MAD_TO_SIGMA * mad)
-        rims = self.rims(cal, background)
-        return FittedFrame(
+        rims = self.thresholded(cal, self._background(median, MAD_TO_SIGMA * mad), sbr_map=True)
+        sbr = rims.sbr
+        return Frame(
             data=cal.data,
             median=median,
             mad=mad,
-            sbr=np.multiply(cal.data, np.float32(1 / median), out=self._sbr),
-            rims=rims,
-            distances=self.distances(rims.rim_mask),
-            rim_sbr=self.rim_statistics(cal, rims.rim_mask, median),
-            contrast=pyicg.contrast(cal, signal=rims.rim_mask, background=background),
+            sbr=np.asarray(rims.sbr_map),
+            rim=rims.rim_mask,
+            core=rims.core_mask,
+            contours=_contours(rims),
+            distances=rims.distances,
+            thickness=rims.thickness,
+            rim_sbr=np.array([sbr.mean, sbr.sd, *sbr.percentiles.values()]),
+            cnr=(sbr.mean - 1) * median / (MAD_TO_SIGMA * mad),
         )
 
     def _background(self, level: float, sigma: float) -> pyicg.Background:
-        size = int(self._scene.liver.sum())
+        size = self._liver_size
         return pyicg.Background(level=level, sigma=sigma, sem=sigma / size**0.5, n_pixels=size, policy="mask")
+
+
+def _contours(rims: pyicg.ThresholdedRims) -> int:
+    return len(rims.outer_contours) + sum(map(len, rims.inner_contours))
 
 
 class FullScore:

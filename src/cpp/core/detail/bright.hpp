@@ -8,10 +8,14 @@
 #include <numbers>
 #include <vector>
 
+#include "pyicg/calibrate.hpp"
 #include "pyicg/contrast.hpp"
 #include "pyicg/image_view.hpp"
 
 namespace pyicg::detail {
+
+// What a smoothed picture leaves out. Saturated pixels and those cut off below stay: they are bounds.
+inline constexpr std::uint8_t not_in_picture = mask_bad | mask_excluded | mask_out_of_range | mask_not_finite;
 
 // White noise of one pixel after a Gaussian of width s: 1/(2 sqrt(pi) s) of it is left.
 inline double noise_after_blur(double sigma, double s) { return sigma / (2 * std::sqrt(std::numbers::pi) * s); }
