@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "edge_map.hpp"
@@ -24,6 +25,9 @@ struct Peak {
 struct VoteBuffers {
   std::vector<float> votes;  // cells of 2 x 2 pixels
   std::vector<float> scratch;
+  std::vector<double> distances;            // at which a pixel votes
+  std::vector<float> weights;               // there
+  std::vector<std::int32_t> rows, columns;  // of the cells there
 };
 
 // Places where the votes, in cells of 2 x 2 pixels and blurred by one cell, have a maximum of at least `least`;
