@@ -27,7 +27,7 @@ struct PolarBuffers {
   std::vector<float> values;
   std::vector<double> slopes, rewards;              // per ray and row
   std::vector<double> to_core, to_rim, to_outside;  // misfits, likewise
-  std::vector<double> pull, crossing;               // per row
+  std::vector<double> per_row;
   PathBuffers paths;
   GapBuffers gaps;
 };
