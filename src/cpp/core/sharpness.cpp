@@ -95,8 +95,10 @@ class LastRows {
 };
 
 // Means of the boxes that begin at each pixel, row by row; NaN where less than half of a box is valid, or glare in it.
+// Calls then(y) when all boxes are made that end in rows up to y.
+template <class Then>
 void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask, const std::uint8_t* glare,
-                detail::QualityBuffers& ws) {
+                detail::QualityBuffers& ws, const Then& then) {
   const kernels::BoxKernels& boxes = kernels::box_kernels();
   const std::size_t width = data.width;
   struct Rows {
@@ -128,6 +130,7 @@ void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask,
       std::vector<float>& means = size == fine_px ? ws.fine : ws.coarse;
       boxes.means(to.sums.row(first), to.counts.row(first), n, size * size, means.data() + first * width);
     }
+    then(y);
   }
 }
 
@@ -151,8 +154,6 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   const std::size_t width = data.width;
   if (height < 2 * coarse_px || width < 2 * coarse_px) return {};
   detail::QualityBuffers& ws = *workspace.own;
-  make_means(data, mask, workspace.glare.data(), ws);
-
   // Both scales around the same points, where all eight boxes are: the fine ones lie in the middle of the coarse ones.
   constexpr std::size_t inset = coarse_px - fine_px;
   const std::size_t rows = height + 1 - 2 * coarse_px;
@@ -168,14 +169,17 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   HighestEnergies highest(ws.bins, rows * columns / top_of + 1);
   double noise = 0;
   std::size_t n = 0;
-  for (std::size_t y = 0; y < rows; ++y) {
+  // While the rows are in cache.
+  make_means(data, mask, workspace.glare.data(), ws, [&](std::size_t last) {
+    if (last + 1 < 2 * coarse_px) return;
+    const std::size_t y = last + 1 - 2 * coarse_px;
     const std::span largest(ws.largest.data() + y * blocks, blocks);
     const auto found =
         kernels::box_kernels().energies(boxes_at(y), columns, coarse_px, fine_px, ws.values.data(), largest.data());
     noise += found.noise;
     n += found.n;
     highest.add(ws.values, largest);
-  }
+  });
   if (n == 0) return {};
   // Of a box of 8 x 8, which holds 16 of 2 x 2.
   noise *= static_cast<double>(fine_px * fine_px) / static_cast<double>(coarse_px * coarse_px) / static_cast<double>(n);
