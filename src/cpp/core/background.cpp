@@ -69,11 +69,9 @@ Selection count_pixels(const CalibratedView& frame) {
 // Calls visit(y, values) with the usable pixels of every row; the others are NaN.
 template <class Visit>
 void each_row(const CalibratedView& frame, Buffers& ws, const Visit& visit) {
-  ws.tiles.picked.resize(frame.data.width);
-  std::size_t above = 0;
+  const detail::UsablePixels usable(frame);
   for (std::size_t y = 0; y < frame.data.height; ++y) {
-    kernels::tile_kernels().pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, -float_infinity,
-                                 float_infinity, frame.data.width, ws.tiles.picked.data(), &above);
+    usable.row(y, ws.tiles.picked);
     visit(y, ws.tiles.picked);
   }
 }

@@ -51,10 +51,9 @@ std::span<const float> RankedPixels::read_row(Reader& reader, std::size_t y) con
 // From the median 6 standard deviations to either side, of a normal distribution with the scatter of a sample.
 void RankedPixels::choose_bins() {
   const auto stride = static_cast<std::size_t>(std::max(std::sqrt(static_cast<double>(n_) / enough), 1.0));
-  std::vector<float> buffer;
   sample_.clear();
   for (std::size_t y = 0; y < rows_->height(); y += stride) {
-    const std::span<const float> values = rows_->row(y, buffer);
+    const std::span<const float> values = rows_->row(y, sampled_);
     for (std::size_t x = 0; x < values.size(); x += stride) {
       if (!std::isnan(values[x])) sample_.push_back(values[x]);
     }

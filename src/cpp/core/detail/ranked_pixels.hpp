@@ -122,6 +122,7 @@ class RankedPixels {
   std::array<std::size_t, bins> place_{};      // of a bin in `collected_`, from 1 on; 0: not looked into
   std::vector<std::size_t> asked_;             // bins
   std::vector<float> collected_;
+  std::vector<float> sampled_;  // a row of which some are taken
   std::vector<float> sample_;
   std::vector<double> distances_;
   std::mutex mutex_;  // of the readers, and of what they add to
