@@ -155,6 +155,42 @@ void steps() {
   }
 }
 
+// What edges are worth, against one number after the other.
+void worth_of_edges() {
+  scene::Normal normal(7);
+  std::vector<double> value(300);
+  std::vector<double> pull(300);
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    value[i] = normal.uniform() < 0.05 ? std::numeric_limits<double>::quiet_NaN() : 2 + normal();
+    pull[i] = 0.01 * static_cast<double>(i);
+  }
+  constexpr double most = std::numeric_limits<double>::infinity();
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!pyicg::runs(set)) continue;
+    const auto& kernels = pyicg::kernels::path_kernels(set);
+    for (std::size_t n = 1; n < 200; n += n < 20 ? 1 : 13) {
+      for (const pyicg::kernels::EdgeStep& edge :
+           {pyicg::kernels::EdgeStep{1.5, 2, 1, 0.5, most}, {0.5, 2.5, -1, 0.7, 1.5}}) {
+        const std::size_t reach = 1 + n % 4;
+        std::vector<double> slope(n, 7);
+        std::vector<double> reward(n, 7);
+        kernels.slopes(value.data(), n, reach, slope.data());
+        kernels.rewards(value.data(), slope.data(), pull.data() + n % 7, n, edge, reward.data());
+        double crossed = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+          const bool known = i >= reach && i + reach < n;
+          const double rise = known ? value[i + reach] - value[i - reach] : 0;
+          check::equal(slope[i], std::isnan(rise) ? 0 : rise);
+          const double gain = std::clamp(edge.sign * 2 * slope[i] / edge.height, -1.0, 1.0);
+          check::equal(reward[i], gain - std::min(crossed, edge.most_lost) - pull[i + n % 7]);
+          const double over = edge.sign * ((value[i] - edge.zero) / edge.height - 0.5);
+          if (over > 0) crossed += over * edge.row_px;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -165,5 +201,6 @@ int main() {
   one_row();
   large();
   steps();
+  worth_of_edges();
   return check::result();
 }

@@ -1,5 +1,6 @@
 #include "pyicg/frame_quality.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -7,7 +8,9 @@
 #include <vector>
 
 #include "check.hpp"
+#include "kernels/box_means.hpp"
 #include "pyicg/calibrate.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
 using namespace pyicg;
@@ -193,9 +196,58 @@ void glare() {
   check::near(glare_fraction(image.view(), Mask(height, width, mask_excluded).view(), image.view(), 1.5, 64, ws), 0, 0);
 }
 
+// Products of gradients, against one place after the other.
+void tensors() {
+  constexpr std::size_t n = 200;
+  constexpr std::size_t coarse = 8;
+  constexpr std::size_t fine = 2;
+  scene::Normal normal(11);
+  std::array<std::vector<float>, 4> rows;
+  for (auto& row : rows) {
+    row.resize(n + coarse);
+    for (float& v : row)
+      v = normal.uniform() < 0.01 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(normal());
+  }
+  const kernels::BoxRows boxes{rows[0].data(), rows[1].data(), rows[2].data(), rows[3].data()};
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    for (const std::size_t count : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{129}, n}) {
+      std::vector<float> energy(count);
+      std::vector<float> largest(count);
+      kernels::Tensor of_fine;
+      kernels::Tensor of_coarse;
+      kernels::box_kernels(set).energies(boxes, count, coarse, fine, energy.data(), largest.data());
+      kernels::box_kernels(set).add_tensors(boxes, count, coarse, fine, largest.data(), 0.7F, 0.25, &of_fine,
+                                            &of_coarse);
+      kernels::Tensor f;
+      kernels::Tensor c;
+      for (std::size_t x = 0; x < count; ++x) {
+        if (!(energy[x] >= 0.7F)) continue;
+        const auto sides = [&](std::size_t top, std::size_t apart) {
+          return std::array{rows.at(top)[x], rows.at(top)[x + apart], rows.at(top + 1)[x], rows.at(top + 1)[x + apart]};
+        };
+        const auto along_x = [](const auto& b) { return ((b[1] + b[3]) - (b[0] + b[2])) / 2; };
+        const auto along_y = [](const auto& b) { return ((b[2] + b[3]) - (b[0] + b[1])) / 2; };
+        const auto small = sides(2, fine);
+        const auto large = sides(0, coarse);
+        f.xx += static_cast<double>((small[1] - small[0]) * (small[3] - small[2]));
+        f.xy += static_cast<double>(along_x(small) * along_y(small));
+        f.yy += static_cast<double>((small[2] - small[0]) * (small[3] - small[1]));
+        c.xx += static_cast<double>(along_x(large) * along_x(large)) - 0.25;
+        c.xy += static_cast<double>(along_x(large) * along_y(large));
+        c.yy += static_cast<double>(along_y(large) * along_y(large)) - 0.25;
+      }
+      check::is_true(count == 1 || c.xx > 0, "places that count");
+      check::is_true(of_fine.xx == f.xx && of_fine.xy == f.xy && of_fine.yy == f.yy, "fine");
+      check::is_true(of_coarse.xx == c.xx && of_coarse.xy == c.xy && of_coarse.yy == c.yy, "coarse");
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
+  tensors();
   width_of_an_edge();
   what_changes_the_focus();
   motion();

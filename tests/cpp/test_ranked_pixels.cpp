@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <utility>
 #include <vector>
 
 #include "check.hpp"
@@ -29,10 +30,11 @@ std::vector<float> usable(const Image& image, const Mask& mask) {
 }
 
 // Against sorted copies, to the bit, for all pixels and for some of their ranks.
-void against_sorting(const Image& image, const Mask& mask) {
+void against_sorting(const Image& image, const Mask& mask, unsigned threads) {
   const std::vector<float> sorted = usable(image, mask);
   const auto pixels = std::make_unique<RankedPixels>();
-  pixels->count(scene::frame(image, mask), sorted.size());
+  const detail::UsablePixels rows(scene::frame(image, mask));
+  pixels->count(rows, sorted.size(), threads);
   const std::size_t n = sorted.size();
   for (const Ranks& ranks : {Ranks{0, n}, {n / 10, n}, {n / 7, n - n / 5}, {n / 3, n / 3 + 1}, {0, n - n / 3}}) {
     if (ranks.size() == 0) continue;
@@ -40,23 +42,27 @@ void against_sorting(const Image& image, const Mask& mask) {
     std::vector<float> some(at(ranks.first), at(ranks.last));
     for (const double q : {0.0, 0.05, 0.25, 0.5, 0.9, 1.0}) {
       double found = 0;
-      pixels->exactly([&] { found = pixels->quantile(ranks, q); });
+      pixels->exactly(threads, [&] { found = pixels->quantile(ranks, q); });
       std::vector<float> copy = some;
       check::equal(found, detail::quantile(copy, q));
     }
     for (const float centre : {sorted[n / 2], sorted[n / 4], sorted[ranks.first], sorted[ranks.last - 1]}) {
-      double found = 0;
-      pixels->exactly([&] { found = pixels->median_distance(ranks, centre); });
-      std::vector<float> distances = some;
-      for (float& v : distances) v = std::fabs(v - centre);
-      check::equal(found, detail::median(distances));
+      std::pair<double, double> found;
+      const auto distance = [](float v, double from) { return std::fabs(static_cast<double>(v) - from); };
+      pixels->exactly(threads, [&] { found = pixels->middle_distances(ranks, static_cast<double>(centre), distance); });
+      std::vector<double> distances(some.size());
+      std::transform(some.begin(), some.end(), distances.begin(),
+                     [&](float v) { return distance(v, static_cast<double>(centre)); });
+      std::sort(distances.begin(), distances.end());
+      check::equal(found.first, distances[(distances.size() - 1) / 2]);
+      check::equal(found.second, distances[distances.size() / 2]);
     }
   }
   for (const std::size_t rank : {std::size_t{0}, n / 5, n / 2, n - 1}) {
     const auto limit = static_cast<double>(sorted[rank]);
     const auto before = [&](float v) { return static_cast<double>(v) < limit; };
     std::size_t found = 0;
-    pixels->exactly([&] { found = pixels->count_before(limit, 1e-9 * std::fabs(limit), before); });
+    pixels->exactly(threads, [&] { found = pixels->count_before(limit, 1e-9 * std::fabs(limit), before); });
     check::equal(found, static_cast<std::size_t>(std::count_if(sorted.begin(), sorted.end(), before)));
   }
 }
@@ -85,7 +91,8 @@ void clipped_median(const Image& image, const Mask& mask) {
 }
 
 void all(const Image& image, const Mask& mask) {
-  against_sorting(image, mask);
+  against_sorting(image, mask, 1);
+  against_sorting(image, mask, 3);
   clipped_median(image, mask);
 }
 

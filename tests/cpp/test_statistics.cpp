@@ -260,6 +260,23 @@ void finite_values() {
   }
 }
 
+void largest_of_a_row() {
+  scene::Normal noise(5);
+  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+    if (!runs(set)) continue;
+    for (std::size_t n = 0; n < 70; ++n) {
+      std::vector<float> values(n);
+      float most = -std::numeric_limits<float>::infinity();
+      for (float& v : values) {
+        v = static_cast<float>(noise() - 3);
+        if (noise.uniform() < 0.3) v = std::numeric_limits<float>::quiet_NaN();
+        if (v > most) most = v;
+      }
+      check::is_true(kernels::bit_kernels(set).largest(values.data(), n) == most, "the largest number");
+    }
+  }
+}
+
 void refused() {
   const Image image(4, 5, 1);
   const Mask mask(4, 5);
@@ -289,6 +306,7 @@ int main() {
   sums_of_every_instruction_set();
   pixels_that_count();
   finite_values();
+  largest_of_a_row();
   refused();
   return check::result();
 }

@@ -69,11 +69,9 @@ Selection count_pixels(const CalibratedView& frame) {
 // Calls visit(y, values) with the usable pixels of every row; the others are NaN.
 template <class Visit>
 void each_row(const CalibratedView& frame, Buffers& ws, const Visit& visit) {
-  ws.tiles.picked.resize(frame.data.width);
-  std::size_t above = 0;
+  const detail::UsablePixels usable(frame);
   for (std::size_t y = 0; y < frame.data.height; ++y) {
-    kernels::tile_kernels().pick(frame.data.row(y), frame.mask.row(y), mask_left_out, mask_underflow, -float_infinity,
-                                 float_infinity, frame.data.width, ws.tiles.picked.data(), &above);
+    usable.row(y, ws.tiles.picked);
     visit(y, ws.tiles.picked);
   }
 }
@@ -122,21 +120,27 @@ constexpr double mad_to_sigma = 1.4826022185056018;
 constexpr double median_error = 1.2533141373155001;
 constexpr double mad_efficiency = 2.72;  // variance of 1.4826 MAD over that of the standard deviation
 
+constexpr std::size_t margin = 3;  // of bins, where bounds move with what they enclose
+
+double distance(float v, double centre) { return static_cast<double>(std::fabs(v - static_cast<float>(centre))); }
+
 Background median_background(const Selection& selection, Buffers& ws) {
   const CalibratedView& frame = selection.frame;
   detail::RankedPixels& pixels = ws.ranked;
-  pixels.count(frame, selection.n);
+  const detail::UsablePixels usable(frame);
+  pixels.count(usable, selection.n);
   Background b;
   double lo = -infinity;
   double hi = infinity;
-  pixels.exactly([&] {
+  pixels.exactly(margin, [&] {
     lo = -infinity;
     hi = infinity;
     detail::Ranks kept{0, pixels.size()};
     for (std::size_t before = 0; before != kept.size();) {
       before = kept.size();
       b.level = pixels.quantile(kept, 0.5);
-      b.sigma = mad_to_sigma * pixels.median_distance(kept, static_cast<float>(b.level));
+      const auto [lower, upper] = pixels.middle_distances(kept, b.level, distance);
+      b.sigma = mad_to_sigma * (lower + 0.5 * (upper - lower));
       if (b.sigma == 0) break;
       const double reach = 3 * b.sigma;
       lo = std::max(lo, b.level - reach);
@@ -169,9 +173,10 @@ Background percentile_background(const Selection& selection, Buffers& ws) {
   constexpr double spread_efficiency = 8.57;  // from the covariance of two quantiles of a normal distribution
   const CalibratedView& frame = selection.frame;
   detail::RankedPixels& pixels = ws.ranked;
-  pixels.count(frame, selection.n);
+  const detail::UsablePixels usable(frame);
+  pixels.count(usable, selection.n);
   Background b;
-  pixels.exactly([&] {
+  pixels.exactly(0, [&] {
     const detail::Ranks all{0, pixels.size()};
     b.level = pixels.quantile(all, q);
     b.sigma = (b.level - pixels.quantile(all, 0.05)) / 0.9704;

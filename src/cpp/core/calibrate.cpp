@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -79,25 +80,51 @@ bool repair(std::size_t y, std::size_t x, const Views& v) {
   return true;
 }
 
-// Bad pixels last, from neighbours that are calibrated already. Marked first, so that none repairs another.
-void repair_bad(const Profile& profile, const Views& v, CalibrationSummary& summary) {
-  const std::size_t width = profile.data().width;
-  for (const std::size_t i : profile.bad_pixels()) v.mask(i / width, i % width) |= mask_bad;
-  for (const std::size_t i : profile.bad_pixels()) {
-    const std::size_t y = i / width;
-    const std::size_t x = i % width;
-    std::uint8_t& bits = v.mask(y, x);
-    summary.saturated -= (bits & mask_saturated) != 0;
-    summary.underflow -= (bits & mask_underflow) != 0;
-    summary.not_finite -= (bits & mask_not_finite) != 0;
-    const bool ok = repair(y, x, v);
-    // The bad pixel's own count says nothing: only what was said of its place stays, and its fate.
-    bits = static_cast<std::uint8_t>((bits & (mask_out_of_range | mask_excluded)) | (ok ? mask_repaired : mask_bad));
-    if (!ok) v.data(y, x) = std::numeric_limits<float>::quiet_NaN();
-    if (!ok && v.variance.data != nullptr) v.variance(y, x) = std::numeric_limits<float>::quiet_NaN();
-    (ok ? summary.repaired : summary.bad) += 1;
+// Bad pixels from neighbours that are calibrated already, row by row while they are in cache. Marked before a neighbour
+// is repaired, so that none repairs another.
+class BadPixels {
+ public:
+  BadPixels(const Profile& profile, const Views& views, CalibrationSummary& summary)
+      : width_(profile.data().width),
+        unmarked_(profile.bad_pixels()),
+        marked_(unmarked_.first(0)),
+        views_(views),
+        summary_(summary) {}
+
+  // Row y has been calibrated, and all above it.
+  void calibrated(std::size_t y) {
+    const std::span<const std::size_t> above = marked_;
+    const auto end = std::find_if(unmarked_.begin(), unmarked_.end(), [&](std::size_t i) { return i / width_ > y; });
+    marked_ = unmarked_.first(static_cast<std::size_t>(end - unmarked_.begin()));
+    unmarked_ = unmarked_.subspan(marked_.size());
+    for (const std::size_t i : marked_) views_.mask(y, i % width_) |= mask_bad;
+    if (y > 0) repair_row(y - 1, above);
+    if (y + 1 == views_.mask.height) repair_row(y, marked_);
   }
-}
+
+ private:
+  void repair_row(std::size_t y, std::span<const std::size_t> pixels) {
+    for (const std::size_t i : pixels) {
+      const std::size_t x = i % width_;
+      std::uint8_t& bits = views_.mask(y, x);
+      summary_.saturated -= (bits & mask_saturated) != 0;
+      summary_.underflow -= (bits & mask_underflow) != 0;
+      summary_.not_finite -= (bits & mask_not_finite) != 0;
+      const bool ok = repair(y, x, views_);
+      // The bad pixel's own count says nothing: only what was said of its place stays, and its fate.
+      bits = static_cast<std::uint8_t>((bits & (mask_out_of_range | mask_excluded)) | (ok ? mask_repaired : mask_bad));
+      if (!ok) views_.data(y, x) = std::numeric_limits<float>::quiet_NaN();
+      if (!ok && views_.variance.data != nullptr) views_.variance(y, x) = std::numeric_limits<float>::quiet_NaN();
+      (ok ? summary_.repaired : summary_.bad) += 1;
+    }
+  }
+
+  std::size_t width_;
+  std::span<const std::size_t> unmarked_;  // of rows to come, in order
+  std::span<const std::size_t> marked_;    // of the last row
+  const Views& views_;
+  CalibrationSummary& summary_;
+};
 
 template <class Pixel>
 void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& f,
@@ -110,6 +137,7 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
                                       pieces.empty() ? nullptr : pieces.data(),
                                       pieces.empty() ? 0.0F : static_cast<float>(pieces.size() - 1),
                                       static_cast<float>(p.linearity_step_dn)};
+  BadPixels bad(profile, v, summary);
   for (std::size_t y = 0; y < raw.height; ++y) {
     float* variance = v.variance.data == nullptr ? nullptr : v.variance.row(y);
     const kernels::FlagCounts counts =
@@ -117,8 +145,8 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
     summary.saturated += counts.saturated;
     summary.underflow += counts.underflow;
     summary.not_finite += counts.not_finite;
+    bad.calibrated(y);
   }
-  repair_bad(profile, v, summary);
 }
 
 template <class Pixel>

@@ -17,13 +17,18 @@ namespace {
 
 // Regions over the level. Saturated pixels may truly lie over it: `with_saturated` takes them in. Excluded ones are in
 // no region.
-void find_regions(ImageView<const float> smooth, ImageView<const std::uint8_t> mask, double level, bool with_saturated,
+void find_regions(const RimWorkspace& frame, ImageView<const std::uint8_t> mask, double level, bool with_saturated,
                   detail::ResidualRegions& ws) {
   const kernels::BitKernels& bits = kernels::bit_kernels();
   const float limit = detail::not_over(level);
   ws.words.resize(kernels::words_of(mask.width));
   ws.found.find(mask.height, mask.width, detail::Connectivity::eight, [&](std::size_t y, std::span<std::uint64_t> row) {
-    bits.over(smooth.row(y), limit, mask.width, row.data());
+    if (frame.row_most[y] > limit) {
+      bits.over(frame.smooth.data() + y * mask.width, limit, mask.width, row.data());
+    } else {
+      std::fill(row.begin(), row.end(), std::uint64_t{0});
+      if (!with_saturated) return;
+    }
     const std::uint8_t any = bits.all_bits(mask.row(y), mask.width);
     if (with_saturated && (any & mask_saturated) != 0) {
       bits.any_of(mask.row(y), mask_saturated, mask.width, ws.words.data());
@@ -59,13 +64,13 @@ void residual_fluorescence(ImageView<const std::uint8_t> mask, const Background&
   for (std::size_t y = 0; y < mask.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
   if ((any & mask_saturated) != 0) {
     // A region that is large enough with its saturated pixels is no negative.
-    find_regions(smooth, mask, level, true, regions);
+    find_regions(ws, mask, level, true, regions);
     const auto& with_them = regions.found.components();
     for (std::size_t k = 0; k < with_them.size(); ++k) {
       residual.saturated |= regions.saturated[k] > 0 && counts(with_them[k]);
     }
   }
-  find_regions(smooth, mask, level, false, regions);
+  find_regions(ws, mask, level, false, regions);
   const std::vector<detail::Component>& all = regions.found.components();
   regions.spots.assign(all.size(), HotSpot{});
   for (const detail::Run& run : regions.found.runs()) {

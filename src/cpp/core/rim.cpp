@@ -105,15 +105,7 @@ Rejected rejected_at(Reason why, const detail::RimCandidate& c, const detail::Fr
           box.y0, box.x0,     box.y1 - 1, box.x1 - 1};
 }
 
-}  // namespace
-
-RimWorkspace::RimWorkspace()
-    : search(std::make_unique<detail::RimSearchWorkspace>()), residual(std::make_unique<detail::ResidualRegions>()) {}
-RimWorkspace::~RimWorkspace() = default;
-RimWorkspace::RimWorkspace(RimWorkspace&&) noexcept = default;
-RimWorkspace& RimWorkspace::operator=(RimWorkspace&&) noexcept = default;
-
-void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
+void smooth_pixels(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
   const auto smooth = detail::plane(ws.smooth, data.height, data.width);
   std::uint8_t any = 0;
   for (std::size_t y = 0; y < data.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
@@ -134,6 +126,22 @@ void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mas
   kernels::gaussian(weights, sigma_px, weights, ws.scratch);
   for (std::size_t i = 0; i < ws.smooth.size(); ++i) {
     ws.smooth[i] = ws.weights[i] > 0.01F ? ws.smooth[i] / ws.weights[i] : std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
+}  // namespace
+
+RimWorkspace::RimWorkspace()
+    : search(std::make_unique<detail::RimSearchWorkspace>()), residual(std::make_unique<detail::ResidualRegions>()) {}
+RimWorkspace::~RimWorkspace() = default;
+RimWorkspace::RimWorkspace(RimWorkspace&&) noexcept = default;
+RimWorkspace& RimWorkspace::operator=(RimWorkspace&&) noexcept = default;
+
+void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
+  smooth_pixels(data, mask, sigma_px, ws);
+  ws.row_most.resize(data.height);
+  for (std::size_t y = 0; y < data.height; ++y) {
+    ws.row_most[y] = kernels::bit_kernels().largest(ws.smooth.data() + y * data.width, data.width);
   }
 }
 

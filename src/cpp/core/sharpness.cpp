@@ -20,46 +20,16 @@ constexpr std::size_t fine_px = 2;
 constexpr std::size_t coarse_px = 8;
 constexpr double variance_between = (coarse_px * coarse_px - fine_px * fine_px) / 6.0;
 constexpr std::size_t top_of = 1000;  // one in so many energies lies over the top
-constexpr double share_of_top = 0.125;
+constexpr float share_of_top = 0.125;
 // Means of pure noise reach an energy of 12 times their variance, edges that can be judged hundreds.
 constexpr double least_energy_over_noise = 100;
 constexpr double least_balance = 0.05;  // of edges in the weakest direction to those in the strongest
 
-// Four boxes around a point: a b over c d.
-struct Boxes {
-  float a, b, c, d;
-  Boxes(const float* at, std::size_t width, std::size_t size)
-      : a(at[0]), b(at[size]), c(at[size * width]), d(at[size * width + size]) {}
-  [[nodiscard]] float along_x() const { return ((b + d) - (a + c)) / 2; }
-  [[nodiscard]] float along_y() const { return ((c + d) - (a + b)) / 2; }
-  [[nodiscard]] float energy() const { return along_x() * along_x() + along_y() * along_y(); }
-  // Variance of one box where the image is locally a plane.
-  [[nodiscard]] float noise() const { return ((a + d) - (b + c)) * ((a + d) - (b + c)) / 4; }
-};
+using kernels::Tensor;
 
-// Sums of products of gradients, free of noise on average.
-struct Tensor {
-  double xx = 0, xy = 0, yy = 0;
-  // Gradients that share no box; in xy the noise of neighbouring boxes cancels.
-  void add_unbiased(const Boxes& f) {
-    xx += static_cast<double>((f.b - f.a) * (f.d - f.c));
-    xy += static_cast<double>(f.along_x() * f.along_y());
-    yy += static_cast<double>((f.c - f.a) * (f.d - f.b));
-  }
-  // Where there is little noise: it is taken off.
-  void add(const Boxes& f, double noise) {
-    xx += static_cast<double>(f.along_x() * f.along_x()) - noise;
-    xy += static_cast<double>(f.along_x() * f.along_y());
-    yy += static_cast<double>(f.along_y() * f.along_y()) - noise;
-  }
-  void scale(double factor) {
-    xx *= factor;
-    xy *= factor;
-    yy *= factor;
-  }
-  [[nodiscard]] double trace() const { return xx + yy; }
-  [[nodiscard]] double determinant() const { return xx * yy - xy * xy; }
-};
+Tensor scaled(const Tensor& t, double factor) { return {t.xx * factor, t.xy * factor, t.yy * factor}; }
+double trace(const Tensor& t) { return t.xx + t.yy; }
+double determinant(const Tensor& t) { return t.xx * t.yy - t.xy * t.xy; }
 
 // The bin of equal leading bits that an energy lies in, 128 to an octave: for floats that are not negative the order of
 // the bits is that of the values.
@@ -125,8 +95,10 @@ class LastRows {
 };
 
 // Means of the boxes that begin at each pixel, row by row; NaN where less than half of a box is valid, or glare in it.
+// Calls then(y) when all boxes are made that end in rows up to y.
+template <class Then>
 void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask, const std::uint8_t* glare,
-                detail::QualityBuffers& ws) {
+                detail::QualityBuffers& ws, const Then& then) {
   const kernels::BoxKernels& boxes = kernels::box_kernels();
   const std::size_t width = data.width;
   struct Rows {
@@ -158,6 +130,7 @@ void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask,
       std::vector<float>& means = size == fine_px ? ws.fine : ws.coarse;
       boxes.means(to.sums.row(first), to.counts.row(first), n, size * size, means.data() + first * width);
     }
+    then(y);
   }
 }
 
@@ -165,12 +138,11 @@ double focus_of(double ratio) { return std::sqrt(std::max(ratio * ratio - 1, 0.0
 
 // Least over largest focus from the generalised eigenvalues of both tensors.
 double isotropy_of(const Tensor& fine, const Tensor& coarse) {
-  const double half = coarse.trace() / 2;
-  const double spread = std::sqrt(std::max(half * half - coarse.determinant(), 0.0));
+  const double half = trace(coarse) / 2;
+  const double spread = std::sqrt(std::max(half * half - determinant(coarse), 0.0));
   if (!(half - spread >= least_balance * (half + spread))) return nan;
-  const double mean =
-      (fine.xx * coarse.yy + fine.yy * coarse.xx - 2 * fine.xy * coarse.xy) / (2 * coarse.determinant());
-  const double root = std::sqrt(std::max(mean * mean - fine.determinant() / coarse.determinant(), 0.0));
+  const double mean = (fine.xx * coarse.yy + fine.yy * coarse.xx - 2 * fine.xy * coarse.xy) / (2 * determinant(coarse));
+  const double root = std::sqrt(std::max(mean * mean - determinant(fine) / determinant(coarse), 0.0));
   const double largest = focus_of(mean + root);
   return largest > 0 ? focus_of(std::max(mean - root, 0.0)) / largest : nan;
 }
@@ -182,8 +154,6 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   const std::size_t width = data.width;
   if (height < 2 * coarse_px || width < 2 * coarse_px) return {};
   detail::QualityBuffers& ws = *workspace.own;
-  make_means(data, mask, workspace.glare.data(), ws);
-
   // Both scales around the same points, where all eight boxes are: the fine ones lie in the middle of the coarse ones.
   constexpr std::size_t inset = coarse_px - fine_px;
   const std::size_t rows = height + 1 - 2 * coarse_px;
@@ -191,45 +161,39 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   const std::size_t blocks = (columns + kernels::energy_block - 1) / kernels::energy_block;
   const auto coarse_at = [&](std::size_t y) { return ws.coarse.data() + y * width; };
   const auto fine_at = [&](std::size_t y) { return ws.fine.data() + (y + inset) * width + inset; };
+  const auto boxes_at = [&](std::size_t y) {
+    return kernels::BoxRows{coarse_at(y), coarse_at(y + coarse_px), fine_at(y), fine_at(y + fine_px)};
+  };
   ws.values.resize(columns);
   ws.largest.resize(rows * blocks);
   HighestEnergies highest(ws.bins, rows * columns / top_of + 1);
   double noise = 0;
   std::size_t n = 0;
-  for (std::size_t y = 0; y < rows; ++y) {
+  // While the rows are in cache.
+  make_means(data, mask, workspace.glare.data(), ws, [&](std::size_t last) {
+    if (last + 1 < 2 * coarse_px) return;
+    const std::size_t y = last + 1 - 2 * coarse_px;
     const std::span largest(ws.largest.data() + y * blocks, blocks);
     const auto found =
-        kernels::box_kernels().energies({coarse_at(y), coarse_at(y + coarse_px), fine_at(y), fine_at(y + fine_px)},
-                                        columns, coarse_px, fine_px, ws.values.data(), largest.data());
+        kernels::box_kernels().energies(boxes_at(y), columns, coarse_px, fine_px, ws.values.data(), largest.data());
     noise += found.noise;
     n += found.n;
     highest.add(ws.values, largest);
-  }
+  });
   if (n == 0) return {};
   // Of a box of 8 x 8, which holds 16 of 2 x 2.
   noise *= static_cast<double>(fine_px * fine_px) / static_cast<double>(coarse_px * coarse_px) / static_cast<double>(n);
-  const auto top = static_cast<double>(highest.top(n / top_of + 1));
-  if (!(top > 0 && top >= least_energy_over_noise * noise)) return {};
+  const float top = highest.top(n / top_of + 1);
+  if (!(top > 0 && static_cast<double>(top) >= least_energy_over_noise * noise)) return {};
   Tensor fine_sum;
   Tensor coarse_sum;
-  const double least = share_of_top * top;
   for (std::size_t y = 0; y < rows; ++y) {
-    for (std::size_t b = 0; b < blocks; ++b) {
-      if (!(static_cast<double>(ws.largest[y * blocks + b]) >= least)) continue;
-      const std::size_t end = std::min((b + 1) * kernels::energy_block, columns);
-      for (std::size_t x = b * kernels::energy_block; x < end; ++x) {
-        const Boxes fine(fine_at(y) + x, width, fine_px);
-        const Boxes coarse(coarse_at(y) + x, width, coarse_px);
-        if (!std::isfinite(fine.noise()) || !std::isfinite(coarse.energy())) continue;
-        if (!(static_cast<double>(coarse.energy()) >= least)) continue;
-        fine_sum.add_unbiased(fine);
-        coarse_sum.add(coarse, noise);
-      }
-    }
+    kernels::box_kernels().add_tensors(boxes_at(y), columns, coarse_px, fine_px, ws.largest.data() + y * blocks,
+                                       share_of_top * top, noise, &fine_sum, &coarse_sum);
   }
-  fine_sum.scale(1.0 / static_cast<double>(fine_px * fine_px));  // gradients per px
-  coarse_sum.scale(1.0 / static_cast<double>(coarse_px * coarse_px));
-  return {focus_of(fine_sum.trace() / coarse_sum.trace()), isotropy_of(fine_sum, coarse_sum)};
+  fine_sum = scaled(fine_sum, 1.0 / static_cast<double>(fine_px * fine_px));  // gradients per px
+  coarse_sum = scaled(coarse_sum, 1.0 / static_cast<double>(coarse_px * coarse_px));
+  return {focus_of(trace(fine_sum) / trace(coarse_sum)), isotropy_of(fine_sum, coarse_sum)};
 }
 
 }  // namespace pyicg

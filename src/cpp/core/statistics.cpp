@@ -4,12 +4,14 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 
 #include "../kernels/exact_sums.hpp"
 #include "detail/number.hpp"
 #include "detail/parallel.hpp"
 #include "detail/radix_select.hpp"
+#include "detail/ranked_pixels.hpp"
 #include "detail/region_pixels.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/error.hpp"
@@ -61,20 +63,6 @@ Account account(RegionPixels& pixels, ImageView<const std::uint8_t> mask, ImageV
   return all;
 }
 
-double sum_of_squares(const RegionPixels& pixels, double mean, const Threads& threads) {
-  std::vector<Sum> rows(pixels.height());
-  detail::parallel_ranges(rows.size(), threads, [&](std::size_t first, std::size_t last) {
-    std::vector<float> buffer;
-    for (std::size_t y = first; y < last; ++y) {
-      const std::span<const float> values = pixels.row(y, buffer);
-      rows[y] = kernels::sum_kernels().squares(values.data(), values.size(), mean);
-    }
-  });
-  Sum sum;
-  for (const Sum& row : rows) add(row, sum);
-  return sum.total + sum.lost;
-}
-
 // Whole numbers that rise as the floating-point numbers do. Zero has one sign.
 std::uint32_t key_of(float v) {
   const auto bits = std::bit_cast<std::uint32_t>(v + 0.0F);
@@ -106,6 +94,56 @@ std::vector<Key> order_statistics(const RegionPixels& pixels, std::size_t n, std
 }
 
 double middle(double lower, double upper) { return (lower + upper) / 2; }
+
+std::size_t place_of(std::size_t rank, std::span<const std::size_t> ranks) {
+  return static_cast<std::size_t>(std::lower_bound(ranks.begin(), ranks.end(), rank) - ranks.begin());
+}
+
+struct OrderStatistics {
+  explicit OrderStatistics(std::size_t ranks) : ranked(ranks) {}
+  std::vector<double> ranked;  // what lies at the ranks asked for
+  double median = nan;
+  double mad = nan;
+};
+
+double distance(float v, double centre) { return std::fabs(static_cast<double>(v) - centre); }
+
+// Counts the bins that the values lie in, and adds up their squared differences from the mean on the way.
+double count(const RegionPixels& pixels, std::size_t n, double mean, const Threads& threads,
+             detail::RankedPixels& binned) {
+  std::vector<Sum> rows(pixels.height());
+  binned.count(pixels, n, threads, [&](std::size_t y, std::span<const float> values) {
+    rows[y] = kernels::sum_kernels().squares(values.data(), values.size(), mean);
+  });
+  Sum sum;
+  for (const Sum& row : rows) add(row, sum);
+  return sum.total + sum.lost;
+}
+
+// `ranks` ascend and hold those in the middle. False where bins of equal width do not tell the values apart.
+bool from_bins(detail::RankedPixels& binned, const std::vector<std::size_t>& ranks, OrderStatistics& found) {
+  const std::size_t n = binned.size();
+  const auto work = [&] {
+    // Zero has one sign.
+    std::transform(ranks.begin(), ranks.end(), found.ranked.begin(),
+                   [&](std::size_t rank) { return binned.ranked(rank) + 0.0; });
+    found.median = middle(found.ranked[place_of((n - 1) / 2, ranks)], found.ranked[place_of(n / 2, ranks)]);
+    const auto [lower, upper] = binned.middle_distances({0, n}, found.median, distance);
+    found.mad = middle(lower, upper);
+  };
+  return binned.exactly(0, work, std::max(detail::few_keys, n / 8));
+}
+
+// However the values are spread.
+void by_digits(const RegionPixels& pixels, std::size_t n, const std::vector<std::size_t>& ranks, const Threads& threads,
+               OrderStatistics& found) {
+  const auto keys = order_statistics<std::uint32_t>(pixels, n, ranks, threads, [](float v) { return key_of(v); });
+  std::transform(keys.begin(), keys.end(), found.ranked.begin(), value_of);
+  found.median = middle(found.ranked[place_of((n - 1) / 2, ranks)], found.ranked[place_of(n / 2, ranks)]);
+  const auto middle_two = order_statistics<std::uint64_t>(
+      pixels, n, {(n - 1) / 2, n / 2}, threads, [&](float v) { return distance_key(distance(v, found.median)); });
+  found.mad = middle(distance_of(middle_two.front()), distance_of(middle_two.back()));
+}
 
 // numpy's linear interpolation, to the bit: from the nearer of both ends.
 double between(double lower, double upper, double share) {
@@ -148,7 +186,9 @@ RegionStatistics region_statistics(ImageView<const float> data, ImageView<const 
   s.maximum = static_cast<double>(all.values.most) + 0.0;
   s.sum = all.values.sum.total + all.values.sum.lost;
   s.mean = s.sum / static_cast<double>(n);
-  if (n > 1) s.sd = std::sqrt(sum_of_squares(pixels, s.mean, threads) / static_cast<double>(n - 1));
+  const auto binned = std::make_unique<detail::RankedPixels>();
+  const double squares = count(pixels, n, s.mean, threads, *binned);
+  if (n > 1) s.sd = std::sqrt(squares / static_cast<double>(n - 1));
 
   // Two neighbours for each percentile, and the two in the middle.
   std::vector<std::size_t> ranks{(n - 1) / 2, n / 2};
@@ -160,22 +200,16 @@ RegionStatistics region_statistics(ImageView<const float> data, ImageView<const 
   }
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
-  const std::vector<std::uint32_t> keys =
-      order_statistics<std::uint32_t>(pixels, n, ranks, threads, [](float v) { return key_of(v); });
-  const auto ranked = [&](std::size_t rank) {
-    return value_of(keys[static_cast<std::size_t>(std::lower_bound(ranks.begin(), ranks.end(), rank) - ranks.begin())]);
-  };
-  s.median = middle(ranked((n - 1) / 2), ranked(n / 2));
+  OrderStatistics found(ranks.size());
+  if (!from_bins(*binned, ranks, found)) by_digits(pixels, n, ranks, threads, found);
+  s.median = found.median;
+  s.mad = found.mad;
+  const auto ranked = [&](std::size_t rank) { return found.ranked[place_of(rank, ranks)]; };
   for (std::size_t i = 0; i < positions.size(); ++i) {
     const auto below = static_cast<std::size_t>(positions[i]);
     s.percentiles[i] =
         between(ranked(below), ranked(std::min(below + 1, n - 1)), positions[i] - static_cast<double>(below));
   }
-
-  const std::vector<std::uint64_t> middle_two = order_statistics<std::uint64_t>(
-      pixels, n, {(n - 1) / 2, n / 2}, threads,
-      [median = s.median](float v) { return distance_key(std::fabs(static_cast<double>(v) - median)); });
-  s.mad = middle(distance_of(middle_two.front()), distance_of(middle_two.back()));
   return s;
 }
 

@@ -61,42 +61,114 @@ double sum(const float* values, std::size_t n) {
   return ((apart[0] + apart[1]) + (apart[2] + apart[3])) + ((apart[4] + apart[5]) + (apart[6] + apart[7]));
 }
 
+// Four boxes around each place: a b over c d.
+struct Boxes {
+  const float* top;
+  const float* bottom;
+  std::size_t apart;
+  [[nodiscard]] float a(std::size_t x) const { return top[x]; }
+  [[nodiscard]] float b(std::size_t x) const { return top[x + apart]; }
+  [[nodiscard]] float c(std::size_t x) const { return bottom[x]; }
+  [[nodiscard]] float d(std::size_t x) const { return bottom[x + apart]; }
+  [[nodiscard]] float along_x(std::size_t x) const { return ((b(x) + d(x)) - (a(x) + c(x))) / 2; }
+  [[nodiscard]] float along_y(std::size_t x) const { return ((c(x) + d(x)) - (a(x) + b(x))) / 2; }
+  // Variance of one box where the image is locally a plane.
+  [[nodiscard]] float noise(std::size_t x) const {
+    const float cross = (a(x) + d(x)) - (b(x) + c(x));
+    return cross * cross / 4;
+  }
+};
+
+// The boxes of a block of places, and their energies.
+struct Block {
+  std::size_t count;
+  Boxes coarse, fine;
+  Block(const BoxRows& rows, std::size_t first, std::size_t n, std::size_t coarse_apart, std::size_t fine_apart)
+      : count(n - first < energy_block ? n - first : energy_block),
+        coarse{rows.coarse_top + first, rows.coarse_bottom + first, coarse_apart},
+        fine{rows.fine_top + first, rows.fine_bottom + first, fine_apart} {}
+
+  // Energy and noise, -1 and 0 where a mean is missing. How many are there.
+  int find(float* __restrict energy, float* __restrict noise) const {
+    const Boxes c = coarse;
+    const Boxes f = fine;
+    int held = 0;
+    for (std::size_t x = 0; x < count; ++x) {
+      const float here = c.along_x(x) * c.along_x(x) + c.along_y(x) * c.along_y(x);
+      const float variance = f.noise(x);
+      const int ok = static_cast<int>(here <= largest_float) & static_cast<int>(variance <= largest_float);
+      energy[x] = ok != 0 ? here : -1.0F;
+      noise[x] = ok != 0 ? variance : 0.0F;
+      held += ok;
+    }
+    return held;
+  }
+};
+
 Energies energies(const BoxRows& rows, std::size_t n, std::size_t coarse, std::size_t fine, float* __restrict energy,
                   float* __restrict largest) {
   Energies found{0, 0};
   float noise[energy_block];
   for (std::size_t first = 0; first < n; first += energy_block) {
-    const std::size_t count = n - first < energy_block ? n - first : energy_block;
-    const float* const ct = rows.coarse_top + first;
-    const float* const cb = rows.coarse_bottom + first;
-    const float* const ft = rows.fine_top + first;
-    const float* const fb = rows.fine_bottom + first;
+    const Block block(rows, first, n, coarse, fine);
     float* const e = energy + first;
-    int held = 0;
     float most = -1;
-    for (std::size_t x = 0; x < count; ++x) {
-      const float along_x = ((ct[x + coarse] + cb[x + coarse]) - (ct[x] + cb[x])) / 2;
-      const float along_y = ((cb[x] + cb[x + coarse]) - (ct[x] + ct[x + coarse])) / 2;
-      const float here = along_x * along_x + along_y * along_y;
-      const float cross = (ft[x] + fb[x + fine]) - (ft[x + fine] + fb[x]);
-      const float variance = cross * cross / 4;
-      const int ok = static_cast<int>(here <= largest_float) & static_cast<int>(variance <= largest_float);
-      e[x] = ok != 0 ? here : -1.0F;
-      noise[x] = ok != 0 ? variance : 0.0F;
-      held += ok;
-    }
-    for (std::size_t x = 0; x < count; ++x) most = e[x] > most ? e[x] : most;
+    found.n += static_cast<std::uint32_t>(block.find(e, noise));
+    for (std::size_t x = 0; x < block.count; ++x) most = e[x] > most ? e[x] : most;
     largest[first / energy_block] = most;
-    found.noise += sum(noise, count);
-    found.n += static_cast<std::uint32_t>(held);
+    found.noise += sum(noise, block.count);
   }
   return found;
+}
+
+void add_tensors(const BoxRows& rows, std::size_t n, std::size_t coarse, std::size_t fine, const float* largest,
+                 float least, double noise, Tensor* fine_sum, Tensor* coarse_sum) {
+  Tensor of_fine = *fine_sum;
+  Tensor of_coarse = *coarse_sum;
+  float energy[energy_block];
+  float unused[energy_block];
+  std::uint8_t places[energy_block];
+  float fine_products[3][energy_block];
+  float coarse_products[3][energy_block];
+  for (std::size_t first = 0; first < n; first += energy_block) {
+    if (!(largest[first / energy_block] >= least)) continue;
+    const Block block(rows, first, n, coarse, fine);
+    block.find(energy, unused);
+    std::size_t found = 0;
+    for (std::size_t x = 0; x < block.count; ++x) {
+      places[found] = static_cast<std::uint8_t>(x);
+      found += energy[x] >= least ? 1 : 0;
+    }
+    const Boxes f = block.fine;
+    for (std::size_t x = 0; x < block.count; ++x) {
+      fine_products[0][x] = (f.b(x) - f.a(x)) * (f.d(x) - f.c(x));
+      fine_products[1][x] = f.along_x(x) * f.along_y(x);
+      fine_products[2][x] = (f.c(x) - f.a(x)) * (f.d(x) - f.b(x));
+    }
+    const Boxes c = block.coarse;
+    for (std::size_t x = 0; x < block.count; ++x) {
+      coarse_products[0][x] = c.along_x(x) * c.along_x(x);
+      coarse_products[1][x] = c.along_x(x) * c.along_y(x);
+      coarse_products[2][x] = c.along_y(x) * c.along_y(x);
+    }
+    for (std::size_t i = 0; i < found; ++i) {
+      const std::size_t x = places[i];
+      of_fine.xx += static_cast<double>(fine_products[0][x]);
+      of_fine.xy += static_cast<double>(fine_products[1][x]);
+      of_fine.yy += static_cast<double>(fine_products[2][x]);
+      of_coarse.xx += static_cast<double>(coarse_products[0][x]) - noise;
+      of_coarse.xy += static_cast<double>(coarse_products[1][x]);
+      of_coarse.yy += static_cast<double>(coarse_products[2][x]) - noise;
+    }
+  }
+  *fine_sum = of_fine;
+  *coarse_sum = of_coarse;
 }
 
 }  // namespace
 
 namespace PYICG_KERNEL_SET {
-const BoxKernels boxes{fill, double_sums, double_counts, means, energies};
+const BoxKernels boxes{fill, double_sums, double_counts, means, energies, add_tensors};
 }
 }  // namespace pyicg::kernels
 // NOLINTEND(modernize-avoid-c-arrays)

@@ -23,6 +23,11 @@ struct Energies {
   std::uint32_t n;  // how many they are
 };
 
+// Sums of products of gradients, free of noise on average.
+struct Tensor {
+  double xx = 0, xy = 0, yy = 0;
+};
+
 struct BoxKernels {
   // One row of values and of how many there are: pixels marked in `left_out` are 0 and none, those in glare NaN.
   void (*fill)(const float* data, const std::uint8_t* mask, const std::uint8_t* glare, std::uint8_t left_out,
@@ -41,6 +46,12 @@ struct BoxKernels {
   // energy_block. `coarse` and `fine` are how far the boxes of either size lie apart.
   Energies (*energies)(const BoxRows& rows, std::size_t n, std::size_t coarse, std::size_t fine, float* energy,
                        float* largest);
+
+  // Adds up, place by place, gradients where that energy is at least `least`; `largest` is that of each block. Between
+  // fine boxes those are multiplied that share no box (in xy the noise of neighbours cancels); between coarse ones
+  // there is little noise: `noise` is taken off.
+  void (*add_tensors)(const BoxRows& rows, std::size_t n, std::size_t coarse, std::size_t fine, const float* largest,
+                      float least, double noise, Tensor* fine_sum, Tensor* coarse_sum);
 };
 
 const BoxKernels& box_kernels(InstructionSet set = instruction_set());

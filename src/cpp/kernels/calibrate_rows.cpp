@@ -115,9 +115,23 @@ void signal(const Pixel* in, const CalibrationMaps& maps, const CalibrationFacto
   for (std::size_t x = 0; x < n; ++x) variance[x] += maps.ambient_variance[x];
 }
 
+// Whether any pixel of the block is saturated, cut off at 0 or not finite. Few blocks hold one.
 template <class Pixel>
-void flag(const Pixel* in, const CalibrationMaps& maps, const CalibrationFactors& f, std::size_t n, float* out,
-          std::uint8_t* bits, float* variance, FlagCounts& counts) {
+bool any_flagged(const Pixel* in, const CalibrationFactors& f, std::size_t n, const float* out) {
+  const float saturation = f.saturation;
+  const int zeros = f.flag_zero ? 1 : 0;
+  int any = 0;
+  for (std::size_t x = 0; x < n; ++x) {
+    const auto count = static_cast<float>(in[x]);
+    const int finite = static_cast<int>(__builtin_fabsf(out[x]) <= largest_float);
+    any |= static_cast<int>(count >= saturation) | (static_cast<int>(count <= 0.0F) & zeros) | (1 - finite);
+  }
+  return any != 0;
+}
+
+template <class Pixel>
+void flag_each(const Pixel* in, const CalibrationFactors& f, std::size_t n, float* out, std::uint8_t* bits,
+               float* variance) {
   const float saturation = f.saturation;  // copies: a store to `bits` may change what a reference points to
   const int zero_bit = f.flag_zero ? mask_underflow : 0;
   const int frame_bits = f.frame_bits;
@@ -129,8 +143,17 @@ void flag(const Pixel* in, const CalibrationMaps& maps, const CalibrationFactors
     bits[x] = static_cast<std::uint8_t>(frame_bits | (saturated | underflow) * finite | mask_not_finite * (1 - finite));
     out[x] = finite != 0 ? out[x] : __builtin_nanf("");
   }
-  if (variance != nullptr) {
-    for (std::size_t x = 0; x < n; ++x) variance[x] = __builtin_isnan(out[x]) ? out[x] : variance[x];
+  if (variance == nullptr) return;
+  for (std::size_t x = 0; x < n; ++x) variance[x] = __builtin_isnan(out[x]) ? out[x] : variance[x];
+}
+
+template <class Pixel>
+void flag(const Pixel* in, const CalibrationMaps& maps, const CalibrationFactors& f, std::size_t n, float* out,
+          std::uint8_t* bits, float* variance, FlagCounts& counts) {
+  if (any_flagged(in, f, n, out)) {
+    flag_each(in, f, n, out, bits, variance);
+  } else {
+    __builtin_memset(bits, f.frame_bits, n);
   }
   if (maps.exclude != nullptr) {
     for (std::size_t x = 0; x < n; ++x) {

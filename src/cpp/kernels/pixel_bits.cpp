@@ -63,10 +63,24 @@ std::uint8_t all_bits(const std::uint8_t* pixels, std::size_t n) {
   return all;
 }
 
+float largest(const float* values, std::size_t n) {
+  constexpr auto at_once = static_cast<std::size_t>(lanes<float>);
+  float most = -__builtin_inff();
+  Lanes<float> found = most + Lanes<float>{};
+  std::size_t x = 0;
+  for (; x + at_once <= n; x += at_once) {
+    const Lanes<float> v = load(values + x);
+    found = v > found ? v : found;
+  }
+  for (std::size_t k = 0; k < at_once; ++k) most = found[k] > most ? found[k] : most;
+  for (; x < n; ++x) most = values[x] > most ? values[x] : most;
+  return most;
+}
+
 }  // namespace
 
 namespace PYICG_KERNEL_SET {
-const BitKernels bits{over, finite, equal, any_of, all_bits};
+const BitKernels bits{over, finite, equal, any_of, all_bits, largest};
 }
 }  // namespace pyicg::kernels
 // NOLINTEND(modernize-avoid-c-arrays)

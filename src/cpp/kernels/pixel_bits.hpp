@@ -19,6 +19,8 @@ struct BitKernels {
   void (*any_of)(const std::uint8_t* pixels, std::uint8_t bits, std::size_t n, std::uint64_t* words);
   // All of a row's pixels, or'ed.
   std::uint8_t (*all_bits)(const std::uint8_t* pixels, std::size_t n);
+  // The largest of a row's values that are numbers; minus infinity where none is.
+  float (*largest)(const float* values, std::size_t n);
 };
 
 inline std::size_t words_of(std::size_t n) { return (n + 63) / 64; }

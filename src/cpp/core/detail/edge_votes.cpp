@@ -25,6 +25,19 @@ Step along(float gy, float gx) {
   return {ay < tan_22_5 * ax ? 0 : sy, ax < tan_22_5 * ay ? 0 : sx};
 }
 
+void set_places(VoteRange range, VoteBuffers& buffers) {
+  const auto steps = static_cast<std::size_t>(std::max(0.0, range.farthest - range.nearest));
+  buffers.distances.resize(steps + 1);
+  buffers.weights.resize(steps + 1);
+  buffers.rows.resize(steps + 1);
+  buffers.columns.resize(steps + 1);
+  for (std::size_t k = 0; k <= steps; ++k) {
+    const double d = range.nearest + static_cast<double>(k);
+    buffers.distances[k] = d;
+    buffers.weights[k] = static_cast<float>(1 / d);
+  }
+}
+
 }  // namespace
 
 const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, double least, std::size_t most,
@@ -34,7 +47,7 @@ const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, doubl
   const std::size_t width = (image.width + 1) / 2;
   buffers.votes.assign(height * width, 0.0F);
   const auto squared = static_cast<float>(edges.threshold * edges.threshold);
-  const auto steps = static_cast<std::size_t>(std::max(0.0, range.farthest - range.nearest));
+  set_places(range, buffers);
   bool any = false;
   const auto vote = [&](std::size_t y, std::size_t x) {
     const Gradient g = gradient_at(image, y, x);
@@ -47,15 +60,25 @@ const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, doubl
     const double norm = 1 / std::sqrt(static_cast<double>(length));
     const double uy = static_cast<double>(g.y) * norm;
     const double ux = static_cast<double>(g.x) * norm;
-    for (std::size_t k = 0; k <= steps; ++k) {
-      const double d = range.nearest + static_cast<double>(k);
-      const double ty = static_cast<double>(y) + 0.5 - d * uy;
-      const double tx = static_cast<double>(x) + 0.5 - d * ux;
-      if (ty < 0 || tx < 0) break;
-      const auto cy = static_cast<std::size_t>(0.5 * ty);
-      const auto cx = static_cast<std::size_t>(0.5 * tx);
-      if (cy >= height || cx >= width) break;
-      buffers.votes[cy * width + cx] += static_cast<float>(1 / d);
+    const double from_y = static_cast<double>(y) + 0.5;
+    const double from_x = static_cast<double>(x) + 0.5;
+    const auto inside = [&](double d) {
+      const double ty = from_y - d * uy;
+      const double tx = from_x - d * ux;
+      return ty >= 0 && tx >= 0 && 0.5 * ty < static_cast<double>(height) && 0.5 * tx < static_cast<double>(width);
+    };
+    // A straight line that starts inside is there up to some place.
+    std::size_t n = buffers.distances.size();
+    if (!inside(buffers.distances.front())) return;
+    while (!inside(buffers.distances[n - 1])) --n;
+    const double* const d = buffers.distances.data();
+    std::int32_t* const rows = buffers.rows.data();
+    std::int32_t* const columns = buffers.columns.data();
+    for (std::size_t k = 0; k < n; ++k) rows[k] = static_cast<std::int32_t>(0.5 * (from_y - d[k] * uy));
+    for (std::size_t k = 0; k < n; ++k) columns[k] = static_cast<std::int32_t>(0.5 * (from_x - d[k] * ux));
+    for (std::size_t k = 0; k < n; ++k) {
+      buffers.votes[static_cast<std::size_t>(rows[k]) * width + static_cast<std::size_t>(columns[k])] +=
+          buffers.weights[k];
     }
   };
   for (std::size_t y = 0; y < image.height; ++y) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "../../kernels/path_rows.hpp"
 #include "pyicg/measurement.hpp"
 #include "select.hpp"
 
@@ -17,8 +18,7 @@ constexpr std::size_t rays = 128;      // a multiple of four: a frame turned by 
 constexpr double edge_share = 0.2;     // of the full step: less than this along a path is no edge
 constexpr double prior = 0.1;          // pull towards the candidate's radius where nothing else speaks
 constexpr double slope_cost = 0.2;     // per arc length that the radius changes by from ray to ray
-constexpr double crossing_cost = 1;    // per pixel of rim on the wrong side of the path
-constexpr double most_crossing = 1.5;  // of the outer path: in a gap it crosses liver to reach the rim's other end
+constexpr double most_crossing = 1.5;  // px of liver that the outer path pays for: in a gap it crosses more
 constexpr double grain_px = 5;         // texture is alike over about this length
 constexpr double most_grain = 0.35;    // of the rim's step, see is_grainy
 constexpr double second_difference = std::numbers::sqrt3;  // of independent values, over their first difference
@@ -28,23 +28,9 @@ double quantile_of(std::vector<float>& values, double q) { return values.empty()
 
 // The slope over a reach of about the blur; 0 where it is not known.
 void find_slopes(const PolarImage& polar, std::size_t reach, std::vector<double>& slopes) {
-  slopes.assign(polar.values.size(), 0.0);
+  slopes.resize(polar.values.size());
   for (std::size_t k = 0; k < polar.rays; ++k) {
-    const double* value = polar.ray(k);
-    double* slope = slopes.data() + k * polar.rows;
-    for (std::size_t i = reach; i + reach < polar.rows; ++i) {
-      const double d = value[i + reach] - value[i - reach];
-      slope[i] = d == d ? d : 0.0;
-    }
-  }
-}
-
-// crossing[i] = what stands over `zero`, in steps of `height`, by more than half, times the step in px.
-void find_crossings(const double* value, std::size_t rows, double zero, double height, double step, double* crossing) {
-  for (std::size_t i = 0; i < rows; ++i) {
-    const double over = (value[i] - zero) / height - 0.5;
-    const double px = over * step;
-    crossing[i] = over > 0 ? px : 0.0;
+    kernels::path_kernels().slopes(polar.ray(k), polar.rows, reach, slopes.data() + k * polar.rows);
   }
 }
 
@@ -56,48 +42,32 @@ void search_edges(std::size_t reach, double radius_px, double outside, const Pat
   const double step = polar.step;
   const double height = found.rim - found.core;
   buffers.rewards.resize(rays * rows);
-  buffers.pull.resize(rows);
-  buffers.crossing.resize(rows);
-  double* const crossing = buffers.crossing.data();
-  double* const by_radius = buffers.pull.data();
+  std::vector<double>& pull = buffers.per_row;
+  pull.resize(rows);
   for (std::size_t i = 0; i < rows; ++i) {
-    const double pull = (step * static_cast<double>(i) - radius_px) / radius_px;
-    by_radius[i] = prior * pull * pull;
+    const double off = (step * static_cast<double>(i) - radius_px) / radius_px;
+    pull[i] = prior * off * off;
   }
+  const kernels::EdgeStep rise{found.core, height, 1, step, infinity};
   for (std::size_t k = 0; k < rays; ++k) {
-    const double* slope = buffers.slopes.data() + k * rows;
     double* reward = buffers.rewards.data() + k * rows;
-    find_crossings(polar.ray(k), rows, found.core, height, step, crossing);
-    for (std::size_t i = 0; i < rows; ++i) reward[i] = std::clamp(2 * slope[i] / height, -1.0, 1.0);
-    double crossed = 0;
-    for (std::size_t i = 0; i < rows; ++i) {
-      reward[i] = reward[i] - crossing_cost * crossed - by_radius[i];
-      crossed += crossing[i];
-    }
+    kernels::path_kernels().rewards(polar.ray(k), buffers.slopes.data() + k * rows, pull.data(), rows, rise, reward);
     for (std::size_t i = 0; i < std::min<std::size_t>(2, rows); ++i) reward[i] = -2;
   }
   inner = closed_path(buffers.rewards, rows, rule, buffers.paths);
 
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double thick = step * static_cast<double>(i) / radius_px;
+    pull[i] = 0.2 * prior * thick * thick;
+  }
   const double fall = found.rim - std::min(outside, found.rim - 0.3 * height);
+  const kernels::EdgeStep drop{found.rim - fall, fall, -1, step, most_crossing};
   for (std::size_t k = 0; k < rays; ++k) {
-    const double* value = polar.ray(k);
-    const double* slope = buffers.slopes.data() + k * rows;
-    double* reward = buffers.rewards.data() + k * rows;
     const std::size_t first = std::min(inner[k] + 2 * reach, rows);
-    std::fill_n(reward, first, -4.0);
-    for (std::size_t i = first; i < rows; ++i) {
-      const double thick = step * static_cast<double>(i - inner[k]) / radius_px;
-      by_radius[i] = 0.2 * prior * thick * thick;
-      reward[i] = std::clamp(-2 * slope[i] / fall, -1.0, 1.0);
-      const double under = 0.5 - (value[i] - (found.rim - fall)) / fall;
-      const double px = under * step;
-      crossing[i] = under > 0 ? px : 0.0;
-    }
-    double crossed = 0;
-    for (std::size_t i = first; i < rows; ++i) {
-      reward[i] = reward[i] - std::min(crossing_cost * crossed, most_crossing) - by_radius[i];
-      crossed += crossing[i];
-    }
+    const std::size_t at = k * rows + first;
+    std::fill_n(buffers.rewards.data() + k * rows, first, -4.0);
+    kernels::path_kernels().rewards(polar.values.data() + at, buffers.slopes.data() + at,
+                                    pull.data() + (first - inner[k]), rows - first, drop, buffers.rewards.data() + at);
   }
   outer = closed_path(buffers.rewards, rows, rule, buffers.paths);
 }
@@ -234,11 +204,15 @@ bool search_polar(const GreyCrop& image, double radius_px, double outside, Polar
   found.core = quantile_of(values, 0.5);
   values.clear();
   const auto width = static_cast<std::size_t>(std::max(1.0, std::round(radius_px / 20 / step)));
+  std::vector<double>& part = buffers.per_row;  // of a mean
+  part.resize(rows);
   for (std::size_t k = 0; k < rays; ++k) {
+    std::transform(polar.ray(k), polar.ray(k) + rows, part.begin(),
+                   [&](double v) { return v / static_cast<double>(width); });
     double most = -infinity;
     for (std::size_t i = row_of(0.5 * radius_px); i <= row_of(1.8 * radius_px + 2); ++i) {
       double mean = 0;
-      for (std::size_t j = i; j < i + width; ++j) mean += j < rows ? polar(k, j) / static_cast<double>(width) : nan;
+      for (std::size_t j = i; j < i + width; ++j) mean += j < rows ? part[j] : nan;
       if (mean > most) most = mean;
     }
     if (std::isfinite(most)) values.push_back(static_cast<float>(most));

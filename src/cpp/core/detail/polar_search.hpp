@@ -26,8 +26,8 @@ struct PolarBuffers {
   std::vector<float> values;
   std::vector<double> slopes, rewards;              // per ray and row
   std::vector<double> to_core, to_rim, to_outside;  // misfits, likewise
-  std::vector<double> pull, crossing;               // per row
-  std::vector<std::size_t> inner, outer;            // rows of the paths
+  std::vector<double> per_row;
+  std::vector<std::size_t> inner, outer;  // rows of the paths
   PathBuffers paths;
   GapBuffers gaps;
 };

@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
-#include "../../kernels/tile_rows.hpp"
+#include "parallel.hpp"
 #include "select.hpp"
 
 namespace pyicg::detail {
 namespace {
 
-// Every so many pixels along either axis are enough to see where the values lie.
-constexpr std::size_t enough = 4096;
+// So many pixels, evenly spread, are enough to see where the values lie.
+constexpr double enough = 4096;
 
 }  // namespace
 
@@ -23,57 +23,82 @@ std::size_t RankedPixels::bin_of(float v) const {
 
 float RankedPixels::middle(std::size_t bin) const { return origin_ + (static_cast<float>(bin) + 0.5F) / scale_; }
 
-template <class Visit>
-void RankedPixels::each_row(const Visit& visit) {
-  constexpr float all = std::numeric_limits<float>::infinity();
-  std::size_t above = 0;
-  const std::size_t width = frame_.data.width;
-  picked_.resize(width);
-  row_bins_.resize(width);
-  for (std::size_t y = 0; y < frame_.data.height; ++y) {
-    kernels::tile_kernels().pick(frame_.data.row(y), frame_.mask.row(y), mask_left_out, mask_underflow, -all, all,
-                                 width, picked_.data(), &above);
-    kernels::rank_kernels().bins(picked_.data(), width, origin_, scale_, row_bins_.data());
-    visit();
-  }
+template <class Read>
+void RankedPixels::read_rows(const Read& read) {
+  parallel_ranges(rows_->height(), threads_, [&](std::size_t first, std::size_t last) {
+    std::unique_ptr<Reader> reader;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!readers_.empty()) {
+        reader = std::move(readers_.back());
+        readers_.pop_back();
+      }
+    }
+    if (!reader) reader = std::make_unique<Reader>();
+    read(*reader, first, last);
+    const std::scoped_lock lock(mutex_);
+    readers_.push_back(std::move(reader));
+  });
 }
 
-void RankedPixels::count(const CalibratedView& frame, std::size_t n) {
-  frame_ = frame;
-  n_ = n;
-  place_.fill(0);
-  collected_.clear();
-  scratch_.clear();
-  const auto size = static_cast<double>(frame.data.size());
-  const auto stride = static_cast<std::size_t>(std::max(std::sqrt(size / enough), 1.0));
-  for (std::size_t y = 0; y < frame.data.height; y += stride) {
-    for (std::size_t x = 0; x < frame.data.width; x += stride) {
-      if ((frame.mask(y, x) & mask_left_out) == 0) scratch_.push_back(frame.data(y, x));
+std::span<const float> RankedPixels::read_row(Reader& reader, std::size_t y) const {
+  const std::span<const float> values = rows_->row(y, reader.row);
+  reader.row_bins.resize(std::max(reader.row_bins.size(), values.size()));
+  kernels::rank_kernels().bins(values.data(), values.size(), origin_, scale_, reader.row_bins.data());
+  return values;
+}
+
+// From the median 6 standard deviations to either side, of a normal distribution with the scatter of a sample.
+void RankedPixels::choose_bins() {
+  const auto stride = static_cast<std::size_t>(std::max(std::sqrt(static_cast<double>(n_) / enough), 1.0));
+  sample_.clear();
+  for (std::size_t y = 0; y < rows_->height(); y += stride) {
+    const std::span<const float> values = rows_->row(y, sampled_);
+    for (std::size_t x = 0; x < values.size(); x += stride) {
+      if (!std::isnan(values[x])) sample_.push_back(values[x]);
     }
   }
   origin_ = 0;
   scale_ = 1;
-  if (!scratch_.empty()) {
-    // 6 standard deviations to either side of the median, of a normal distribution with that scatter.
-    const auto centre = static_cast<float>(median(scratch_));
-    for (float& v : scratch_) v = std::fabs(v - centre);
-    const auto reach = static_cast<float>(9 * median(scratch_));
-    origin_ = centre - reach;
-    if (reach > 0) scale_ = static_cast<float>(bins) / (2 * reach);
-    if (!std::isfinite(scale_)) scale_ = 1;
+  if (sample_.empty()) return;
+  const auto centre = static_cast<float>(median(sample_));
+  for (float& v : sample_) v = std::fabs(v - centre);
+  const auto reach = static_cast<float>(9 * median(sample_));
+  origin_ = centre - reach;
+  if (reach > 0) scale_ = static_cast<float>(bins) / (2 * reach);
+  if (!std::isfinite(scale_) || !std::isfinite(origin_)) {
+    origin_ = 0;
+    scale_ = 1;
   }
-  // Neighbours are often in one bin, and a count waits for the last one of the same bin: two tables in turn.
-  std::array<std::array<std::uint32_t, bins + 1>, 2> counts{};
-  each_row([&] {
-    std::size_t x = 0;
-    for (; x + 2 <= row_bins_.size(); x += 2) {
-      ++counts[0][static_cast<std::size_t>(row_bins_[x])];
-      ++counts[1][static_cast<std::size_t>(row_bins_[x + 1])];
+}
+
+void RankedPixels::count(const ValueRows& rows, std::size_t n, const Threads& threads, const Visit& visit) {
+  rows_ = &rows;
+  threads_ = threads;
+  n_ = n;
+  place_.fill(0);
+  collected_.clear();
+  choose_bins();
+  below_.fill(0);
+  read_rows([&](Reader& reader, std::size_t first, std::size_t last) {
+    auto& [even, odd] = reader.counts;
+    even.fill(0);
+    odd.fill(0);
+    for (std::size_t y = first; y < last; ++y) {
+      const std::span<const float> values = read_row(reader, y);
+      if (visit) visit(y, values);
+      const std::int32_t* const bin = reader.row_bins.data();
+      std::size_t x = 0;
+      for (; x + 2 <= values.size(); x += 2) {
+        ++even[static_cast<std::size_t>(bin[x])];
+        ++odd[static_cast<std::size_t>(bin[x + 1])];
+      }
+      if (x < values.size()) ++even[static_cast<std::size_t>(bin[x])];
     }
-    if (x < row_bins_.size()) ++counts[0][static_cast<std::size_t>(row_bins_[x])];
+    const std::scoped_lock lock(mutex_);
+    for (std::size_t bin = 0; bin < bins; ++bin) below_[bin + 1] += even[bin] + odd[bin];
   });
-  below_[0] = 0;
-  for (std::size_t bin = 0; bin < bins; ++bin) below_[bin + 1] = below_[bin] + counts[0][bin] + counts[1][bin];
+  std::partial_sum(below_.begin(), below_.end(), below_.begin());
 }
 
 RankedPixels::Values RankedPixels::look_into(std::size_t bin) {
@@ -85,34 +110,48 @@ RankedPixels::Values RankedPixels::look_into(std::size_t bin) {
   return {std::span(collected_).subspan(place_[bin] - 1, held(bin)), true};
 }
 
-bool RankedPixels::collect() {
-  if (asked_.empty()) return false;
-  constexpr std::size_t margin = 3;  // guesses may be some bins off, and another round costs more
+bool RankedPixels::collect(std::size_t margin, std::size_t most) {
   std::array<std::uint8_t, bins + 1> wanted{};
   std::array<std::size_t, bins> next{};
+  std::size_t total = collected_.size();
   for (const std::size_t bin : asked_) {
-    for (std::size_t b = bin < margin ? 0 : bin - margin; b <= std::min(bin + margin, bins - 1); ++b) {
+    for (std::size_t b = bin - std::min(bin, margin); b <= std::min(bin + margin, bins - 1); ++b) {
       if (place_[b] != 0 || held(b) == 0) continue;
       wanted[b] = 1;
-      place_[b] = collected_.size() + 1;
-      next[b] = collected_.size();
-      collected_.resize(collected_.size() + held(b));
+      place_[b] = total + 1;
+      next[b] = total;
+      total += held(b);
     }
   }
-  const auto keep = [&](std::size_t x) {
-    const auto bin = static_cast<std::size_t>(row_bins_[x]);
-    if (wanted[bin] != 0) collected_[next[bin]++] = picked_[x];
-  };
-  each_row([&] {
-    constexpr std::size_t together = 8;  // most of them hold nothing
-    const std::size_t width = row_bins_.size();
-    std::size_t x = 0;
-    for (; x + together <= width; x += together) {
-      unsigned any = 0;
-      for (std::size_t k = 0; k < together; ++k) any |= wanted[static_cast<std::size_t>(row_bins_[x + k])];
-      for (std::size_t k = 0; any != 0 && k < together; ++k) keep(x + k);
+  if (total > most) return false;
+  collected_.resize(total);
+  read_rows([&](Reader& reader, std::size_t first, std::size_t last) {
+    std::size_t n = 0;
+    for (std::size_t y = first; y < last; ++y) {
+      const std::span<const float> values = read_row(reader, y);
+      const std::int32_t* const bin = reader.row_bins.data();
+      reader.kept.resize(std::max(reader.kept.size(), n + values.size()));
+      float* const kept = reader.kept.data();
+      const auto look = [&](std::size_t x) { return wanted[static_cast<std::size_t>(bin[x])]; };
+      const auto keep = [&](std::size_t x) {
+        kept[n] = values[x];
+        n += look(x);
+      };
+      constexpr std::size_t together = 8;  // most of them hold nothing
+      std::size_t x = 0;
+      for (; x + together <= values.size(); x += together) {
+        unsigned any = 0;
+        for (std::size_t k = 0; k < together; ++k) any |= look(x + k);
+        for (std::size_t k = 0; any != 0 && k < together; ++k) keep(x + k);
+      }
+      for (; x < values.size(); ++x) keep(x);
     }
-    for (; x < width; ++x) keep(x);
+    reader.row_bins.resize(std::max(reader.row_bins.size(), n));
+    kernels::rank_kernels().bins(reader.kept.data(), n, origin_, scale_, reader.row_bins.data());
+    const std::scoped_lock lock(mutex_);
+    for (std::size_t i = 0; i < n; ++i) {
+      collected_[next[static_cast<std::size_t>(reader.row_bins[i])]++] = reader.kept[i];
+    }
   });
   return true;
 }
@@ -151,10 +190,11 @@ std::span<float> RankedPixels::part(std::span<float> values, std::size_t bin, co
 // With bins of width w, the pixels in bins up to j from the centre's lie at most (j + 1) w from the centre, and those
 // beyond at least j w. So where j is the first for which enough pixels lie within, the median distance is between
 // (j - 1) w and (j + 1) w, and pixels that far lie in bins from j - 2 to j + 2.
-double RankedPixels::median_distance(const Ranks& ranks, float centre) {
+std::pair<double, double> RankedPixels::middle_distances(const Ranks& ranks, double centre, Distance distance) {
   const std::size_t position = (ranks.size() - 1) / 2;
   const bool between = ranks.size() % 2 == 0;  // of two order statistics
-  const std::size_t at = bin_of(centre);
+  const double place = (centre - static_cast<double>(origin_)) * static_cast<double>(scale_);
+  const auto at = static_cast<std::size_t>(std::clamp(place, 0.0, static_cast<double>(bins - 1)));
   const auto first_bin = [&](std::size_t j) { return at > j ? at - j : 0; };
   const auto last_bin = [&](std::size_t j) { return std::min(at + j, bins - 1); };
   const auto within = [&](std::size_t j) { return held(first_bin(j), last_bin(j) + 1, ranks); };
@@ -180,7 +220,7 @@ double RankedPixels::median_distance(const Ranks& ranks, float centre) {
     }
   }
   const std::size_t nearer = near == bins ? 0 : within(near);
-  scratch_.clear();
+  distances_.clear();
   bool exact = true;
   for (std::size_t bin = first_bin(far); bin <= last_bin(far); ++bin) {
     if (near != bins && bin >= first_bin(near) && bin <= last_bin(near)) continue;
@@ -188,14 +228,15 @@ double RankedPixels::median_distance(const Ranks& ranks, float centre) {
     const Values values = look_into(bin);
     exact = exact && values.exact;
     if (!exact) continue;
-    for (const float v : part(values.all, bin, ranks)) scratch_.push_back(std::fabs(v - centre));
+    for (const float v : part(values.all, bin, ranks)) distances_.push_back(distance(v, centre));
   }
-  if (!exact) return static_cast<double>(static_cast<float>(lower) / scale_);
-  const auto nth = scratch_.begin() + static_cast<std::ptrdiff_t>(position - nearer);
-  std::nth_element(scratch_.begin(), nth, scratch_.end());
-  const auto found = static_cast<double>(*nth);
-  if (!between) return found;
-  return found + 0.5 * (static_cast<double>(*std::min_element(nth + 1, scratch_.end())) - found);
+  if (!exact) {
+    const double guess = static_cast<double>(static_cast<float>(lower) / scale_);
+    return {guess, guess};
+  }
+  const auto nth = distances_.begin() + static_cast<std::ptrdiff_t>(position - nearer);
+  std::nth_element(distances_.begin(), nth, distances_.end());
+  return {*nth, between ? *std::min_element(nth + 1, distances_.end()) : *nth};
 }
 
 }  // namespace pyicg::detail

@@ -1,15 +1,22 @@
-// Exact order statistics of a frame's usable pixels, of all or of a range of ranks, without sorting them: a histogram
-// says in which bins the ranks lie, and only those bins are looked into.
+// Exact order statistics of pixels, of all or of a range of ranks, without sorting them: a histogram says in which bins
+// the ranks lie, and only those bins are looked into. Counts are whole numbers, so threads do not change the result.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "../../kernels/rank_rows.hpp"
 #include "pyicg/calibrate.hpp"
+#include "pyicg/runner.hpp"
+#include "value_rows.hpp"
 
 namespace pyicg::detail {
 
@@ -20,20 +27,29 @@ struct Ranks {
   [[nodiscard]] std::size_t size() const { return last - first; }
 };
 
+// How far a value is from a centre.
+using Distance = double (*)(float v, double centre);
+
 class RankedPixels {
  public:
-  // Counts the frame's n usable pixels; n > 0. `middle` and `spread` say where most of them lie.
-  void count(const CalibratedView& frame, std::size_t n);
+  // What else is done with a row while it is read.
+  using Visit = std::function<void(std::size_t y, std::span<const float> values)>;
+
+  // Counts the n values that are there, 0 < n < 2^32. The rows are read again later.
+  void count(const ValueRows& rows, std::size_t n, const Threads& threads = {}, const Visit& visit = {});
 
   // Does the work until all that it asked of this object is exact: where a bin has not been looked into yet, its middle
   // stands for its values, and after the work the bin is collected. So the first round is one of good guesses, and
-  // seldom more than one follows.
+  // seldom more than one follows: guesses may be some bins off, so `margin` bins to either side are collected too.
+  // False where more than `most` values would have to be.
   template <class Work>
-  void exactly(const Work& work) {
-    do {
+  bool exactly(std::size_t margin, const Work& work, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+    for (;;) {
       asked_.clear();
       work();
-    } while (collect());
+      if (asked_.empty()) return true;
+      if (!collect(margin, most)) return false;
+    }
   }
 
   [[nodiscard]] std::size_t size() const { return n_; }
@@ -41,8 +57,12 @@ class RankedPixels {
   // Quantile of the pixels of those ranks by linear interpolation between order statistics (numpy's default).
   double quantile(const Ranks& ranks, double q);
 
-  // Median of |v - centre| in float32 over the pixels of those ranks.
-  double median_distance(const Ranks& ranks, float centre);
+  // The value of a rank.
+  double ranked(std::size_t rank);
+
+  // Both order statistics in the middle of the distances from the centre, over the pixels of those ranks: one where
+  // they are odd in number.
+  std::pair<double, double> middle_distances(const Ranks& ranks, double centre, Distance distance);
 
   // How many pixels are below, or not above, `limit` in the sense of `before(v)`, which is true up to about there.
   template <class Before>
@@ -76,12 +96,25 @@ class RankedPixels {
   // Those of a bin's values that have the ranks.
   [[nodiscard]] std::span<float> part(std::span<float> values, std::size_t bin, const Ranks& ranks) const;
   [[nodiscard]] std::size_t held(std::size_t first, std::size_t last, const Ranks& ranks) const;
-  double ranked(std::size_t rank);
-  bool collect();
-  template <class Visit>
-  void each_row(const Visit& visit);
+  bool collect(std::size_t margin, std::size_t most);
+  void choose_bins();
 
-  CalibratedView frame_;
+  // What a thread reads rows with.
+  struct Reader {
+    std::vector<float> row;
+    std::vector<std::int32_t> row_bins;
+    std::vector<float> kept;
+    // Neighbours are often in one bin, and a count waits for the last one of the same bin: two tables in turn.
+    std::array<std::array<std::uint32_t, bins + 1>, 2> counts;
+  };
+  // Calls read(reader, first, last) on ranges of rows.
+  template <class Read>
+  void read_rows(const Read& read);
+  // A row and, in the reader, its bins.
+  std::span<const float> read_row(Reader& reader, std::size_t y) const;
+
+  const ValueRows* rows_ = nullptr;
+  Threads threads_;
   std::size_t n_ = 0;
   float origin_ = 0;
   float scale_ = 1;
@@ -89,9 +122,11 @@ class RankedPixels {
   std::array<std::size_t, bins> place_{};      // of a bin in `collected_`, from 1 on; 0: not looked into
   std::vector<std::size_t> asked_;             // bins
   std::vector<float> collected_;
-  std::vector<float> scratch_;
-  std::vector<float> picked_;
-  std::vector<std::int32_t> row_bins_;
+  std::vector<float> sampled_;  // a row of which some are taken
+  std::vector<float> sample_;
+  std::vector<double> distances_;
+  std::mutex mutex_;  // of the readers, and of what they add to
+  std::vector<std::unique_ptr<Reader>> readers_;
 };
 
 }  // namespace pyicg::detail

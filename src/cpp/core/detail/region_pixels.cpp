@@ -10,6 +10,7 @@ namespace pyicg::detail {
 namespace {
 
 constexpr std::size_t word = 64;
+constexpr std::uint64_t all_ones = ~std::uint64_t{0};
 
 std::size_t ones(std::uint64_t bits) { return static_cast<std::size_t>(std::popcount(bits)); }
 std::size_t lowest(std::uint64_t bits) { return static_cast<std::size_t>(std::countr_zero(bits)); }
@@ -27,7 +28,7 @@ RegionPixels::Count RegionPixels::select_row(std::size_t y, ImageView<const std:
   const std::span<std::uint64_t> words = std::span(words_).subspan(y * stride_, stride_);
   Row& row = rows_[y];
   if (region.data == nullptr) {
-    std::fill(words.begin(), words.end(), ~std::uint64_t{0});
+    std::fill(words.begin(), words.end(), all_ones);
     if (data_.width % word != 0) words.back() >>= word - data_.width % word;
     row.last = stride_;
   } else {
@@ -80,6 +81,13 @@ std::span<const float> RegionPixels::row(std::size_t y, std::vector<float>& buff
     const std::uint64_t bits = words[i];
     if (bits == 0) continue;
     const float* const from = values + i * word;
+    if (bits == all_ones) {
+      std::size_t past = i + 1;
+      while (past < row.last && words[past] == all_ones) ++past;
+      out = std::copy(from, values + past * word, out);
+      i = past - 1;
+      continue;
+    }
     const std::size_t begin = lowest(bits);
     const std::size_t past = end_of(bits);
     if (past - begin == ones(bits)) {

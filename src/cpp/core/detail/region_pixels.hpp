@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "pyicg/image_view.hpp"
+#include "value_rows.hpp"
 
 namespace pyicg::detail {
 
-class RegionPixels {
+class RegionPixels final : public ValueRows {
  public:
   struct Count {
     std::size_t asked = 0;
@@ -28,10 +29,10 @@ class RegionPixels {
     for (std::size_t y = first; y < last; ++y) visit(y, select_row(y, mask, region, scratch));
   }
 
-  [[nodiscard]] std::size_t height() const { return rows_.size(); }
+  [[nodiscard]] std::size_t height() const override { return rows_.size(); }
 
-  // The values of a row that count: in place where they lie side by side, else copied together in `buffer`.
-  std::span<const float> row(std::size_t y, std::vector<float>& buffer) const;
+  // Those that count: in place where they lie side by side, else copied together in `buffer`.
+  std::span<const float> row(std::size_t y, std::vector<float>& buffer) const override;
 
  private:
   struct Row {

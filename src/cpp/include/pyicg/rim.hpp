@@ -92,7 +92,8 @@ struct RimWorkspace {
   RimWorkspace(const RimWorkspace&) = delete;
   RimWorkspace& operator=(const RimWorkspace&) = delete;
 
-  std::vector<float> smooth;  // NaN where nothing valid is near
+  std::vector<float> smooth;    // NaN where nothing valid is near
+  std::vector<float> row_most;  // the largest of each of its rows: most rows of most frames hold nothing bright
   std::vector<std::uint8_t> bright;
   std::vector<std::int32_t> labels;  // result of segment_rim: 0 outside, k on rim and core of lesion k
   std::vector<std::uint8_t> rim_mask;
