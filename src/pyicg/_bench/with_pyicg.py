@@ -31,7 +31,7 @@ class WithPyicg:
         self._threads = threads
         shape = scene.profile.shape
         self._data, self._distances = (np.zeros(shape, np.float32) for _ in range(2))
-        self._rims: pyicg.ThresholdedRims | None = None
+        self._rims: dict[bool, pyicg.ThresholdedRims] = {}  # with and without the map: each has memory of its own
 
     def stages(self, work: Work) -> Mapping[str, Callable[[], Any]]:
         """Return what pyicg offers; smoothing to contours it does in one go."""
@@ -76,16 +76,16 @@ class WithPyicg:
     def thresholded(
         self, cal: pyicg.CalibratedFrame, background: pyicg.Background, *, sbr_map: bool = False
     ) -> pyicg.ThresholdedRims:
-        self._rims = pyicg.threshold_rim(
+        self._rims[sbr_map] = pyicg.threshold_rim(
             cal,
             background=background,
             smooth_px=SIGMA_PX,
             min_area_px=float(self._scene.min_area_px),
             sbr_map=sbr_map,
             threads=self._threads,
-            out=self._rims,
+            out=self._rims.get(sbr_map),
         )
-        return self._rims
+        return self._rims[sbr_map]
 
     def frame(self, raw: _Raw) -> Frame:
         """Everything that the peers make of a frame."""
