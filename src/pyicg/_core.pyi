@@ -115,6 +115,7 @@ def calibrate(
     variance: bool,
     exclude: npt.NDArray[np.uint8] | None,
     ambient: tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, str] | None,
+    threads: int,
 ) -> tuple[
     npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32] | None, str, float, float, float
 ]: ...

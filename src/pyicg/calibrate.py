@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
+from pyicg._threads import check_threads
 from pyicg.errors import InputError
 from pyicg.frame import positive
 from pyicg.results import BoolArray, CalibratedFrame
@@ -30,6 +31,7 @@ def calibrate(
     variance: bool = True,
     exclude: BoolArray | None = None,
     ambient: CalibratedFrame | None = None,
+    threads: int = 1,
 ) -> CalibratedFrame:
     r"""Turn one raw frame into calibrated signal.
 
@@ -55,6 +57,8 @@ def calibrate(
     ambient : CalibratedFrame, optional
         The same scene with the lamp off, calibrated with the same profile to the same unit. It is taken off; variances
         add; its bits 1, 8, 16 and 64 are taken over. Its exposure may be another one where the unit is a rate.
+    threads : int
+        Worker threads; the bits do not depend on it.
 
     Returns
     -------
@@ -65,7 +69,8 @@ def calibrate(
     ------
     InputError
         Wrong dtype, byte order or shape; counts over the profile's full scale; an ambient frame of another profile,
-        unit or shape, or without the variance that is asked for; `out` in the memory of an input.
+        unit or shape, or without the variance that is asked for; `out` in the memory of an input; threads that are no
+        whole number of at least 1.
     ProfileError
         A unit that needs what the profile does not know (gain, response, exposure).
     UnitError
@@ -122,6 +127,7 @@ def calibrate(
     """
     if exposure_ms is not None:
         positive(exposure_ms, "exposure_ms")
+    check_threads(threads)
     data, mask, found_variance, found_unit, used_ms, offset, step = _core.calibrate(
         frame,
         profile.core,
@@ -132,6 +138,7 @@ def calibrate(
         variance=variance,
         exclude=_as_bytes(exclude),
         ambient=_parts(ambient, profile),
+        threads=threads,
     )
     return CalibratedFrame(
         data=data,

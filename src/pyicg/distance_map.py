@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
+from pyicg._threads import check_threads
 from pyicg.errors import InputError, UnitError
 from pyicg.spacing import spacing_zyx
 
@@ -181,8 +182,7 @@ def _checked_steps(
     if len(shape) not in dimensions or math.prod(shape) == 0:
         words = {1: "one", 2: "two"}[dimensions[0]]
         raise InputError(f"mask must have {words} to three dimensions and at least one pixel, found shape {shape}")
-    if not isinstance(threads, int | np.integer) or threads < 1:
-        raise InputError(f"threads must be a whole number of at least 1, found {threads!r}")
+    check_threads(threads)
     steps = np.broadcast_to(spacing, len(shape)) if np.ndim(spacing) == 0 else np.asarray(spacing)
     if steps.shape != (len(shape),) or steps.dtype.kind not in "iuf":
         raise UnitError(f"spacing must be one number or one per axis ({len(shape)}), found {spacing!r}")

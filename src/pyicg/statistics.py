@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
 from pyicg import _core
+from pyicg._threads import check_threads
 from pyicg.errors import InputError
 from pyicg.results import BoolArray, CalibratedFrame
 
@@ -116,8 +117,7 @@ def region_statistics(
     if region is not None and (not isinstance(region, np.ndarray) or region.dtype != np.bool_):
         kind = f"{region.dtype} array" if isinstance(region, np.ndarray) else type(region).__name__
         raise InputError(f"region must be a bool array (True = use), found {kind}; write region.astype(bool)")
-    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
-        raise InputError(f"threads must be at least 1 and a whole number, found {threads!r}; pass threads=1 or more")
+    check_threads(threads)
     try:
         wanted = tuple(percentiles)
     except TypeError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from pyicg import _core
 from pyicg._region_options import check_number
+from pyicg._threads import check_threads
 from pyicg.background import check_background, estimate_background
 from pyicg.errors import InputError
 from pyicg.results import Background, BoolArray, CalibratedFrame, FloatArray
@@ -155,8 +155,7 @@ def threshold_rim(
     check_number("min_area_px", min_area_px, optional=False)
     if not isinstance(sbr_map, bool | np.bool_):
         raise InputError(f"sbr_map must be True or False, found {sbr_map!r}")
-    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
-        raise InputError(f"threads must be a whole number of at least 1, found {threads!r}")
+    check_threads(threads)
     memory = None if out is None else _memory_of(out, cal)
     if background is None:
         background = estimate_background(cal)

@@ -521,6 +521,32 @@ void refusals() {
   check::equal(run(fits.view(), Profile(dead)).data(1, 0), 100.0F);  // a dead pixel is fine where it is marked bad
 }
 
+// Bad pixels stand at the ends of all bands of rows, which several threads calibrate.
+void threads() {
+  const std::size_t height = 200;
+  const std::size_t width = 9;
+  ProfileData p = plain(height, width);
+  p.bad.assign(height * width, 0);
+  Plane<std::uint16_t> raw(height, width);
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      raw(y, x) = static_cast<std::uint16_t>((x + y) % 5 == 0 ? 4095 : 1 + (977 * y + 131 * x) % 4000);
+      p.bad[y * width + x] = (y % 64 >= 62 || y % 64 < 2) && (x + y) % 3 == 0 ? 1 : 0;
+    }
+  }
+  const Profile profile(p);
+  const Result one = run(raw.view(), profile);
+  check::is_true(one.summary.repaired > 20 && one.summary.saturated > 0, "there is something to repair");
+  for (const unsigned count : {2U, 3U, 8U}) {
+    CalibrationOptions options;
+    options.threads = count;
+    const Result many = run(raw.view(), profile, {}, options);
+    check::is_true(many.data.pixels == one.data.pixels && many.mask.pixels == one.mask.pixels, "the same frame");
+    check::equal(many.summary.repaired, one.summary.repaired);
+    check::equal(many.summary.saturated, one.summary.saturated);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -542,5 +568,6 @@ int main() {
   strides();
   small_frames();
   refusals();
+  threads();
   return check::result();
 }

@@ -148,6 +148,31 @@ def test_the_whole_formula(
     np.testing.assert_array_equal(bare.mask, cal.mask)
 
 
+# Frames are calibrated in bands of 64 rows, and bad pixels at their ends wait for the band beside.
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("height", [1, 63, 64, 65, 128, 129, 200])
+def test_bands_and_threads_change_nothing(height: int, threads: int) -> None:
+    rng = np.random.default_rng(height)
+    shape = (height, 23)
+    bad = rng.random(shape) < 0.06
+    bad[62:66] |= rng.random(bad[62:66].shape) < 0.4
+    profile = random_profile(rng, shape, 14, bad=bad)
+    frame = random_frame(rng, shape, "float32")
+    exclude = rng.random(shape) < 0.1
+    cal = pyicg.calibrate(frame, profile, exclude=exclude, threads=threads)
+    data, mask, variance = calibrate_oracle(frame, profile, None, None, exclude=exclude, unit=None, real=np.float32)
+    assert_same_bits(cal.data, data)
+    assert cal.variance is not None
+    assert_same_bits(cal.variance, variance)
+    np.testing.assert_array_equal(cal.mask, mask)
+
+
+@pytest.mark.parametrize("threads", [0, 1.5, True, "2"])
+def test_no_number_of_threads(threads: Any) -> None:
+    with pytest.raises(InputError, match=rf"threads must be a whole number of at least 1, found {threads!r}"):
+        pyicg.calibrate(np.zeros((2, 2), np.uint16), CameraProfile.identity((2, 2), bit_depth=12), threads=threads)
+
+
 def test_identity_changes_nothing() -> None:
     frame = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     cal = pyicg.calibrate(frame, CameraProfile.identity(frame.shape, bit_depth=12))

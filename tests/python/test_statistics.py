@@ -201,7 +201,7 @@ def test_refused() -> None:
     for region in (np.ones((4, 6), np.uint8), [[True] * 6] * 4):
         with pytest.raises(InputError, match=r"region must be a bool array .* found"):
             pyicg.region_statistics(cal, region=region)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="threads must be at least 1"):
+    with pytest.raises(InputError, match="threads must be a whole number of at least 1"):
         pyicg.region_statistics(cal, threads=0)
     with pytest.raises(InputError, match="ascontiguousarray"):
         pyicg.region_statistics(cal, region=np.ones((6, 4), bool).T)
@@ -211,7 +211,7 @@ def test_refused() -> None:
 
 @pytest.mark.parametrize("threads", [2.5, 2.0, True, "2", None])
 def test_threads_that_are_no_whole_number(threads: Any) -> None:
-    with pytest.raises(InputError, match=rf"^threads must be at least 1 and a whole number, found {threads!r}; pass"):
+    with pytest.raises(InputError, match=rf"^threads must be a whole number of at least 1, found {threads!r}; pass"):
         pyicg.region_statistics(calibrated(np.ones((4, 6))), threads=threads)
 
 

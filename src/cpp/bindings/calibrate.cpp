@@ -96,7 +96,7 @@ Ambient ambient_of(const py::object& object) {
 
 py::tuple calibrate_frame(const py::array& frame, const Profile& profile, double exposure_ms, double gain_db,
                           const py::object& out, const std::optional<std::string>& unit, bool variance,
-                          const py::object& exclude, const py::object& ambient) {
+                          const py::object& exclude, const py::object& ambient, unsigned threads) {
   const RawFrame raw = raw_frame(frame);
   const std::size_t height = profile.data().height;
   const std::size_t width = profile.data().width;
@@ -107,6 +107,7 @@ py::tuple calibrate_frame(const py::array& frame, const Profile& profile, double
   options.unit = unit_of(unit);
   options.exclude = optional_view_2d<std::uint8_t>(exclude, "exclude");
   options.ambient = ambient_of(ambient);
+  options.threads = threads;
   auto data = out.is_none() ? new_array<float>(height, width) : out.cast<py::array_t<float>>();
   auto mask = new_array<std::uint8_t>(height, width);
   py::object variance_array = py::none();
@@ -144,7 +145,7 @@ void bind_calibrate(py::module_& m) {
       .def_property_readonly("has_variance", &Profile::has_variance);
 
   m.def("calibrate", &calibrate_frame, arg("frame"), arg("profile"), py::kw_only(), arg("exposure_ms"), arg("gain_db"),
-        arg("out"), arg("unit"), arg("variance"), arg("exclude"), arg("ambient"));
+        arg("out"), arg("unit"), arg("variance"), arg("exclude"), arg("ambient"), arg("threads"));
 }
 
 }  // namespace pyicg::bindings

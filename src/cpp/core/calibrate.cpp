@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <mutex>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -14,6 +15,7 @@
 
 #include "../kernels/calibrate_rows.hpp"
 #include "detail/number.hpp"
+#include "detail/parallel.hpp"
 #include "pyicg/error.hpp"
 
 namespace pyicg {
@@ -21,6 +23,8 @@ namespace {
 
 using detail::number;
 using Factors = kernels::CalibrationFactors;
+
+constexpr std::size_t band_rows = 64;
 
 // Where the pass reads and writes.
 struct Views {
@@ -33,10 +37,19 @@ struct Views {
 
 // The largest finite count, and whether all finite counts are whole.
 template <class Pixel>
-std::pair<float, bool> range_of(ImageView<const Pixel> raw, const kernels::CalibrationRowKernels<Pixel>& rows) {
+std::pair<float, bool> range_of(ImageView<const Pixel> raw, const kernels::CalibrationRowKernels<Pixel>& rows,
+                                const Threads& threads) {
   float highest = 0;
   bool whole = true;
-  for (std::size_t y = 0; y < raw.height; ++y) whole &= rows.range(raw.row(y), raw.width, highest);
+  std::mutex mutex;
+  detail::parallel_ranges(raw.height, threads, [&](std::size_t first, std::size_t last) {
+    float part = 0;
+    bool part_whole = true;
+    for (std::size_t y = first; y < last; ++y) part_whole &= rows.range(raw.row(y), raw.width, part);
+    const std::scoped_lock lock(mutex);
+    highest = std::max(highest, part);
+    whole &= part_whole;
+  });
   return {highest, whole};
 }
 
@@ -80,55 +93,59 @@ bool repair(std::size_t y, std::size_t x, const Views& v) {
   return true;
 }
 
-// Bad pixels from neighbours that are calibrated already, row by row while they are in cache. Marked before a neighbour
-// is repaired, so that none repairs another.
+// Bad pixels from neighbours that are calibrated already. Both rows beside must be marked before one is repaired, so
+// that no bad pixel repairs another; what has been repaired does not either, so that the order of rows is free.
 class BadPixels {
  public:
-  BadPixels(const Profile& profile, const Views& views, CalibrationSummary& summary)
-      : width_(profile.data().width),
-        unmarked_(profile.bad_pixels()),
-        marked_(unmarked_.first(0)),
-        views_(views),
-        summary_(summary) {}
+  BadPixels(const Profile& profile, const Views& views)
+      : width_(profile.data().width), all_(profile.bad_pixels()), views_(views) {}
 
-  // Row y has been calibrated, and all above it.
-  void calibrated(std::size_t y) {
-    const std::span<const std::size_t> above = marked_;
-    const auto end = std::find_if(unmarked_.begin(), unmarked_.end(), [&](std::size_t i) { return i / width_ > y; });
-    marked_ = unmarked_.first(static_cast<std::size_t>(end - unmarked_.begin()));
-    unmarked_ = unmarked_.subspan(marked_.size());
-    for (const std::size_t i : marked_) views_.mask(y, i % width_) |= mask_bad;
-    if (y > 0) repair_row(y - 1, above);
-    if (y + 1 == views_.mask.height) repair_row(y, marked_);
+  void mark(std::size_t y) const {
+    for (const std::size_t i : of_row(y)) views_.mask(y, i % width_) |= mask_bad;
   }
 
- private:
-  void repair_row(std::size_t y, std::span<const std::size_t> pixels) {
-    for (const std::size_t i : pixels) {
+  void repair_row(std::size_t y, CalibrationSummary& summary) const {
+    for (const std::size_t i : of_row(y)) {
       const std::size_t x = i % width_;
       std::uint8_t& bits = views_.mask(y, x);
-      summary_.saturated -= (bits & mask_saturated) != 0;
-      summary_.underflow -= (bits & mask_underflow) != 0;
-      summary_.not_finite -= (bits & mask_not_finite) != 0;
+      summary.saturated -= (bits & mask_saturated) != 0;
+      summary.underflow -= (bits & mask_underflow) != 0;
+      summary.not_finite -= (bits & mask_not_finite) != 0;
       const bool ok = repair(y, x, views_);
       // The bad pixel's own count says nothing: only what was said of its place stays, and its fate.
       bits = static_cast<std::uint8_t>((bits & (mask_out_of_range | mask_excluded)) | (ok ? mask_repaired : mask_bad));
       if (!ok) views_.data(y, x) = std::numeric_limits<float>::quiet_NaN();
       if (!ok && views_.variance.data != nullptr) views_.variance(y, x) = std::numeric_limits<float>::quiet_NaN();
-      (ok ? summary_.repaired : summary_.bad) += 1;
+      (ok ? summary.repaired : summary.bad) += 1;
     }
   }
 
+ private:
+  [[nodiscard]] std::span<const std::size_t> of_row(std::size_t y) const {
+    const auto first = std::lower_bound(all_.begin(), all_.end(), y * width_);
+    const auto last = std::lower_bound(first, all_.end(), (y + 1) * width_);
+    return {first, last};
+  }
+
   std::size_t width_;
-  std::span<const std::size_t> unmarked_;  // of rows to come, in order
-  std::span<const std::size_t> marked_;    // of the last row
+  std::span<const std::size_t> all_;  // in order
   const Views& views_;
-  CalibrationSummary& summary_;
 };
 
+void add(CalibrationSummary& sum, const CalibrationSummary& part) {
+  sum.saturated += part.saturated;
+  sum.underflow += part.underflow;
+  sum.not_finite += part.not_finite;
+  sum.repaired += part.repaired;
+  sum.bad += part.bad;
+}
+
+// By bands of rows. Bad pixels are repaired while their rows are in cache, but for those at the ends of a band, which
+// wait for the bands beside it.
 template <class Pixel>
 void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& f,
-             const kernels::CalibrationRowKernels<Pixel>& rows, const Views& v, CalibrationSummary& summary) {
+             const kernels::CalibrationRowKernels<Pixel>& rows, const Views& v, const Threads& threads,
+             CalibrationSummary& summary) {
   const ProfileData& p = profile.data();
   const std::vector<Profile::Piece>& pieces = profile.linearity_pieces();
   const kernels::LinearityCurve curve{static_cast<float>(p.linearity[0]),
@@ -137,15 +154,33 @@ void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& 
                                       pieces.empty() ? nullptr : pieces.data(),
                                       pieces.empty() ? 0.0F : static_cast<float>(pieces.size() - 1),
                                       static_cast<float>(p.linearity_step_dn)};
-  BadPixels bad(profile, v, summary);
+  const BadPixels bad(profile, v);
+  const auto waits = [&](std::size_t y) {
+    return (y % band_rows == 0 && y > 0) || (y % band_rows == band_rows - 1 && y + 1 < raw.height);
+  };
+  std::mutex mutex;
+  const auto calibrate_rows = [&](std::size_t first, std::size_t last) {
+    CalibrationSummary part;
+    for (std::size_t y = first; y < last; ++y) {
+      float* variance = v.variance.data == nullptr ? nullptr : v.variance.row(y);
+      const kernels::FlagCounts counts = rows.convert(raw.row(y), raw.width, f, curve, maps_of(profile, v, y),
+                                                      {v.data.row(y), v.mask.row(y), variance});
+      part.saturated += counts.saturated;
+      part.underflow += counts.underflow;
+      part.not_finite += counts.not_finite;
+      bad.mark(y);
+      if (y > first && !waits(y - 1)) bad.repair_row(y - 1, part);
+    }
+    if (!waits(last - 1)) bad.repair_row(last - 1, part);
+    const std::scoped_lock lock(mutex);
+    add(summary, part);
+  };
+  const std::size_t bands = (raw.height + band_rows - 1) / band_rows;
+  detail::parallel_ranges(bands, threads, [&](std::size_t first, std::size_t last) {
+    calibrate_rows(first * band_rows, std::min(last * band_rows, raw.height));
+  });
   for (std::size_t y = 0; y < raw.height; ++y) {
-    float* variance = v.variance.data == nullptr ? nullptr : v.variance.row(y);
-    const kernels::FlagCounts counts =
-        rows.convert(raw.row(y), raw.width, f, curve, maps_of(profile, v, y), {v.data.row(y), v.mask.row(y), variance});
-    summary.saturated += counts.saturated;
-    summary.underflow += counts.underflow;
-    summary.not_finite += counts.not_finite;
-    bad.calibrated(y);
+    if (waits(y)) bad.repair_row(y, summary);
   }
 }
 
@@ -349,7 +384,7 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
   std::visit(
       [&]<class Pixel>(const ImageView<const Pixel>& view) {
         const auto& rows = row_kernels<Pixel>();
-        const auto [highest, whole] = range_of(view, rows);
+        const auto [highest, whole] = range_of(view, rows, options.threads);
         if (highest > f.highest) {
           throw Error(ErrorKind::input, "the frame holds counts up to " + number(static_cast<double>(highest)) +
                                             ", but its profile says " + number(static_cast<double>(f.highest)) +
@@ -359,7 +394,7 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
         const float first_slope = pieces.empty() ? static_cast<float>(p.linearity[0]) : pieces.front().slope;
         summary.step = whole ? static_cast<double>(f.scale * first_slope) : 0.0;
         summary.offset = (profile.mean_dark() + profile.mean_dark_rate() * static_cast<double>(f.dark_elapsed)) * scale;
-        convert(view, profile, f, rows, v, summary);
+        convert(view, profile, f, rows, v, options.threads, summary);
       },
       frame);
   return summary;

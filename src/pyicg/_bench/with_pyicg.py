@@ -51,7 +51,9 @@ class WithPyicg:
 
     def calibrate(self, raw: _Raw) -> pyicg.CalibratedFrame:
         scene = self._scene
-        return pyicg.calibrate(raw, scene.profile, exposure_ms=scene.exposure_ms, variance=False, out=self._data)
+        return pyicg.calibrate(
+            raw, scene.profile, exposure_ms=scene.exposure_ms, variance=False, out=self._data, threads=self._threads
+        )
 
     def background(self, cal: pyicg.CalibratedFrame) -> tuple[float, float]:
         found = pyicg.region_statistics(cal, region=self._scene.liver, percentiles=(), threads=self._threads)

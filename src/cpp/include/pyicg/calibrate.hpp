@@ -15,6 +15,7 @@
 #include "pyicg/image_view.hpp"
 #include "pyicg/measurement.hpp"
 #include "pyicg/profile.hpp"
+#include "pyicg/runner.hpp"
 
 namespace pyicg {
 
@@ -63,6 +64,7 @@ struct CalibrationOptions {
   SignalUnit unit = SignalUnit::automatic;
   ImageView<const std::uint8_t> exclude;  // non-zero: set mask_excluded; no data pointer: none
   Ambient ambient;
+  Threads threads;  // the bits do not depend on it
 };
 
 // A calibrated frame as the later rooms take it.
