@@ -173,6 +173,11 @@ def test_no_number_of_threads(threads: Any) -> None:
         pyicg.calibrate(np.zeros((2, 2), np.uint16), CameraProfile.identity((2, 2), bit_depth=12), threads=threads)
 
 
+def test_more_threads_than_there_can_be() -> None:
+    with pytest.raises(InputError, match="threads is 1099511627776, expected at most 2147483647; pass how many"):
+        pyicg.calibrate(np.zeros((2, 2), np.uint16), CameraProfile.identity((2, 2), bit_depth=12), threads=2**40)
+
+
 def test_identity_changes_nothing() -> None:
     frame = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     cal = pyicg.calibrate(frame, CameraProfile.identity(frame.shape, bit_depth=12))

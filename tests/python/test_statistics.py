@@ -232,3 +232,13 @@ def test_threads_of_numpy() -> None:
 def test_percentiles_that_are_no_numbers(percentiles: Any, told: str) -> None:
     with pytest.raises(InputError, match=f"{told}.* expected"):
         pyicg.region_statistics(calibrated(np.ones((4, 6))), percentiles=percentiles)
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-38, 1e36, 1e37, 1e38, 3e38])
+def test_numbers_at_the_ends_of_float32(scale: float) -> None:
+    values = (np.random.default_rng(1).random((60, 70)) * scale).astype(np.float32)
+    found = pyicg.region_statistics(calibrated(values), percentiles=(25,))
+    exact = values.astype(float)
+    assert found.median == np.median(exact)
+    assert found.mad == np.median(np.abs(exact - np.median(exact)))
+    assert found.percentiles[25] == pytest.approx(np.percentile(exact, 25), rel=1e-14)

@@ -64,9 +64,12 @@ void RankedPixels::choose_bins() {
   const auto centre = static_cast<float>(median(sample_));
   for (float& v : sample_) v = std::fabs(v - centre);
   const auto reach = static_cast<float>(9 * median(sample_));
+  // Beyond the numbers that leave room for the bins' middles, the bins stay where they are and tell nothing.
+  constexpr float most = 1e37F;
+  if (!(std::fabs(centre) < most && reach < most)) return;
   origin_ = centre - reach;
   if (reach > 0) scale_ = static_cast<float>(bins) / (2 * reach);
-  if (!std::isfinite(scale_) || !std::isfinite(origin_)) {
+  if (!std::isfinite(scale_)) {
     origin_ = 0;
     scale_ = 1;
   }
