@@ -14,5 +14,5 @@ def check_threads(threads: Any) -> None:
     """Raise InputError unless this is a number of threads."""
     if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
         raise InputError(f"threads must be a whole number of at least 1, found {threads!r}; pass threads=1 or more")
-    if threads >= 2**31:
+    if int(threads) >= 2**31:
         raise InputError(f"threads is {threads}, expected at most {2**31 - 1}; pass how many processors there are")
