@@ -101,8 +101,8 @@ def region_statistics(
     -----
     Order statistics are those of numpy on float64 copies of the same pixels, to the bit: percentiles by linear
     interpolation (definition 7 of Hyndman and Fan, The American Statistician 50 (1996) 361-365), the median as
-    `numpy.median`, zeros without a sign. The frame is neither sorted nor copied: the values are counted in bins, and
-    only those in a bin that holds a wanted rank are looked at again. Sums are compensated (Knuth's two-sum) in double,
+    `numpy.median`, zeros without a sign. The frame is read once, neither sorted nor copied: a sample tells about
+    where the wanted ranks lie, and only pixels near them are kept. Sums are compensated (Knuth's two-sum) in double,
     row by row, then the rows in order.
 
     Examples

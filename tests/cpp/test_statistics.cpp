@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "check.hpp"
-#include "core/detail/region_pixels.hpp"
-#include "kernels/exact_sums.hpp"
+#include "core/detail/nth_value.hpp"
+#include "core/detail/region_values.hpp"
 #include "kernels/pixel_bits.hpp"
+#include "kernels/region_rows.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
@@ -61,7 +62,7 @@ void against_sorting(const Image& image) {
   }
 }
 
-// Large enough that the keys are counted, not picked; some of one octave, some of all.
+// Large enough that not all are kept; some of one octave, some of all.
 void order_statistics() {
   scene::Normal noise(1);
   Image image(300, 301);
@@ -159,86 +160,203 @@ void strides() {
   check::is_true(b.percentiles == c.percentiles, "the same percentiles from rows stored bottom up");
 }
 
-// Knuth's two-sum, four in turn, as it is told in exact_sums.hpp.
-kernels::Sum added(std::span<const double> terms) {
-  std::array<kernels::Sum, 5> sums;
-  const auto add = [](double v, kernels::Sum& sum) {
-    const double next = sum.total + v;
-    const double taken = next - sum.total;
-    sum.lost += (sum.total - (next - taken)) + (v - taken);
-    sum.total = next;
-  };
-  const std::size_t whole = terms.size() / 4 * 4;
-  for (std::size_t i = 0; i < terms.size(); ++i) add(terms[i], sums[i < whole ? i % 4 : 0]);
-  for (std::size_t k = 0; k < 4; ++k) {
-    add(sums[k].total, sums[4]);
-    sums[4].lost += sums[k].lost;
+// The values that count in a row, in the order in which they are added up: those of whole blocks, then the others.
+struct Counting {
+  std::size_t asked = 0;
+  std::size_t saturated = 0;
+  std::vector<float> values;
+  std::size_t in_blocks = 0;  // of the values: whole blocks
+};
+
+Counting counting(const kernels::RegionRow& row) {
+  constexpr std::size_t block = 32;
+  Counting found;
+  std::vector<float> loose;
+  for (std::size_t first = 0; first < row.width; first += block) {
+    std::vector<float> values;
+    for (std::size_t x = first; x < std::min(first + block, row.width); ++x) {
+      if (row.region != nullptr && row.region[x] == 0) continue;
+      ++found.asked;
+      if ((row.mask[x] & row.saturated) != 0) ++found.saturated;
+      if ((row.mask[x] & row.left_out) == 0 && std::isfinite(row.values[x])) values.push_back(row.values[x]);
+    }
+    std::vector<float>& to = values.size() == block ? found.values : loose;
+    to.insert(to.end(), values.begin(), values.end());
   }
-  return sums[4];
+  found.in_blocks = found.values.size() + loose.size() / block * block;
+  found.values.insert(found.values.end(), loose.begin(), loose.end());
+  return found;
 }
 
-void sums_of_every_instruction_set() {
-  scene::Normal noise(4);
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
-    for (std::size_t n = 0; n < 70; ++n) {
-      std::vector<float> values(n);
-      for (float& v : values) v = static_cast<float>(noise() * std::exp(20 * noise()));
-      const std::vector<double> terms(values.begin(), values.end());
-      std::vector<double> squares;
-      squares.reserve(n);
-      for (const double v : terms) squares.push_back((v - 0.3) * (v - 0.3));
-      const kernels::RowSum row = kernels::sum_kernels(set).values(values.data(), n);
-      const kernels::Sum square = kernels::sum_kernels(set).squares(values.data(), n, 0.3);
-      check::equal(row.sum.total, added(terms).total);
-      check::equal(row.sum.lost, added(terms).lost);
-      check::equal(square.total, added(squares).total);
-      check::equal(square.lost, added(squares).lost);
-      constexpr float endless = std::numeric_limits<float>::infinity();
-      check::equal(row.least, n == 0 ? endless : *std::min_element(values.begin(), values.end()));
-      check::equal(row.most, n == 0 ? -endless : *std::max_element(values.begin(), values.end()));
+void two_sum(double v, kernels::Sum& sum) {
+  const double next = sum.total + v;
+  const double taken = next - sum.total;
+  sum.lost += (sum.total - (next - taken)) + (v - taken);
+  sum.total = next;
+}
+
+// Eight sums in turn, of `together` terms at once, as it is told in region_rows.hpp.
+kernels::Sum added(std::span<const double> terms, std::size_t whole, std::size_t together) {
+  std::array<kernels::Sum, 8> sums;
+  for (std::size_t i = 0; i < whole; i += 8 * together) {
+    for (std::size_t k = 0; k < 8; ++k) {
+      double term = terms[i + k];
+      for (std::size_t j = 1; j < together; ++j) term += terms[i + 8 * j + k];
+      two_sum(term, sums[k]);
     }
   }
+  for (std::size_t i = whole; i < terms.size(); ++i) two_sum(terms[i], sums[i % 8]);
+  kernels::Sum all;
+  for (const kernels::Sum& sum : sums) {
+    two_sum(sum.total, all);
+    all.lost += sum.lost;
+  }
+  return all;
 }
 
-// Rows of any width, in any words of which there is all, nothing, one run or noise.
-void pixels_that_count() {
+// Rows of any width, in any blocks of which there is all, nothing, one run or noise.
+void rows_of_every_instruction_set() {
+  constexpr float endless = std::numeric_limits<float>::infinity();
+  constexpr float centre = 0.3F;
+  const std::array<kernels::Window, 4> windows{{{-endless, -2}, {-0.1F, 0.1F}, {0.5F, 0.5F}, {1, endless}}};
+  const std::array<float, 3> odd{std::numeric_limits<float>::quiet_NaN(), endless, -endless};
   scene::Normal noise(5);
-  const std::array<float, 3> odd{std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                                 -std::numeric_limits<float>::infinity()};
-  for (const std::size_t width : {1U, 63U, 64U, 65U, 200U, 256U, 331U}) {
-    Image image(12, width);
-    Mask mask(12, width);
-    Mask region(12, width);
-    for (std::size_t y = 0; y < 12; ++y) {
-      const bool noisy = y % 2 == 0;
+  for (const std::size_t width : {1U, 31U, 32U, 33U, 63U, 64U, 200U, 256U, 331U}) {
+    for (int y = 0; y < 12; ++y) {
+      std::vector<float> values(width);
+      std::vector<std::uint8_t> mask(width);
+      std::vector<std::uint8_t> region(width);
       for (std::size_t x = 0; x < width; ++x) {
-        image(y, x) = static_cast<float>(noise());
-        if (y > 6 && noise() > 2) image(y, x) = odd[x % 3];
-        if (y > 4 && noise() > 1) mask(y, x) = static_cast<std::uint8_t>(1U << (x % 7));
-        region(y, x) = y != 3 && (noisy ? noise() > 0.5 : x + 17 * y >= 60 && x < 40 * y) ? 255 : 0;
+        values[x] = static_cast<float>(y % 3 == 0 ? noise() * std::exp(20 * noise()) : noise());
+        if (noise() > 1.5) values[x] = 0.5F;
+        if (y > 6 && noise() > 2) values[x] = odd[x % 3];
+        if (y > 4 && noise() > 1) mask[x] = static_cast<std::uint8_t>(1U << (x % 7));
+        region[x] = y != 3 && (y % 2 == 0 ? noise() > 0.5 : x >= 40) ? 255 : 0;
+      }
+      const kernels::RegionRow row{values.data(), mask.data(),   y < 10 ? region.data() : nullptr,
+                                   width,         mask_left_out, mask_saturated};
+      const Counting expected = counting(row);
+      const std::vector<double> terms(expected.values.begin(), expected.values.end());
+      std::vector<double> squares = terms;
+      for (double& v : squares) v = (v - double{centre}) * (v - double{centre});
+      for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
+        if (!runs(set)) continue;
+        const kernels::RegionKernels& kernel = kernels::region_kernels(set);
+        check::equal(kernel.count(region.data(), width),
+                     width - static_cast<std::size_t>(std::ranges::count(region, std::uint8_t{0})));
+        kernels::RegionCounts counts{7, 8, 9};  // goes on from there
+        std::array<kernels::WindowCounts, 4> in_windows;
+        std::array<std::vector<float>, 4> kept;
+        for (std::size_t w = 0; w < windows.size(); ++w) {
+          kept[w].resize(width + 5);
+          kept[w].front() = -77;
+          in_windows[w] = {3, 1, kept[w].data()};
+        }
+        std::vector<float> loose(width + 1);
+        const kernels::RowSums sums =
+            kernel.take(row, centre, windows.data(), windows.size(), &counts, in_windows.data(), loose.data());
+        check::equal(counts.asked, 7 + expected.asked);
+        check::equal(counts.saturated, 8 + expected.saturated);
+        check::equal(counts.n, 9 + terms.size());
+        check::equal(sums.values.total, added(terms, expected.in_blocks, 1).total);
+        check::equal(sums.values.lost, added(terms, expected.in_blocks, 1).lost);
+        check::equal(sums.squares.total, added(squares, expected.in_blocks, 4).total);
+        check::equal(sums.squares.lost, added(squares, expected.in_blocks, 4).lost);
+        check::equal(counts.least, terms.empty() ? endless : *std::ranges::min_element(expected.values));
+        check::equal(counts.most, terms.empty() ? -endless : *std::ranges::max_element(expected.values));
+        for (std::size_t w = 0; w < windows.size(); ++w) {
+          std::vector<float> inside{-77};
+          std::size_t below = 3;
+          for (const float v : expected.values) {
+            if (v >= windows[w].low && v <= windows[w].high) inside.push_back(v);
+            if (v < windows[w].low) ++below;
+          }
+          check::equal(in_windows[w].below, below);
+          check::equal(in_windows[w].inside, inside.size());
+          kept[w].resize(in_windows[w].inside);
+          std::ranges::sort(kept[w]);
+          std::ranges::sort(inside);
+          check::is_true(kept[w] == inside, "the values in the window");
+        }
       }
     }
-    for (const bool everywhere : {false, true}) {
-      detail::RegionPixels pixels(image.view());
-      const ImageView<const std::uint8_t> asked = everywhere ? ImageView<const std::uint8_t>{} : region.view();
-      std::vector<float> buffer;
-      pixels.select(0, 12, mask.view(), asked, [&](std::size_t y, const detail::RegionPixels::Count& count) {
-        detail::RegionPixels::Count expected;
-        std::vector<float> values;
-        for (std::size_t x = 0; x < width; ++x) {
-          if (!everywhere && region(y, x) == 0) continue;
-          ++expected.asked;
-          if ((mask(y, x) & mask_saturated) != 0) ++expected.saturated;
-          if ((mask(y, x) & mask_left_out) == 0 && std::isfinite(image(y, x))) values.push_back(image(y, x));
-        }
-        check::equal(count.asked, expected.asked);
-        check::equal(count.saturated, expected.saturated);
-        const std::span<const float> row = pixels.row(y, buffer);
-        check::is_true(std::equal(row.begin(), row.end(), values.begin(), values.end()), "the values that count");
-      });
+  }
+}
+
+// Windows that are far too narrow are missed, and what is missed is said to be.
+void windows_that_are_missed() {
+  scene::Normal noise(6);
+  Image image(200, 301);
+  for (float& v : image.pixels) v = static_cast<float>(noise());
+  std::vector<float> sorted = image.pixels;
+  std::ranges::sort(sorted);
+  const std::size_t n = sorted.size();
+  const double median = middle({sorted.begin(), sorted.end()});
+  std::vector<double> distances(sorted.begin(), sorted.end());
+  for (double& v : distances) v = std::fabs(v - median);
+  std::ranges::sort(distances);
+  const Mask mask(200, 301);
+  detail::RegionValues values(image.view(), mask.view(), {}, {});
+  std::size_t missed = 0;
+  for (std::size_t tenth = 1; tenth < 10; ++tenth) {
+    for (const double reach : {0.0, 0.1, 4.0, 300.0}) {
+      const std::size_t rank = n * tenth / 10;
+      const double share = static_cast<double>(tenth) / 10;
+      values.look({&share, 1}, reach);
+      double ranked = nan;
+      const bool told = values.ranked({&rank, 1}, {&ranked, 1});
+      const auto middle_two = values.middle_distances(median);
+      if (told) check::equal(ranked, static_cast<double>(sorted[rank]));
+      if (middle_two) {
+        check::equal(middle_two->first, distances[(n - 1) / 2]);
+        check::equal(middle_two->second, distances[n / 2]);
+      }
+      if (reach >= 4) check::is_true(told && middle_two, "both found");
+      missed += (told ? 0U : 1U) + (middle_two ? 0U : 1U);
     }
   }
+  check::equal(missed, 34U);  // of 36 from windows that hold next to nothing
+}
+
+// Any rank of any values against sorting, around the numbers up to which all are looked at.
+void nth_values() {
+  scene::Normal noise(7);
+  detail::NthValue<float> nth;
+  for (const std::size_t n : {1U, 2U, 2047U, 2048U, 2049U, 5000U, 60000U}) {
+    for (int kind = 0; kind < 5; ++kind) {
+      std::vector<float> values(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double v = noise();
+        values[i] = static_cast<float>(kind == 0   ? v
+                                       : kind == 1 ? std::round(v)                // ties
+                                       : kind == 2 ? static_cast<double>(i % 59)  // in step with the sample
+                                       : kind == 3 ? std::exp(20 * v)
+                                                   : 0.25);
+      }
+      const std::vector<float> before = values;
+      std::vector<float> sorted = values;
+      std::ranges::sort(sorted);
+      for (const std::size_t k : {std::size_t{0}, n / 100, n / 3, n / 2, n - 1})
+        check::equal(nth(values, k), sorted[k]);
+      check::is_true(values == before, "the values as they were");
+    }
+  }
+}
+
+// A pattern that keeps step with the places of the sample: what is found does not hang on what was looked at first.
+void a_sample_that_misleads() {
+  Image image(640, 640);
+  scene::Normal noise(8);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    image.pixels[i] = static_cast<float>((i / 640) % 8 == 0 ? 1000 + noise() : noise());  // every row that is looked at
+  }
+  against_sorting(image);
+  Image line(1, 300000);  // one row, read piece by piece
+  for (float& v : line.pixels) v = static_cast<float>(noise());
+  against_sorting(line);
+  Image column(300000, 1);
+  column.pixels = line.pixels;
+  against_sorting(column);
 }
 
 void finite_values() {
@@ -303,8 +421,10 @@ int main() {
   which_pixels();
   sums();
   strides();
-  sums_of_every_instruction_set();
-  pixels_that_count();
+  rows_of_every_instruction_set();
+  windows_that_are_missed();
+  nth_values();
+  a_sample_that_misleads();
   finite_values();
   largest_of_a_row();
   refused();

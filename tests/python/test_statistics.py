@@ -77,7 +77,7 @@ def noise(seed: int, shape: tuple[int, int] = (311, 307)) -> npt.NDArray[np.floa
     return np.random.default_rng(seed).normal(size=shape)
 
 
-# Frames of more values than are picked out directly: they are counted by their leading bits first.
+# Frames of more values than are all kept: a sample tells which are.
 LARGE: dict[str, Callable[[], npt.NDArray[Any]]] = {
     "tissue": lambda: 1000 + 150 * noise(1),
     "around_zero": lambda: noise(2),

@@ -5,7 +5,6 @@
 #include "calibrate_rows.hpp"
 #include "distance_lines.hpp"
 #include "edge_rows.hpp"
-#include "exact_sums.hpp"
 #include "gaussian_rows.hpp"
 #include "lane_count.hpp"
 #include "level_rows.hpp"
@@ -13,6 +12,7 @@
 #include "path_rows.hpp"
 #include "pixel_bits.hpp"
 #include "rank_rows.hpp"
+#include "region_rows.hpp"
 #include "rim_profile.hpp"
 #include "spline_lines.hpp"
 #include "tile_rows.hpp"
@@ -32,9 +32,9 @@ extern const ModeKernels mode;
 extern const PathKernels path;
 extern const ProfileKernels profile;
 extern const RankKernels ranks;
+extern const RegionKernels regions;
 extern const SmootherKernels smoother;
 extern const SplineKernels spline;
-extern const SumKernels sums;
 extern const TileKernels tiles;
 extern const std::size_t register_bytes;
 }  // namespace baseline
@@ -53,9 +53,9 @@ extern const ModeKernels mode;
 extern const PathKernels path;
 extern const ProfileKernels profile;
 extern const RankKernels ranks;
+extern const RegionKernels regions;
 extern const SmootherKernels smoother;
 extern const SplineKernels spline;
-extern const SumKernels sums;
 extern const TileKernels tiles;
 extern const std::size_t register_bytes;
 }  // namespace avx2
@@ -98,11 +98,11 @@ const ProfileKernels& profile_kernels(InstructionSet set) { return of<baseline::
 
 const RankKernels& rank_kernels(InstructionSet set) { return of<baseline::ranks, avx2::ranks>(set); }
 
+const RegionKernels& region_kernels(InstructionSet set) { return of<baseline::regions, avx2::regions>(set); }
+
 const SmootherKernels& smoother_kernels(InstructionSet set) { return of<baseline::smoother, avx2::smoother>(set); }
 
 const SplineKernels& spline_kernels(InstructionSet set) { return of<baseline::spline, avx2::spline>(set); }
-
-const SumKernels& sum_kernels(InstructionSet set) { return of<baseline::sums, avx2::sums>(set); }
 
 const TileKernels& tile_kernels(InstructionSet set) { return of<baseline::tiles, avx2::tiles>(set); }
 

@@ -59,6 +59,36 @@ template <class V, class T>
   __builtin_memcpy(to, &values, sizeof(values));
 }
 
+// Of lanes that are all ones or zero, as comparisons give, one bit each; the first lane's is the lowest.
+template <class V>
+[[maybe_unused]] std::uint32_t bits_of(const V& holds) {
+#ifdef __SSE2__
+  static_assert(sizeof(V) == lane_bytes);
+  if constexpr (sizeof(holds[0]) == 1) {
+    Lanes<char> signs;
+    __builtin_memcpy(&signs, &holds, lane_bytes);
+#ifdef __AVX2__
+    return static_cast<std::uint32_t>(__builtin_ia32_pmovmskb256(signs));
+#else
+    return static_cast<std::uint32_t>(__builtin_ia32_pmovmskb128(signs));
+#endif
+  } else {
+    static_assert(sizeof(holds[0]) == sizeof(float));
+    Lanes<float> signs;
+    __builtin_memcpy(&signs, &holds, lane_bytes);
+#ifdef __AVX2__
+    return static_cast<std::uint32_t>(__builtin_ia32_movmskps256(signs));
+#else
+    return static_cast<std::uint32_t>(__builtin_ia32_movmskps(signs));
+#endif
+  }
+#else
+  std::uint32_t bits = 0;
+  for (std::size_t k = 0; k < sizeof(V) / sizeof(holds[0]); ++k) bits |= (holds[k] != 0 ? 1U : 0U) << k;
+  return bits;
+#endif
+}
+
 template <class V>
 [[maybe_unused]] V smaller(const V& a, const V& b) {
   return a < b ? a : b;

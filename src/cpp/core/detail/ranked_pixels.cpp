@@ -75,7 +75,7 @@ void RankedPixels::choose_bins() {
   }
 }
 
-void RankedPixels::count(const ValueRows& rows, std::size_t n, const Threads& threads, const Visit& visit) {
+void RankedPixels::count(const ValueRows& rows, std::size_t n, const Threads& threads) {
   rows_ = &rows;
   threads_ = threads;
   n_ = n;
@@ -89,7 +89,6 @@ void RankedPixels::count(const ValueRows& rows, std::size_t n, const Threads& th
     odd.fill(0);
     for (std::size_t y = first; y < last; ++y) {
       const std::span<const float> values = read_row(reader, y);
-      if (visit) visit(y, values);
       const std::int32_t* const bin = reader.row_bins.data();
       std::size_t x = 0;
       for (; x + 2 <= values.size(); x += 2) {

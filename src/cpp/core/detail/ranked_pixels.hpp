@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -32,11 +31,8 @@ using Distance = double (*)(float v, double centre);
 
 class RankedPixels {
  public:
-  // What else is done with a row while it is read.
-  using Visit = std::function<void(std::size_t y, std::span<const float> values)>;
-
   // Counts the n values that are there, 0 < n < 2^32. The rows are read again later.
-  void count(const ValueRows& rows, std::size_t n, const Threads& threads = {}, const Visit& visit = {});
+  void count(const ValueRows& rows, std::size_t n, const Threads& threads = {});
 
   // Does the work until all that it asked of this object is exact: where a bin has not been looked into yet, its middle
   // stands for its values, and after the work the bin is collected. So the first round is one of good guesses, and

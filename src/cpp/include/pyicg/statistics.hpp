@@ -1,4 +1,4 @@
-// Exact statistics of the valid pixels of a region, in linear time: no sort, and no copy of the frame.
+// Exact statistics of the valid pixels of a region in one pass: no sort, and no copy of the frame.
 #pragma once
 
 #include <cstddef>
