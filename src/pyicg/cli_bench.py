@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 
 from pyicg import _core
 from pyicg._terminal import REFUSED, RESEARCH_USE, aligned
+from pyicg._threads import processors
 from pyicg.io._results_folder import check_writable, write_files
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def bench(size: str | None, threads: int | None, rounds: int, scaling: bool, out
 
     Outputs are compared before any ratio is given.
     """
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = processors()
     if scaling and (size is not None or threads is not None):
         raise click.UsageError("--scaling measures every size and number of threads; leave --size and --threads out")
-    if threads is not None and threads > processors:
-        raise click.UsageError(f"--threads is {threads}, but this process may use {processors} processors")
+    if threads is not None and threads > available:
+        raise click.UsageError(f"--threads is {threads}, but this process may use {available} processors")
     if output is not None:
         if output.suffix not in _SUFFIXES:
             raise click.UsageError(f"-o takes a name that ends in {' or '.join(_SUFFIXES)}, found {output}")
@@ -57,7 +57,7 @@ def bench(size: str | None, threads: int | None, rounds: int, scaling: bool, out
     about = {"pyicg": _core.version(), "instruction_set": _core.instruction_set(), "machine": machine()}
     click.echo("SIMULATED frame; pyicg {pyicg} with {instruction_set} kernels on {machine}".format(**about))
     if scaling:
-        found = _rates(range(1, processors + 1), rounds)
+        found = _rates(range(1, available + 1), rounds)
         wrong = False
     else:
         found, wrong = _stages(SIZES[size or "1080p"], threads or 1, rounds)

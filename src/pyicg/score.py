@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyicg import _core
+from pyicg._threads import check_threads, processors
 from pyicg.calibrate import calibrate
 from pyicg.errors import InputError, ProfileError, UnitError
 from pyicg.frame import EXPOSURES_DIFFER
@@ -69,7 +69,8 @@ def score_stack(
     prevalence : float or str, optional
         As in `score_frame` (bed view).
     threads : int, optional
-        Threads that score; all cores when left out. As many others read ahead. The results do not depend on it.
+        Threads that score; one for each processor that this process may run on when left out. As many others read
+        ahead. The results do not depend on it.
     progress : bool
         Show a progress bar on a terminal.
     sbr_cut : float
@@ -106,8 +107,8 @@ def score_stack(
             f"the section view takes slices, but the stack's axes are {stack.axes}; "
             "read it with axes='ZYX' and slice_spacing_mm"
         )
-    if threads is not None and threads < 1:
-        raise InputError(f"threads must be at least 1, found {threads}")
+    if threads is not None:
+        check_threads(threads)
     if profile.bit_depth is not None and stack.bit_depth is not None and profile.bit_depth != stack.bit_depth:
         raise ProfileError(
             f"the stack has {stack.bit_depth} bits, the profile {profile.bit_depth}; "
@@ -128,7 +129,7 @@ def score_stack(
     spacing = stack.spacing_mm
     pixel_size = _one_pixel_size(spacing)
     frames = []
-    workers = threads or os.cpu_count() or 1
+    workers = threads or processors()
     with closing(_score_frames(stack, profile, view, pixel_size, sbr_cut, workers)) as scores:
         for score in _with_a_bar(scores, len(stack)) if progress else scores:
             frames.append(score if view == "section" else replace(score, margin=margin_of_sign(model, score)))

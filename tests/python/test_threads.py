@@ -24,6 +24,7 @@ import tifffile
 
 import pyicg
 from pyicg import CameraProfile, InputError, Scorer, Stack
+from pyicg._threads import processors
 from pyicg.results import to_plain
 
 SHAPE = (48, 64)
@@ -75,6 +76,17 @@ class Frames:
 
     def name(self, index: int) -> str:
         return f"made, page {index}"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen here")
+def test_no_more_threads_than_processors_that_may_be_used() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert processors() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert processors() == len(before)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

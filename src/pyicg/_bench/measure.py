@@ -19,6 +19,7 @@ import numpy as np
 from pyicg._bench.scene import BenchScene, bench_scene
 from pyicg._bench.with_scipy import WithScipy
 from pyicg._bench.work import STAGES, Contender, Stage, Work
+from pyicg._threads import processors
 
 __all__ = [
     "SIZES",
@@ -172,5 +173,5 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
         name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = processors()
     return f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
