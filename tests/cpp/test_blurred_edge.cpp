@@ -80,9 +80,9 @@ void against_the_nodes() {
             expected.blur += density * (falls.at(q) - d) / sigma;
           }
           const EdgeValue found = blurred_edge(d, falls, sigma);
-          check::near(found.level, expected.level, 5e-9);
-          check::near(found.position * sigma, expected.position * sigma, 5e-8);
-          check::near(found.blur * sigma, expected.blur * sigma, 3e-7);
+          check::near(found.level, expected.level, 3e-8);
+          check::near(found.position * sigma, expected.position * sigma, 2e-7);
+          check::near(found.blur * sigma, expected.blur * sigma, 2e-6);
         }
       }
     }
