@@ -180,8 +180,8 @@ class Fit {
     return information > 0 ? std::sqrt(squares / information) : 0.0;
   }
 
-  // About how well a ray's place on a boundary is known, px: what the profiles leave to the contour, which follows no
-  // more than some lobes of them, and what is shared by all rays.
+  // About how well a ray's place on a boundary is known, px: as well as all profiles together know what the contour's
+  // stiffness lets it follow of them, and what is shared by all rays.
   [[nodiscard]] double unknown(const Side& side) const {
     double information = 0;
     double by_blur = 0;
@@ -192,7 +192,7 @@ class Fit {
     }
     double lobes = 0;
     for (std::size_t k = 0; k < s_.n; ++k) {
-      const double difference = 2 - 2 * s_.memory.rays.x[k];  // squared, of a lobe with k periods
+      const double difference = 2 - 2 * s_.memory.rays.x[k];  // squared, of a lobe k times around
       lobes += 1 / (1 + side.stiffness * n / information * difference * difference * difference);
     }
     return std::hypot(std::hypot(std::sqrt(lobes / information), model_px), by_blur * blur_uncertainty());
