@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <numbers>
 
 #include "check.hpp"
 #include "pyicg/instruction_set.hpp"
@@ -57,6 +58,37 @@ void straight_edge() {
   check::equal(blurred_edge(-100, none, 1).level, 0.0);
 }
 
+// The mean over the nodes written down, with falls that hardly differ and falls that do, alike on both sides or not.
+void against_the_nodes() {
+  constexpr std::array<double, 5> weights{0.01125741132772068, 0.22207592200561263, 0.53333333333333333,
+                                          0.22207592200561263, 0.01125741132772068};
+  for (const auto& shape :
+       {std::array<double, 5>{1, 0.22, 0, 0.22, 1}, {1, 0.3, 0, -0.1, -0.6}, {-1, -0.2, 0, 0.1, 0.9}}) {
+    for (const double most : {0.0, 0.05, 0.2, 0.26, 0.4, 1.2}) {
+      for (const double sigma : {0.7, 3.0}) {
+        std::array<double, 5> falls{};
+        for (std::size_t q = 0; q < falls.size(); ++q) falls.at(q) = most * sigma * shape.at(q);
+        for (int i = -32; i <= 32; ++i) {
+          const double d = 0.23 * i * sigma;
+          if (std::fabs(d) > 7 * sigma) continue;
+          EdgeValue expected{0, 0, 0};
+          for (std::size_t q = 0; q < falls.size(); ++q) {
+            const double v = (d + falls.at(q)) / sigma;
+            const double density = weights.at(q) * std::exp(-0.5 * v * v) / std::sqrt(2 * std::numbers::pi) / sigma;
+            expected.level += weights.at(q) * scene::normal_cdf(v);
+            expected.position += density;
+            expected.blur += density * (falls.at(q) - d) / sigma;
+          }
+          const EdgeValue found = blurred_edge(d, falls, sigma);
+          check::near(found.level, expected.level, 3e-8);
+          check::near(found.position * sigma, expected.position * sigma, 2e-7);
+          check::near(found.blur * sigma, expected.blur * sigma, 2e-6);
+        }
+      }
+    }
+  }
+}
+
 // Both derivatives against differences; the falls follow sigma, as they do along a circle.
 void derivatives() {
   constexpr double h = 1e-3;
@@ -82,6 +114,7 @@ int main() {
     against_a_blurred_disc();
     half_level();
     straight_edge();
+    against_the_nodes();
     derivatives();
   }
   return check::result();

@@ -16,6 +16,7 @@ constexpr std::ptrdiff_t block = lanes<double>;
 constexpr std::size_t nodes = 5;
 constexpr double node_weights[nodes] = {0.01125741132772068, 0.22207592200561263, 0.53333333333333333,
                                         0.22207592200561263, 0.01125741132772068};
+constexpr double most_mild = 0.4;  // of sigma: falls this near their mean
 constexpr std::ptrdiff_t row_size = profile_columns;
 constexpr double counting[profile_room] = {0, 1, 2, 3};
 constexpr double whole = 0x1.8p52;  // added to a number it leaves the nearest integer in the last bits
@@ -42,12 +43,114 @@ void look_up(const double* table, const std::int64_t* at, V& density, V& share) 
   }
 }
 
+// The standard normal distribution at u, bounded: its Taylor series about the nearest place of the table, within 4e-10.
+struct Normal {
+  Doubles u, density, share;
+};
+Normal normal_at(const double* middle, const Doubles& per_unit) {
+  const Doubles last = Doubles{} + normal_middle;
+  Doubles place = per_unit < normal_end * normal_per_unit ? per_unit : last;
+  place = place > -normal_end * normal_per_unit ? place : -last;
+  const Doubles shifted = place + whole;
+  const Doubles nearest = shifted - whole;
+  std::int64_t at[block];
+  store(shifted, at);  // the low halves
+  Doubles density;
+  Doubles share;
+  look_up(middle, at, density, share);
+  const Doubles v = nearest * (1.0 / normal_per_unit);
+  const Doubles h = (place - nearest) * (1.0 / normal_per_unit);
+  const Doubles first = v * h;
+  const Doubles second = (v * v - 1) * h * h;
+  share += density * h * (1 - 0.5 * first + second * (1.0 / 6));
+  density *= 1 - first + 0.5 * second;
+  return {place * (1.0 / normal_per_unit), density, share};
+}
+
+// A curved edge, ready to be seen through its blur. Where the falls hardly differ, the mean over the nodes is that of a
+// straight edge at their mean fall, and a series in their moments about it: polynomials times the density, within
+// 5e-9.
+struct BlurredEdge {
+  CurvedEdge edge;
+  bool mild;
+  double mean;      // fall
+  double level[6];  // coefficients, from the constant on
+  double position[7];
+  double blur[7];
+};
+
+BlurredEdge prepare(const CurvedEdge& edge) {
+  BlurredEdge e{edge, true, 0, {}, {}, {}};
+  const double* const f = edge.falls;
+  const double far = node_weights[0];
+  const double near = node_weights[1];
+  // Sums in the order that a mirrored edge has, too.
+  e.mean = far * (f[0] + f[4]) + near * (f[1] + f[3]) + node_weights[2] * f[2];
+  const double per_sigma = 1 / edge.sigma;
+  double away[nodes];
+  double power[nodes];
+  for (std::size_t q = 0; q < nodes; ++q) {
+    away[q] = (f[q] - e.mean) * per_sigma;
+    if (!(away[q] < most_mild && away[q] > -most_mild)) e.mild = false;
+    power[q] = away[q];
+  }
+  if (!e.mild) return e;
+  double m[5];  // moments 2 to 6
+  for (double& moment : m) {
+    for (std::size_t q = 0; q < nodes; ++q) power[q] *= away[q];
+    moment = far * (power[0] + power[4]) + near * (power[1] + power[3]) + node_weights[2] * power[2];
+  }
+  const double a = m[0] / 2;
+  const double b = m[1] / 6;
+  const double c = m[2] / 24;
+  const double d = m[3] / 120;
+  const double g = m[4] / 720;
+  // Over the density, the derivatives of the share are Hermite polynomials with alternating signs:
+  // u, u^2 - 1, u^3 - 3 u, u^4 - 6 u^2 + 3, u^5 - 10 u^3 + 15 u, u^6 - 15 u^4 + 45 u^2 - 15.
+  // level = -a He1 + b He2 - c He3 + d He4 - g He5
+  e.level[0] = -b + 3 * d;
+  e.level[1] = -a + 3 * c - 15 * g;
+  e.level[2] = b - 6 * d;
+  e.level[3] = -c + 10 * g;
+  e.level[4] = d;
+  e.level[5] = -g;
+  // position = 1 + a He2 - b He3 + c He4 - d He5 + g He6
+  e.position[0] = 1 - a + 3 * c - 15 * g;
+  e.position[1] = 3 * b - 15 * d;
+  e.position[2] = a - 6 * c + 45 * g;
+  e.position[3] = -b + 10 * d;
+  e.position[4] = c - 15 * g;
+  e.position[5] = -d;
+  e.position[6] = g;
+  // The places along the edge move with sigma, and the falls with their square:
+  // 2 mean position + 2 (-2 a He1 + 3 b He2 - 4 c He3 + 5 d He4 - 6 g He5) - He1 - a He3 + b He4 - c He5 + d He6
+  const double twice = 2 * e.mean * per_sigma;
+  for (std::size_t i = 0; i < 7; ++i) e.blur[i] = twice * e.position[i];
+  e.blur[0] += -6 * b + 30 * d + 3 * b - 15 * d;
+  e.blur[1] += -4 * a + 24 * c - 180 * g - 1 + 3 * a - 15 * c;
+  e.blur[2] += 6 * b - 60 * d - 6 * b + 45 * d;
+  e.blur[3] += -8 * c + 120 * g - a + 10 * c;
+  e.blur[4] += 10 * d + b - 15 * d;
+  e.blur[5] += -12 * g - c;
+  e.blur[6] += d;
+  return e;
+}
+
+template <std::size_t n>
+Doubles polynomial(const double (&c)[n], const Doubles& u) {
+  Doubles sum = Doubles{} + c[n - 1];
+#pragma GCC unroll 8
+  for (std::size_t i = 1; i < n; ++i) sum = sum * u + c[n - 1 - i];
+  return sum;
+}
+
 struct Edge {
   Doubles level, position, blur;
 };
 
 // Distances rise from lane to lane.
-Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
+Edge blurred(const BlurredEdge& blurred_edge, const Doubles& distance) {
+  const CurvedEdge& edge = blurred_edge.edge;
   const double reach = normal_end * edge.sigma;
   const Doubles zero{};
   const Doubles one = zero + 1;
@@ -60,29 +163,21 @@ Edge blurred(const CurvedEdge& edge, const Doubles& distance) {
   const double per_sigma = 1 / edge.sigma;
   const double per_place = normal_per_unit * per_sigma;
   const double* const middle = edge.normal + 2 * std::ptrdiff_t{normal_middle};
-  const Doubles last = zero + normal_middle;
+  if (blurred_edge.mild) {
+    const Normal at = normal_at(middle, (distance + blurred_edge.mean) * per_place);
+    sum.level = at.share + at.density * polynomial(blurred_edge.level, at.u);
+    sum.position = at.density * polynomial(blurred_edge.position, at.u);
+    sum.blur = at.density * polynomial(blurred_edge.blur, at.u) * edge.sigma;
+  } else {
 #pragma GCC unroll 5
-  for (std::size_t q = 0; q < nodes; ++q) {
-    // Density and share of the normal distribution: Taylor series about the nearest place of the table, within 4e-10.
-    Doubles place = (distance + edge.falls[q]) * per_place;
-    place = place < normal_end * normal_per_unit ? place : last;
-    place = place > -normal_end * normal_per_unit ? place : -last;
-    const Doubles shifted = place + whole;
-    const Doubles nearest = shifted - whole;
-    std::int64_t at[block];
-    store(shifted, at);  // the low halves
-    Doubles density;
-    Doubles share;
-    look_up(middle, at, density, share);
-    const Doubles v = nearest * (1.0 / normal_per_unit);
-    const Doubles h = (place - nearest) * (1.0 / normal_per_unit);
-    const Doubles first = v * h;
-    const Doubles second = (v * v - 1) * h * h;
-    sum.level += node_weights[q] * (share + density * h * (1 - 0.5 * first + second * (1.0 / 6)));
-    density = node_weights[q] * (density * (1 - first + 0.5 * second));
-    sum.position += density;
-    // The places along the edge move with sigma, and the falls with their square.
-    sum.blur += density * (edge.falls[q] - distance);
+    for (std::size_t q = 0; q < nodes; ++q) {
+      const Normal at = normal_at(middle, (distance + edge.falls[q]) * per_place);
+      const Doubles density = node_weights[q] * at.density;
+      sum.level += node_weights[q] * at.share;
+      sum.position += density;
+      // The places along the edge move with sigma, and the falls with their square.
+      sum.blur += density * (edge.falls[q] - distance);
+    }
   }
   sum.position *= per_sigma;
   sum.blur *= per_sigma * per_sigma;
@@ -101,8 +196,9 @@ Doubles places_from(const ProfilePlaces& places, std::ptrdiff_t i) {
 void edge(const CurvedEdge& edge, const ProfilePlaces& places, double at, double* level, double* position,
           double* blur) {
   const auto n = static_cast<std::ptrdiff_t>(places.n);
+  const BlurredEdge ready = prepare(edge);
   for (std::ptrdiff_t i = 0; i < n; i += block) {
-    const Edge found = blurred(edge, places_from(places, i) - at);
+    const Edge found = blurred(ready, places_from(places, i) - at);
     store(found.level, level + i);
     store(found.position, position + i);
     store(found.blur, blur + i);
@@ -138,12 +234,14 @@ void set_rows(const RimProfile& p, double* rows) {
   const double beyond_step = p.inner ? outer_step : inner_step;
   const double ramp = p.inner ? inner_step : -outer_step;
   const double square = p.own.sigma * p.own.sigma;
+  const BlurredEdge own_edge = prepare(p.own);
+  const BlurredEdge beyond_edge = prepare(p.beyond);
   const auto n = static_cast<std::ptrdiff_t>(p.places.n);
   for (std::ptrdiff_t i = 0; i < n; i += block) {
     const Doubles t = places_from(p.places, i);
-    const Edge own = blurred(p.own, t);
+    const Edge own = blurred(own_edge, t);
     Edge beyond{Doubles{}, Doubles{}, Doubles{}};
-    if (!p.alone) beyond = blurred(p.beyond, t - p.beyond_at);
+    if (!p.alone) beyond = blurred(beyond_edge, t - p.beyond_at);
     const Doubles in = p.inner ? own.level : beyond.level;   // past the inner boundary
     const Doubles out = p.inner ? beyond.level : own.level;  // past the outer one
     const Doubles between = p.inner ? own.position - beyond.position : beyond.position - own.position;

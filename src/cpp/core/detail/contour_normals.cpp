@@ -10,6 +10,8 @@
 namespace pyicg::detail {
 namespace {
 
+constexpr double near_enough = 1e-4;  // px: the next step would be a small part of it
+
 static_assert(blur_nodes.size() == 5 && blur_nodes[2] == 0);
 
 // How far the contour lies inside the tangent (ty, tx) of vertex k at a nearer and a farther place along it, both on
@@ -109,8 +111,10 @@ double distance_to_other(const std::vector<double>& own, const ContourNormal& no
   for (int i = 0; i < 4; ++i) {
     const double py = normal.y + way * t * normal.dy;
     const double px = normal.x + way * t * normal.dx;
-    t += way * (between(other, rays_towards(py, px, other.size())) - std::hypot(py, px)) * normal.slant;
-    t = std::max(t, 0.0);
+    const double short_by =
+        way * (between(other, rays_towards(py, px, other.size())) - std::sqrt(py * py + px * px)) * normal.slant;
+    t = std::max(t + short_by, 0.0);
+    if (std::fabs(short_by) < near_enough) break;
   }
   return t;
 }

@@ -4,11 +4,14 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "rim_fit_profiles.hpp"
 #include "rim_fit_state.hpp"
 #include "rim_fit_step.hpp"
+#include "select.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -19,7 +22,10 @@ constexpr int rough_round = 2;          // it shows where the contours will lie,
 constexpr int free_rounds = 5;          // after these the contours keep their stiffness, so that the fit can settle
 constexpr double most_sum = 1e100;      // levels beyond it are no signal
 constexpr double model_px = 0.003;      // what the model leaves on noiseless circles
-constexpr double settled_share = 0.05;  // of what is not known of a boundary anyway: steps of less end the fit
+constexpr double settled_share = 0.02;  // of what is not known of a boundary anyway: less to come ends the fit
+constexpr double settled_rays = 0.8;    // of all: beside the others, clutter may keep a few from settling
+constexpr double least_left = 0.3;      // of a round's way, for the next one: two rounds alone may look quicker,
+constexpr double most_left = 0.9;       // or as if there were no end
 constexpr double settled_blur = 0.005;  // of the blur: until then its rest would pass for ripples of the contour
 constexpr double model_blur = 0.04;     // of the blur: how far the many levels that are told beside it draw it away
 
@@ -56,7 +62,8 @@ class Fit {
       update(s_.outer, free);
       if (!is_finite()) return fail();
       blur_moved = std::fabs(s_.sigma - before);
-      const bool settled = is_settled(s_.inner) && is_settled(s_.outer);
+      const bool inner_settled = settle(s_.inner);
+      const bool settled = settle(s_.outer) && inner_settled;
       if ((round == rough_round || (round < rough_round && settled)) && !goes_on(s_.inner.fitted.radius)) return fail();
       if (round > 0) mix();
       if (settled) break;
@@ -89,7 +96,6 @@ class Fit {
   }
 
   void update(Side& side, bool free) {
-    side.moved = 0;
     if (!find_step(s_, side)) return;
     const Step& step = s_.memory.step;
     move(side, step, free);
@@ -102,18 +108,13 @@ class Fit {
     const SmoothContour& smooth = s_.memory.smoother.smooth(side.values, side.variances, free ? 0.0 : side.stiffness);
     side.stiffness = smooth.stiffness;
     side.normals_blur = nan;
-    double squares = 0;
     for (std::size_t k = 0; k < s_.n; ++k) {
-      double& radius = side.fitted.radius[k];
-      const double way = smooth.mean[k] - radius;
-      squares += way * way;
-      radius = std::max(smooth.mean[k], least_radius(side, k));
+      side.fitted.radius[k] = std::max(smooth.mean[k], least_radius(side, k));
       // Where a gap leaves nothing between the boundaries a level is anybody's guess: it stays within what there is.
       s_.fit.core[k] = std::clamp(s_.fit.core[k] + step.levels[k][core], s_.least_level, s_.most_level);
       s_.fit.rim[k] = std::clamp(s_.fit.rim[k] + step.levels[k][rim], s_.least_level, s_.most_level);
       s_.fit.outside[k] = std::clamp(s_.fit.outside[k] + step.levels[k][outside], s_.least_level, s_.most_level);
     }
-    side.moved = std::sqrt(squares / static_cast<double>(s_.n));
   }
   [[nodiscard]] double least_radius(const Side& side, std::size_t k) const {
     return side.inner ? 0.5 : s_.inner.fitted.radius[k] + 0.25;
@@ -154,18 +155,56 @@ class Fit {
     s_.sigma = std::clamp(*next, std::max(0.7 * s_.sigma, std::sqrt(s_.image.blur())), 1.3 * s_.sigma);
   }
 
-  // About how well a boundary can be known: no less than the mean of all rays, and what is shared by them.
+  // Where the round began.
+  [[nodiscard]] std::span<const double> begin_of(const Side& side) const {
+    return std::span(s_.memory.begin).subspan(side.inner ? 0 : s_.n, s_.n);
+  }
+
+  // How far the round has moved most rays, px: root mean square, each ray for as much as its profile knows.
+  [[nodiscard]] double moved(const Side& side) const {
+    const std::span<const double> from = begin_of(side);
+    FixedList<float, most_rays> ways;  // squares, over the variance
+    for (std::size_t k = 0; k < s_.n; ++k) {
+      const double way = side.fitted.radius[k] - from[k];
+      ways.push_back(static_cast<float>(way * way / side.variances[k]));
+    }
+    FixedList<float, most_rays> sorted = ways;
+    const double most = quantile(sorted, settled_rays);
+    double squares = 0;
+    double information = 0;
+    for (std::size_t k = 0; k < s_.n; ++k) {
+      if (static_cast<double>(ways[k]) > most) continue;
+      squares += static_cast<double>(ways[k]);
+      information += 1 / side.variances[k];
+    }
+    return information > 0 ? std::sqrt(squares / information) : 0.0;
+  }
+
+  // About how well a ray's place on a boundary is known, px: as well as all profiles together know what the contour's
+  // stiffness lets it follow of them, and what is shared by all rays.
   [[nodiscard]] double unknown(const Side& side) const {
     double information = 0;
     double by_blur = 0;
-    for (std::size_t k = 0; k < side.variances.size(); ++k) {
+    const auto n = static_cast<double>(s_.n);
+    for (std::size_t k = 0; k < s_.n; ++k) {
       information += 1 / side.variances[k];
-      by_blur += std::fabs(side.by_blur[k]) / static_cast<double>(s_.n);
+      by_blur += std::fabs(side.by_blur[k]) / n;
     }
-    const double of_all = information > 0 ? 1 / std::sqrt(information) : 0.0;
-    return std::hypot(std::hypot(of_all, model_px), by_blur * blur_uncertainty());
+    double lobes = 0;
+    for (std::size_t k = 0; k < s_.n; ++k) {
+      const double difference = 2 - 2 * s_.memory.rays.x[k];  // squared, of a lobe k times around
+      lobes += 1 / (1 + side.stiffness * n / information * difference * difference * difference);
+    }
+    return std::hypot(std::hypot(std::sqrt(lobes / information), model_px), by_blur * blur_uncertainty());
   }
-  [[nodiscard]] bool is_settled(const Side& side) const { return side.moved < settled_share * unknown(side); }
+
+  // Whether hardly anything is to come, as the last two rounds let expect.
+  bool settle(Side& side) const {
+    if (side.variances.empty()) return true;
+    const double before = std::exchange(side.moved, moved(side));
+    const double left = before > 0 ? std::clamp(side.moved / before, least_left, most_left) : least_left;
+    return side.moved * left / (1 - left) < settled_share * unknown(side);
+  }
 
   [[nodiscard]] double blur_uncertainty() const {
     const double information = s_.inner.blur_information + s_.outer.blur_information;
@@ -180,10 +219,13 @@ class Fit {
       FittedBoundary& boundary = side->fitted;
       const ContourSpread& spread = s_.memory.smoother.spread(side->values, side->variances, boundary.radius);
       boundary.sigma = spread.sigma;
+      const std::span<const double> from = begin_of(*side);
       for (std::size_t k = 0; k < s_.n; ++k) {
         const double from_blur = side->by_blur[k] * blur_sigma;
         const double from_tilt = side->by_tilt[k] * std::sqrt(side->tilt_variance);
-        boundary.sigma[k] = std::hypot(std::hypot(boundary.sigma[k], model_px), std::hypot(from_blur, from_tilt));
+        const double from_last_step = boundary.radius[k] - from[k];
+        const double known = std::hypot(boundary.sigma[k], model_px, from_last_step);
+        boundary.sigma[k] = std::hypot(known, from_blur, from_tilt);
       }
       boundary.correlation_px = spread.correlation * side->arc;
     }

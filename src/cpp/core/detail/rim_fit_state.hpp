@@ -50,7 +50,7 @@ struct RimFitMemory {
     // What is shared by all rays is not known exactly either, and moves them together.
     std::vector<double> by_blur, by_tilt;  // px that the boundary moves per px of blur, per unit of tilt
     double blur_information = 0, tilt_variance = 0;
-    double moved = infinity;  // by the last step, px, root mean square
+    double moved = infinity;  // by the last round, px, most rays
   };
   // What one round changes, but for the boundary itself.
   struct Step {
