@@ -69,7 +69,7 @@ Normal normal_at(const double* middle, const Doubles& per_unit) {
 
 // A curved edge, ready to be seen through its blur. Where the falls hardly differ, the mean over the nodes is that of a
 // straight edge at their mean fall, and a series in their moments about it: polynomials times the density, within
-// 5e-9.
+// 3e-8 of the step.
 struct BlurredEdge {
   CurvedEdge edge;
   bool mild;
