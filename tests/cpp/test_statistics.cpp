@@ -179,8 +179,7 @@ kernels::Sum added(std::span<const double> terms) {
 
 void sums_of_every_instruction_set() {
   scene::Normal noise(4);
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : instruction_sets()) {
     for (std::size_t n = 0; n < 70; ++n) {
       std::vector<float> values(n);
       for (float& v : values) v = static_cast<float>(noise() * std::exp(20 * noise()));
@@ -246,8 +245,7 @@ void finite_values() {
   constexpr float endless = std::numeric_limits<float>::infinity();
   const std::array<float, 8> values{largest, -largest, endless, -endless, std::numeric_limits<float>::quiet_NaN(),
                                     -0.0F,   1e-45F,   1};
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : instruction_sets()) {
     for (const std::size_t n : {1U, 8U, 64U, 131U}) {
       std::vector<float> many(n);
       for (std::size_t i = 0; i < n; ++i) many[i] = values[i % values.size()];
@@ -262,8 +260,7 @@ void finite_values() {
 
 void largest_of_a_row() {
   scene::Normal noise(5);
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : instruction_sets()) {
     for (std::size_t n = 0; n < 70; ++n) {
       std::vector<float> values(n);
       float most = -std::numeric_limits<float>::infinity();
