@@ -76,7 +76,7 @@ void derivatives() {
 }  // namespace
 
 int main() {
-  for (const InstructionSet set : instruction_sets()) {
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     pyicg::use_instruction_set(pyicg::instruction_set_name(set));
     against_a_blurred_disc();
     half_level();

@@ -167,7 +167,7 @@ void elimination() {
 int main() {
   Found first;
   std::vector<Equations> first_means;
-  for (const InstructionSet set : instruction_sets()) {
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     pyicg::use_instruction_set(pyicg::instruction_set_name(set));
     const Found found = profiles();
     const std::vector<Equations> means = boxes(found.sums);

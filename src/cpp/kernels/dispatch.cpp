@@ -78,8 +78,10 @@ namespace {
 // Most kernels gain nothing from AVX-512: those of AVX2 run there.
 template <const auto& narrow, const auto& wide, const auto& widest = wide>
 const auto& of(InstructionSet set) {
+  // NOLINTBEGIN(readability-redundant-parentheses): there are none
   if (set == InstructionSet::avx512) return widest;
-  return set == InstructionSet::avx2 ? wide : narrow;  // NOLINT(readability-redundant-parentheses): there are none
+  return set == InstructionSet::avx2 ? wide : narrow;
+  // NOLINTEND(readability-redundant-parentheses)
 }
 
 }  // namespace
