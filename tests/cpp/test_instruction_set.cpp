@@ -23,9 +23,7 @@ void registers_of_each_build() {
 }
 
 void kernels_of_avx512() {
-  constexpr auto own = [](auto& kernels) {
-    return &kernels(InstructionSet::avx512) != &kernels(InstructionSet::avx2);
-  };
+  constexpr auto own = [](auto& kernels) { return &kernels(InstructionSet::avx512) != &kernels(InstructionSet::avx2); };
 #ifdef PYICG_AVX512
   check::is_true(own(pyicg::kernels::gaussian_kernels), "a blur of its own");
   check::is_true(own(pyicg::kernels::distance_kernels), "a distance transform of its own");
