@@ -108,8 +108,7 @@ void derivatives() {
 }  // namespace
 
 int main() {
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     pyicg::use_instruction_set(pyicg::instruction_set_name(set));
     against_a_blurred_disc();
     half_level();

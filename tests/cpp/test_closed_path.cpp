@@ -135,8 +135,7 @@ void steps() {
   for (double& v : before) v = normal.uniform() < 0.2 ? -std::numeric_limits<double>::infinity() : normal();
   for (double& v : gain) v = normal();
   const std::vector<double> costs{0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!pyicg::runs(set)) continue;
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     for (std::size_t n = 1; n < 70; ++n) {
       for (std::size_t max_step = 0; max_step < costs.size(); ++max_step) {
         const std::size_t first = 10 + n % 5;
@@ -165,8 +164,7 @@ void worth_of_edges() {
     pull[i] = 0.01 * static_cast<double>(i);
   }
   constexpr double most = std::numeric_limits<double>::infinity();
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!pyicg::runs(set)) continue;
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     const auto& kernels = pyicg::kernels::path_kernels(set);
     for (std::size_t n = 1; n < 200; n += n < 20 ? 1 : 13) {
       for (const pyicg::kernels::EdgeStep& edge :

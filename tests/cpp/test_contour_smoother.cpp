@@ -265,8 +265,7 @@ void missing_values() {
 }  // namespace
 
 int main() {
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     pyicg::use_instruction_set(pyicg::instruction_set_name(set));
     full_matrix();
     spread_over_stiffnesses();

@@ -81,8 +81,7 @@ void every_instruction_set() {
   scene::Normal random(2);
   const std::vector<Shape> shapes{{1, 1, 700}, {67, 1, 129}, {5, 83, 61}, {31, 33, 1}, {3, 16, 48}};
   const std::vector<Spacing> spacings{{1, 1, 1}, {2.5, 0.31, 0.07}, {0.7131, 1.9177, 0.0777}};
-  for (const auto set : {pyicg::InstructionSet::baseline, pyicg::InstructionSet::avx2}) {
-    if (!pyicg::runs(set)) continue;
+  for (const auto set : pyicg::instruction_sets()) {
     for (const Shape& shape : shapes) {
       for (const Spacing& spacing : spacings) {
         for (const double share : {0.02, 0.5, 0.99}) {

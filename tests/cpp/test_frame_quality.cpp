@@ -209,8 +209,7 @@ void tensors() {
       v = normal.uniform() < 0.01 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(normal());
   }
   const kernels::BoxRows boxes{rows[0].data(), rows[1].data(), rows[2].data(), rows[3].data()};
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : instruction_sets()) {
     for (const std::size_t count : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{129}, n}) {
       std::vector<float> energy(count);
       std::vector<float> largest(count);

@@ -148,8 +148,7 @@ int main() {
   place();
   invalid_pixels();
   border();
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     pyicg::use_instruction_set(pyicg::instruction_set_name(set));
     along_lines();
   }

@@ -167,8 +167,7 @@ void elimination() {
 int main() {
   Found first;
   std::vector<Equations> first_means;
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : pyicg::instruction_sets()) {
     pyicg::use_instruction_set(pyicg::instruction_set_name(set));
     const Found found = profiles();
     const std::vector<Equations> means = boxes(found.sums);

@@ -239,8 +239,7 @@ void rows_of_every_instruction_set() {
       const std::vector<double> terms(expected.values.begin(), expected.values.end());
       std::vector<double> squares = terms;
       for (double& v : squares) v = (v - double{centre}) * (v - double{centre});
-      for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-        if (!runs(set)) continue;
+      for (const InstructionSet set : instruction_sets()) {
         const kernels::RegionKernels& kernel = kernels::region_kernels(set);
         check::equal(kernel.count(region.data(), width),
                      width - static_cast<std::size_t>(std::ranges::count(region, std::uint8_t{0})));
@@ -364,8 +363,7 @@ void finite_values() {
   constexpr float endless = std::numeric_limits<float>::infinity();
   const std::array<float, 8> values{largest, -largest, endless, -endless, std::numeric_limits<float>::quiet_NaN(),
                                     -0.0F,   1e-45F,   1};
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : instruction_sets()) {
     for (const std::size_t n : {1U, 8U, 64U, 131U}) {
       std::vector<float> many(n);
       for (std::size_t i = 0; i < n; ++i) many[i] = values[i % values.size()];
@@ -380,8 +378,7 @@ void finite_values() {
 
 void largest_of_a_row() {
   scene::Normal noise(5);
-  for (const InstructionSet set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const InstructionSet set : instruction_sets()) {
     for (std::size_t n = 0; n < 70; ++n) {
       std::vector<float> values(n);
       float most = -std::numeric_limits<float>::infinity();

@@ -49,8 +49,7 @@ void rows_of_levels() {
       for (const float v : row) ++expected[static_cast<std::size_t>(level_of(v, scale))];
       std::vector<float> largest((n + 63) / 64, -std::numeric_limits<float>::infinity());
       for (std::size_t i = 0; i < n; ++i) largest[i / 64] = std::max(largest[i / 64], row[i]);
-      for (const auto set : {pyicg::InstructionSet::baseline, pyicg::InstructionSet::avx2}) {
-        if (!pyicg::runs(set)) continue;
+      for (const auto set : pyicg::instruction_sets()) {
         const auto& kernels = pyicg::kernels::level_kernels(set);
         const auto counts = std::make_unique<pyicg::kernels::LevelPairs>();
         kernels.count(row.data(), n, scale, counts.get());

@@ -22,8 +22,7 @@ namespace {
 template <class Work>
 void on_every_instruction_set(const Work& work) {
   const InstructionSet before = instruction_set();
-  for (const auto set : {InstructionSet::baseline, InstructionSet::avx2}) {
-    if (!runs(set)) continue;
+  for (const auto set : instruction_sets()) {
     use_instruction_set(instruction_set_name(set));
     work();
   }

@@ -44,6 +44,11 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
   // For tests: the narrower kernels on a machine that has wider ones.
   if (const char* set = std::getenv("PYICG_ISA")) pyicg::use_instruction_set(set);
   m.def("instruction_set", [] { return std::string(pyicg::instruction_set_name(pyicg::instruction_set())); });
+  m.def("instruction_sets", [] {
+    py::list names;
+    for (const pyicg::InstructionSet set : pyicg::instruction_sets()) names.append(pyicg::instruction_set_name(set));
+    return names;
+  });
   m.def("reason_names", [] {
     py::tuple names(pyicg::reason_count);
     for (std::uint32_t r = 0; r < pyicg::reason_count; ++r) {

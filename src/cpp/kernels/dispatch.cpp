@@ -63,11 +63,25 @@ extern const std::size_t register_bytes;
 namespace avx2 = baseline;  // not built here, and never asked for
 #endif
 
+#ifdef PYICG_AVX512
+namespace avx512 {
+extern const DistanceKernels distance;
+extern const GaussianKernels gaussian;
+extern const std::size_t register_bytes;
+}  // namespace avx512
+#else
+namespace avx512 = avx2;
+#endif
+
 namespace {
 
-template <const auto& narrow, const auto& wide>
+// Most kernels gain nothing from AVX-512: those of AVX2 run there.
+template <const auto& narrow, const auto& wide, const auto& widest = wide>
 const auto& of(InstructionSet set) {
-  return set == InstructionSet::avx2 ? wide : narrow;  // NOLINT(readability-redundant-parentheses): there are none
+  // NOLINTBEGIN(readability-redundant-parentheses): there are none
+  if (set == InstructionSet::avx512) return widest;
+  return set == InstructionSet::avx2 ? wide : narrow;
+  // NOLINTEND(readability-redundant-parentheses)
 }
 
 }  // namespace
@@ -82,11 +96,15 @@ const CalibrationKernels& calibration_kernels(InstructionSet set) {
   return of<baseline::calibration, avx2::calibration>(set);
 }
 
-const DistanceKernels& distance_kernels(InstructionSet set) { return of<baseline::distance, avx2::distance>(set); }
+const DistanceKernels& distance_kernels(InstructionSet set) {
+  return of<baseline::distance, avx2::distance, avx512::distance>(set);
+}
 
 const EdgeKernels& edge_kernels(InstructionSet set) { return of<baseline::edge, avx2::edge>(set); }
 
-const GaussianKernels& gaussian_kernels(InstructionSet set) { return of<baseline::gaussian, avx2::gaussian>(set); }
+const GaussianKernels& gaussian_kernels(InstructionSet set) {
+  return of<baseline::gaussian, avx2::gaussian, avx512::gaussian>(set);
+}
 
 const LevelKernels& level_kernels(InstructionSet set) { return of<baseline::levels, avx2::levels>(set); }
 
@@ -106,6 +124,8 @@ const SplineKernels& spline_kernels(InstructionSet set) { return of<baseline::sp
 
 const TileKernels& tile_kernels(InstructionSet set) { return of<baseline::tiles, avx2::tiles>(set); }
 
-std::size_t register_bytes(InstructionSet set) { return of<baseline::register_bytes, avx2::register_bytes>(set); }
+std::size_t register_bytes(InstructionSet set) {
+  return of<baseline::register_bytes, avx2::register_bytes, avx512::register_bytes>(set);
+}
 
 }  // namespace pyicg::kernels

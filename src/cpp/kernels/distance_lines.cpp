@@ -2,6 +2,8 @@
 // NOLINTBEGIN(modernize-avoid-c-arrays)
 #include "distance_lines.hpp"
 
+#include <utility>
+
 #include "lanes.hpp"
 
 namespace pyicg::kernels {
@@ -86,20 +88,21 @@ void square(const float* counts, std::size_t n, T weight, T* squared) {
   }
 }
 
+// Each of a register's numbers or the one in the lane whose number differs in the bit `apart`, whichever is smaller.
+template <int apart, class V, int... lane>
+V smaller_of_two(const V& values, std::integer_sequence<int, lane...>) {
+  return smaller(values, __builtin_shufflevector(values, values, (lane ^ apart)...));
+}
+
 // The smallest of a register's numbers, in all its lanes.
 template <class V>
 V smallest(V values) {
-  constexpr std::size_t count = lane_bytes / sizeof(values[0]);
-  if constexpr (count == 8) {
-    values = smaller(values, __builtin_shufflevector(values, values, 4, 5, 6, 7, 0, 1, 2, 3));
-    values = smaller(values, __builtin_shufflevector(values, values, 2, 3, 0, 1, 6, 7, 4, 5));
-    return smaller(values, __builtin_shufflevector(values, values, 1, 0, 3, 2, 5, 4, 7, 6));
-  } else if constexpr (count == 4) {
-    values = smaller(values, __builtin_shufflevector(values, values, 2, 3, 0, 1));
-    return smaller(values, __builtin_shufflevector(values, values, 1, 0, 3, 2));
-  } else {
-    return smaller(values, __builtin_shufflevector(values, values, 1, 0));
-  }
+  constexpr int count = lane_bytes / sizeof(values[0]);
+  constexpr std::make_integer_sequence<int, count> each{};
+  if constexpr (count > 8) values = smaller_of_two<8>(values, each);
+  if constexpr (count > 4) values = smaller_of_two<4>(values, each);
+  if constexpr (count > 2) values = smaller_of_two<2>(values, each);
+  return smaller_of_two<1>(values, each);
 }
 
 // The sites of a line: every pixel ...
@@ -135,7 +138,7 @@ std::int32_t lowest(const Sites<T>& line, std::ptrdiff_t first, std::ptrdiff_t l
   using Values = Lanes<T>;
   using Indices = IndexLanes<T>;
   using Index = IndexOf<T>;
-  constexpr Index counted[] = {0, 1, 2, 3, 4, 5, 6, 7};
+  constexpr Index counted[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   Indices places;
   __builtin_memcpy(&places, counted, sizeof(places));
   places += static_cast<Index>(first);

@@ -59,6 +59,7 @@ void along(const float* line, const float* weights, std::size_t reach, std::size
 
 static_assert(gaussian_rows == 4);
 constexpr std::ptrdiff_t count = gaussian_rows;
+static_assert(lanes<float> <= 4 * count);
 
 // Rows of as many pixels as a register holds, and the same pixels with their rows side by side.
 template <class V>
@@ -67,26 +68,47 @@ struct Four {
 };
 using FourLanes = Four<Lanes<float>>;
 
-// Four rows (or columns) of four numbers, in each half of a register.
+// Four of the numbers 0 to 3 of `a` and 4 to 7 of `b`, and the like of every further four numbers of the registers.
+template <int... k, class V>
+[[gnu::always_inline]] inline V by_fours(const V& a, const V& b) {
+  constexpr auto size = static_cast<int>(sizeof(V) / sizeof(float));
+  const auto place = [](int i, int four) { return i % 4 + 4 * four + (i < 4 ? 0 : size); };
+  if constexpr (size == 4) {
+    return __builtin_shufflevector(a, b, k...);
+  } else if constexpr (size == 8) {
+    return __builtin_shufflevector(a, b, place(k, 0)..., place(k, 1)...);
+  } else {
+    return __builtin_shufflevector(a, b, place(k, 0)..., place(k, 1)..., place(k, 2)..., place(k, 3)...);
+  }
+}
+
+// Four rows (or columns) of four numbers, in each four numbers of a register.
 template <class V>
 [[gnu::always_inline]] inline Four<V> turned(const Four<V>& v) {
-  if constexpr (sizeof(V) == 8 * sizeof(float)) {
-    const auto low01 = __builtin_shufflevector(v.of[0], v.of[1], 0, 8, 1, 9, 4, 12, 5, 13);
-    const auto low23 = __builtin_shufflevector(v.of[2], v.of[3], 0, 8, 1, 9, 4, 12, 5, 13);
-    const auto high01 = __builtin_shufflevector(v.of[0], v.of[1], 2, 10, 3, 11, 6, 14, 7, 15);
-    const auto high23 = __builtin_shufflevector(v.of[2], v.of[3], 2, 10, 3, 11, 6, 14, 7, 15);
-    return {{__builtin_shufflevector(low01, low23, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(low01, low23, 2, 3, 10, 11, 6, 7, 14, 15),
-             __builtin_shufflevector(high01, high23, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(high01, high23, 2, 3, 10, 11, 6, 7, 14, 15)}};
-  } else {
-    const auto low01 = __builtin_shufflevector(v.of[0], v.of[1], 0, 4, 1, 5);
-    const auto low23 = __builtin_shufflevector(v.of[2], v.of[3], 0, 4, 1, 5);
-    const auto high01 = __builtin_shufflevector(v.of[0], v.of[1], 2, 6, 3, 7);
-    const auto high23 = __builtin_shufflevector(v.of[2], v.of[3], 2, 6, 3, 7);
-    return {{__builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
-             __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)}};
-  }
+  const V low01 = by_fours<0, 4, 1, 5>(v.of[0], v.of[1]);
+  const V low23 = by_fours<0, 4, 1, 5>(v.of[2], v.of[3]);
+  const V high01 = by_fours<2, 6, 3, 7>(v.of[0], v.of[1]);
+  const V high23 = by_fours<2, 6, 3, 7>(v.of[2], v.of[3]);
+  return {{by_fours<0, 1, 4, 5>(low01, low23), by_fours<2, 3, 6, 7>(low01, low23), by_fours<0, 1, 4, 5>(high01, high23),
+           by_fours<2, 3, 6, 7>(high01, high23)}};
+}
+
+// Four fours of those of two registers of sixteen numbers: 0 to 3 are in the first, 4 to 7 in the second.
+template <int i, int j, int k, int l, class V>
+[[gnu::always_inline]] inline V fours(const V& a, const V& b) {
+  return __builtin_shufflevector(a, b, 4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3, 4 * j, 4 * j + 1, 4 * j + 2, 4 * j + 3,
+                                 4 * k, 4 * k + 1, 4 * k + 2, 4 * k + 3, 4 * l, 4 * l + 1, 4 * l + 2, 4 * l + 3);
+}
+
+// Four rows (or columns) of four fours.
+template <class V>
+[[gnu::always_inline]] inline Four<V> turned_fours(const Four<V>& v) {
+  const V low01 = fours<0, 1, 4, 5>(v.of[0], v.of[1]);
+  const V low23 = fours<0, 1, 4, 5>(v.of[2], v.of[3]);
+  const V high01 = fours<2, 3, 6, 7>(v.of[0], v.of[1]);
+  const V high23 = fours<2, 3, 6, 7>(v.of[2], v.of[3]);
+  return {{fours<0, 2, 4, 6>(low01, low23), fours<1, 3, 5, 7>(low01, low23), fours<0, 2, 4, 6>(high01, high23),
+           fours<1, 3, 5, 7>(high01, high23)}};
 }
 
 template <class V>
@@ -97,6 +119,8 @@ template <class V>
              __builtin_shufflevector(v.of[2], v.of[3], 0, 1, 2, 3, 8, 9, 10, 11),
              __builtin_shufflevector(v.of[0], v.of[1], 4, 5, 6, 7, 12, 13, 14, 15),
              __builtin_shufflevector(v.of[2], v.of[3], 4, 5, 6, 7, 12, 13, 14, 15)}};
+  } else if constexpr (sizeof(V) == 16 * sizeof(float)) {
+    return turned_fours(v);
   } else {
     return v;
   }
@@ -109,6 +133,8 @@ template <class V>
                        __builtin_shufflevector(v.of[0], v.of[2], 4, 5, 6, 7, 12, 13, 14, 15),
                        __builtin_shufflevector(v.of[1], v.of[3], 0, 1, 2, 3, 8, 9, 10, 11),
                        __builtin_shufflevector(v.of[1], v.of[3], 4, 5, 6, 7, 12, 13, 14, 15)}});
+  } else if constexpr (sizeof(V) == 16 * sizeof(float)) {
+    return turned(turned_fours(v));
   } else {
     return turned(v);
   }
@@ -166,49 +192,79 @@ void down_together(const float* const* rows, const float* weights, std::size_t r
   }
 }
 
-// Adds the taps first, first + 2, ...: two taps further, a register holds what others held before.
+// What a tap adds to four registers of pixels: the numbers before and after each.
+struct Window {
+  Lanes<float> before0, before1, before2, before3;
+  Lanes<float> after0, after1, after2, after3;
+};
+
+[[gnu::always_inline]] inline Window window(const float* low, const float* high) {
+  constexpr std::ptrdiff_t step = lanes<float>;
+  return {load(low),  load(low + step),  load(low + 2 * step),  load(low + 3 * step),
+          load(high), load(high + step), load(high + 2 * step), load(high + 3 * step)};
+}
+
+// Makes of a window the one `low` and `high` of which are `by` registers further out.
+template <std::ptrdiff_t by>
+[[gnu::always_inline]] inline void widen(Window& w, const float* low, const float* high) {
+  constexpr std::ptrdiff_t step = lanes<float>;
+  if constexpr (by == 1) {
+    w.before3 = w.before2;
+    w.before2 = w.before1;
+    w.before1 = w.before0;
+    w.after0 = w.after1;
+    w.after1 = w.after2;
+    w.after2 = w.after3;
+  } else {
+    static_assert(by == 2);
+    w.before3 = w.before1;
+    w.before2 = w.before0;
+    w.before1 = load(low + step);
+    w.after0 = w.after2;
+    w.after1 = w.after3;
+    w.after2 = load(high + 2 * step);
+  }
+  w.before0 = load(low);
+  w.after3 = load(high + 3 * step);
+}
+
+[[gnu::always_inline]] inline void add(const Window& w, float weight, FourLanes& sums) {
+  sums.of[0] += weight * (w.before0 + w.after0);
+  sums.of[1] += weight * (w.before1 + w.after1);
+  sums.of[2] += weight * (w.before2 + w.after2);
+  sums.of[3] += weight * (w.before3 + w.after3);
+}
+
+// Adds the taps first, first + 2, ...: two taps further, a register holds what others held before. Where registers are
+// so wide that this is so only four taps further, there are two windows in turn.
 [[gnu::always_inline]] inline void add_taps(const float* lines, const float* weights, std::ptrdiff_t first,
                                             std::ptrdiff_t reach, FourLanes& sums) {
-  constexpr std::ptrdiff_t step = lanes<float>;
   if (first > reach) return;
-  const float* low = lines - count * first;
-  const float* high = lines + count * first;
-  Lanes<float> before0 = load(low), before1 = load(low + step), before2 = load(low + 2 * step),
-               before3 = load(low + 3 * step);
-  Lanes<float> after0 = load(high), after1 = load(high + step), after2 = load(high + 2 * step),
-               after3 = load(high + 3 * step);
-  Lanes<float> sum0 = sums.of[0] + weights[first] * (before0 + after0);
-  Lanes<float> sum1 = sums.of[1] + weights[first] * (before1 + after1);
-  Lanes<float> sum2 = sums.of[2] + weights[first] * (before2 + after2);
-  Lanes<float> sum3 = sums.of[3] + weights[first] * (before3 + after3);
+  const auto low = [&](std::ptrdiff_t k) { return lines - count * k; };
+  const auto high = [&](std::ptrdiff_t k) { return lines + count * k; };
+  Window near = window(low(first), high(first));
+  add(near, weights[first], sums);
+  std::ptrdiff_t k = first + 2;
+  if constexpr (lanes<float> <= 2 * count) {
 #pragma GCC unroll 4
-  for (std::ptrdiff_t k = first + 2; k <= reach; k += 2) {
-    low -= 2 * count;
-    high += 2 * count;
-    if constexpr (step == 2 * count) {
-      before3 = before2;
-      before2 = before1;
-      before1 = before0;
-      after0 = after1;
-      after1 = after2;
-      after2 = after3;
-    } else {
-      before3 = before1;
-      before2 = before0;
-      before1 = load(low + step);
-      after0 = after2;
-      after1 = after3;
-      after2 = load(high + 2 * step);
+    for (; k <= reach; k += 2) {
+      widen<2 * count / lanes<float>>(near, low(k), high(k));
+      add(near, weights[k], sums);
     }
-    before0 = load(low);
-    after3 = load(high + 3 * step);
-    const float weight = weights[k];
-    sum0 += weight * (before0 + after0);
-    sum1 += weight * (before1 + after1);
-    sum2 += weight * (before2 + after2);
-    sum3 += weight * (before3 + after3);
+  } else {
+    if (k > reach) return;
+    Window far = window(low(k), high(k));
+    add(far, weights[k], sums);
+    for (k += 2; k + 2 <= reach; k += 4) {
+      widen<1>(near, low(k), high(k));
+      add(near, weights[k], sums);
+      widen<1>(far, low(k + 2), high(k + 2));
+      add(far, weights[k + 2], sums);
+    }
+    if (k > reach) return;
+    widen<1>(near, low(k), high(k));
+    add(near, weights[k], sums);
   }
-  sums = {{sum0, sum1, sum2, sum3}};
 }
 
 void along_together(const float* lines, const float* weights, std::size_t reach, std::size_t width, float* const* out) {

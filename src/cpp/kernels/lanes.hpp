@@ -12,7 +12,9 @@
 namespace pyicg::kernels {
 namespace {  // NOLINT(misc-anonymous-namespace-in-header,cert-dcl59-cpp): see above
 
-#ifdef __AVX2__
+#if defined(PYICG_AVX512_KERNELS) && defined(__AVX512F__)  // the others do not know 64 bytes
+constexpr std::size_t lane_bytes = 64;
+#elif defined(__AVX2__)
 constexpr std::size_t lane_bytes = 32;
 #else
 constexpr std::size_t lane_bytes = 16;
@@ -46,6 +48,7 @@ template <class T>
 template <class T>
 [[maybe_unused]] Lanes<double> load_doubles(const T* from) {
   const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
+  static_assert(lanes<double> <= 4);
   if constexpr (lanes<double> == 4) {
     return Lanes<double>{of(0), of(1), of(2), of(3)};
   } else {
@@ -62,7 +65,7 @@ template <class V, class T>
 // Of lanes that are all ones or zero, as comparisons give, one bit each; the first lane's is the lowest.
 template <class V>
 [[maybe_unused]] std::uint32_t bits_of(const V& holds) {
-#ifdef __SSE2__
+#if defined(__SSE2__) && !defined(PYICG_AVX512_KERNELS)
   static_assert(sizeof(V) == lane_bytes);
   if constexpr (sizeof(holds[0]) == 1) {
     Lanes<char> signs;
