@@ -29,9 +29,8 @@ struct VoteBuffers {
   std::vector<Peak> all;  // in order of rows and columns
   StableOrder order;
   std::vector<Peak> peaks;
-  std::vector<double> distances;            // at which a pixel votes
-  std::vector<float> weights;               // there
-  std::vector<std::int32_t> rows, columns;  // of the cells there
+  std::vector<double> distances;  // at which a pixel votes
+  std::vector<float> weights;     // there
 };
 
 // Places where the votes, in cells of 2 x 2 pixels and blurred by one cell, have a maximum of at least `least`;
