@@ -115,11 +115,16 @@ class SumRows {
   std::array<Row, coarse_px> last_{};
 };
 
+constexpr std::size_t reach = 2 * coarse_px;  // rows and columns of two coarse boxes
+
+// Where the means of a row are kept, until the one `reach` further down comes.
+float* row_of(std::vector<float>& means, std::size_t y, std::size_t width) { return means.data() + y % reach * width; }
+
 // Means of the boxes that begin at each pixel, row by row; NaN where less than half of a box is valid, or glare in it.
-// Calls then(y) when all boxes are made that end in rows up to y.
+// Calls then(y) when all boxes are made that lie in rows up to y, from `from_row` on and before `to_row`.
 template <class Then>
 void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask, const std::uint8_t* glare,
-                detail::QualityBuffers& ws, const Then& then) {
+                std::size_t from_row, std::size_t to_row, detail::QualityBuffers& ws, const Then& then) {
   const kernels::BoxKernels& boxes = kernels::box_kernels();
   const kernels::BitKernels& bits = kernels::bit_kernels();
   const std::size_t width = data.width;
@@ -128,9 +133,9 @@ void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask,
                              {ws.sums[1], ws.counts[1], 4, width, 4},
                              {ws.sums[2], ws.counts[2], 8, width, 16},
                              {ws.sums[3], ws.counts[3], 1, width, 64}}};
-  ws.fine.resize(data.size());
-  ws.coarse.resize(data.size());
-  for (std::size_t y = 0; y < data.height; ++y) {
+  ws.fine.resize(reach * width);
+  ws.coarse.resize(reach * width);
+  for (std::size_t y = from_row; y < to_row; ++y) {
     if ((bits.all_bits(mask.row(y), width) & mask_left_out) == 0 && bits.all_bits(glare + y * width, width) == 0) {
       of[0].set(y, data.row(y), of[0].full());
     } else {
@@ -141,7 +146,7 @@ void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask,
     std::size_t first = y;  // row of the boxes that this row completes
     for (std::size_t k = 0; k + 1 < of.size(); ++k) {
       const std::size_t step = std::size_t{1} << k;
-      if (first < step) break;
+      if (first < from_row + step) break;
       first -= step;
       const std::size_t n = width + 1 - 2 * step;
       const SumRows& from = of.at(k);
@@ -152,7 +157,7 @@ void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask,
       to.set(first, to.own_sums(first), full ? to.full() : to.own_counts(first));
       const std::size_t size = 2 * step;
       if (size != fine_px && size != coarse_px) continue;
-      float* const means = (size == fine_px ? ws.fine : ws.coarse).data() + first * width;
+      float* const means = row_of(size == fine_px ? ws.fine : ws.coarse, first, width);
       if (full) {
         boxes.full_means(to.sums(first), n, size * size, means);
       } else {
@@ -181,15 +186,15 @@ double isotropy_of(const Tensor& fine, const Tensor& coarse) {
 Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> mask, QualityWorkspace& workspace) {
   const std::size_t height = data.height;
   const std::size_t width = data.width;
-  if (height < 2 * coarse_px || width < 2 * coarse_px) return {};
+  if (height < reach || width < reach) return {};
   detail::QualityBuffers& ws = *workspace.own;
   // Both scales around the same points, where all eight boxes are: the fine ones lie in the middle of the coarse ones.
   constexpr std::size_t inset = coarse_px - fine_px;
-  const std::size_t rows = height + 1 - 2 * coarse_px;
-  const std::size_t columns = width + 1 - 2 * coarse_px;
+  const std::size_t rows = height + 1 - reach;
+  const std::size_t columns = width + 1 - reach;
   const std::size_t blocks = (columns + kernels::energy_block - 1) / kernels::energy_block;
-  const auto coarse_at = [&](std::size_t y) { return ws.coarse.data() + y * width; };
-  const auto fine_at = [&](std::size_t y) { return ws.fine.data() + (y + inset) * width + inset; };
+  const auto coarse_at = [&](std::size_t y) { return row_of(ws.coarse, y, width); };
+  const auto fine_at = [&](std::size_t y) { return row_of(ws.fine, y + inset, width) + inset; };
   const auto boxes_at = [&](std::size_t y) {
     return kernels::BoxRows{coarse_at(y), coarse_at(y + coarse_px), fine_at(y), fine_at(y + fine_px)};
   };
@@ -200,10 +205,13 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   HighestEnergies highest(ws.bins, rows * columns / top_of + 1);
   double noise = 0;
   std::size_t n = 0;
-  // While the rows are in cache.
-  make_means(data, mask, workspace.glare.data(), ws, [&](std::size_t last) {
-    if (last + 1 < 2 * coarse_px) return;
-    const std::size_t y = last + 1 - 2 * coarse_px;
+  // Calls use(y) for the rows of places in [first, end), while their boxes are in cache.
+  const auto each_row = [&](std::size_t first, std::size_t end, const auto& use) {
+    make_means(data, mask, workspace.glare.data(), first, end + reach - 1, ws, [&](std::size_t last) {
+      if (last + 1 >= first + reach) use(last + 1 - reach);
+    });
+  };
+  each_row(0, rows, [&](std::size_t y) {
     const std::span largest(ws.largest.data() + y * blocks, blocks);
     const auto found =
         kernels::box_kernels().energies(boxes_at(y), columns, coarse_px, fine_px, ws.values.data(), largest.data());
@@ -218,9 +226,22 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   if (!(top > 0 && static_cast<double>(top) >= least_energy_over_noise * noise)) return {};
   Tensor fine_sum;
   Tensor coarse_sum;
-  for (std::size_t y = 0; y < rows; ++y) {
-    kernels::box_kernels().add_tensors(boxes_at(y), columns, coarse_px, fine_px, ws.largest.data() + y * blocks,
-                                       share_of_top * top, noise, &fine_sum, &coarse_sum);
+  const auto holds_any = [&](std::size_t y) {
+    const std::span row(ws.largest.data() + y * blocks, blocks);
+    return std::ranges::any_of(row, [&](float largest) { return largest >= share_of_top * top; });
+  };
+  // The means once more, where they are asked for: to keep those of the whole frame would take longer.
+  for (std::size_t first = 0; first < rows; ++first) {
+    if (!holds_any(first)) continue;
+    std::size_t end = first + 1;
+    for (std::size_t y = end; y < rows && y < end + reach; ++y) {
+      if (holds_any(y)) end = y + 1;
+    }
+    each_row(first, end, [&](std::size_t y) {
+      kernels::box_kernels().add_tensors(boxes_at(y), columns, coarse_px, fine_px, ws.largest.data() + y * blocks,
+                                         share_of_top * top, noise, &fine_sum, &coarse_sum);
+    });
+    first = end;
   }
   fine_sum = scaled(fine_sum, 1.0 / static_cast<double>(fine_px * fine_px));  // gradients per px
   coarse_sum = scaled(coarse_sum, 1.0 / static_cast<double>(coarse_px * coarse_px));

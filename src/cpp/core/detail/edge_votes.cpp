@@ -1,12 +1,12 @@
 #include "edge_votes.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "../../kernels/edge_rows.hpp"
 #include "../../kernels/gaussian.hpp"
 #include "../../kernels/pixel_bits.hpp"
-#include "marked_pixels.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -80,8 +80,15 @@ const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, doubl
     kernels.vote({from_y, from_x, -uy, -ux}, buffers.distances.data(), buffers.weights.data(), n, width,
                  buffers.votes.data());
   };
+  // Few pixels are marked.
+  buffers.words.resize(kernels::words_of(image.width));
   for (std::size_t y = 0; y < image.height; ++y) {
-    each_marked(edges.marked.data() + y * image.width, image.width, [&](std::size_t x) { vote(y, x); });
+    kernels::bit_kernels().equal(edges.marked.data() + y * image.width, 1, image.width, buffers.words.data());
+    for (std::size_t w = 0; w < buffers.words.size(); ++w) {
+      for (std::uint64_t bits = buffers.words[w]; bits != 0; bits &= bits - 1) {
+        vote(y, 64 * w + static_cast<std::size_t>(std::countr_zero(bits)));
+      }
+    }
   }
   std::vector<Peak>& all = buffers.all;
   all.clear();

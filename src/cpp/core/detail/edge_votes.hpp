@@ -26,6 +26,7 @@ struct Peak {
 struct VoteBuffers {
   std::vector<float> votes;  // cells of 2 x 2 pixels
   std::vector<float> scratch;
+  std::vector<std::uint64_t> words;  // a row's marks
   std::vector<Peak> all;  // in order of rows and columns
   StableOrder order;
   std::vector<Peak> peaks;

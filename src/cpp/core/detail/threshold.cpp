@@ -130,7 +130,7 @@ const std::vector<Component>& bright_components(ImageView<const float> smooth, c
   }
   for (std::size_t y = 0; y < smooth.height; ++y) {
     std::fill_n(bright.row(y), smooth.width, std::uint8_t{0});
-    std::fill_n(labels.row(y), smooth.width, 0);
+    if (!components.empty()) std::fill_n(labels.row(y), smooth.width, 0);
   }
   for (const Run& run : buffers.all.runs()) {
     const std::int32_t label = kept[run.component];
