@@ -107,8 +107,9 @@ Rejected rejected_at(Reason why, const detail::RimCandidate& c, const detail::Fr
 
 void smooth_pixels(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
   const auto smooth = detail::plane(ws.smooth, data.height, data.width);
-  const auto has_invalid = [](std::uint8_t bits) { return (bits & invalid) != 0; };
-  if (std::ranges::none_of(ws.row_bits, has_invalid)) {
+  std::uint8_t any = 0;
+  for (std::size_t y = 0; y < data.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
+  if ((any & invalid) == 0) {
     kernels::gaussian(data, sigma_px, smooth, ws.scratch);
     return;
   }
@@ -137,10 +138,6 @@ RimWorkspace::RimWorkspace(RimWorkspace&&) noexcept = default;
 RimWorkspace& RimWorkspace::operator=(RimWorkspace&&) noexcept = default;
 
 void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws) {
-  ws.row_bits.resize(data.height);
-  for (std::size_t y = 0; y < data.height; ++y) {
-    ws.row_bits[y] = kernels::bit_kernels().all_bits(mask.row(y), mask.width);
-  }
   smooth_pixels(data, mask, sigma_px, ws);
   ws.row_most.resize(data.height);
   for (std::size_t y = 0; y < data.height; ++y) {

@@ -135,8 +135,7 @@ Energies energies(const BoxRows& rows, std::size_t n, std::size_t coarse, std::s
     largest[first / energy_block] = most;
     double apart[places_at_once];
     __builtin_memcpy(apart, sums, sizeof(apart));
-    found.noise +=
-        ((apart[0] + apart[1]) + (apart[2] + apart[3])) + ((apart[4] + apart[5]) + (apart[6] + apart[7]));
+    found.noise += ((apart[0] + apart[1]) + (apart[2] + apart[3])) + ((apart[4] + apart[5]) + (apart[6] + apart[7]));
   }
   return found;
 }

@@ -46,7 +46,8 @@ struct BoxKernels {
   void (*full_means)(const float* sums, std::size_t n, std::size_t pixels, float* out);
 
   // Energy of the gradient between coarse boxes at n places, -1 where a mean is missing, and the largest of each
-  // energy_block. `energy` is written up to the next multiple of places_at_once. `coarse` and `fine` are how far the boxes of either size lie apart.
+  // energy_block. `energy` is written up to the next multiple of places_at_once. `coarse` and `fine` are how far the
+  // boxes of either size lie apart.
   Energies (*energies)(const BoxRows& rows, std::size_t n, std::size_t coarse, std::size_t fine, float* energy,
                        float* largest);
 

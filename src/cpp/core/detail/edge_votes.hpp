@@ -27,7 +27,7 @@ struct VoteBuffers {
   std::vector<float> votes;  // cells of 2 x 2 pixels
   std::vector<float> scratch;
   std::vector<std::uint64_t> words;  // a row's marks
-  std::vector<Peak> all;  // in order of rows and columns
+  std::vector<Peak> all;             // in order of rows and columns
   StableOrder order;
   std::vector<Peak> peaks;
   std::vector<double> distances;  // at which a pixel votes

@@ -89,8 +89,8 @@ void cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Dir
   std::size_t seen = ~std::size_t{0};  // the pixel before
   for (std::size_t start = first; start < end && ray.n < edges_per_ray; start += kernels::ray_block) {
     const std::size_t count = std::min(kernels::ray_block, end - start);
-    const std::uint64_t marks = kernels::edge_kernels().look(map.marked.data(), map.image.width, {y, x, d.dy, d.dx},
-                                                             start, count, &places);
+    const std::uint64_t marks =
+        kernels::edge_kernels().look(map.marked.data(), map.image.width, {y, x, d.dy, d.dx}, start, count, &places);
     for (std::size_t i = 0; i < count && ray.n < edges_per_ray; ++i) {
       const std::uint64_t ahead = marks >> i;
       if (last.slope == 0) {  // nothing changes up to the next mark

@@ -119,7 +119,8 @@ const std::vector<Component>& bright_components(ImageView<const float> smooth, c
   for (const Run& run : buffers.all.runs()) {
     if (kept[run.component] != 0) continue;
     const float* value = smooth.row(run.y);
-    kept[run.component] = std::any_of(value + run.first, value + run.last + 1, [&](float v) { return v > high; }) ? 1 : 0;
+    kept[run.component] =
+        std::any_of(value + run.first, value + run.last + 1, [&](float v) { return v > high; }) ? 1 : 0;
   }
   std::vector<Component>& components = buffers.components;
   components.clear();

@@ -34,7 +34,7 @@ enum class Sign : std::int32_t { negative = 0, positive = 1, unknown = 2 };
 Sign fluorescent_sign(const Residual& residual);
 
 // Regions over `sbr_cut` x background at the resection plane, 8-connected; excluded pixels are in none. Needs
-// smooth_frame (of the same mask, with smooth_px). The workspace keeps the regions for the functions below, until the next call. A
+// smooth_frame (with smooth_px). The workspace keeps the regions for the functions below, until the next call. A
 // residual that is used again keeps its memory.
 void residual_fluorescence(ImageView<const std::uint8_t> mask, const Background& background, double sbr_cut,
                            double min_area_px, double smooth_px, RimWorkspace& ws, Residual& residual);

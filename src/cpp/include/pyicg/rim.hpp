@@ -94,7 +94,6 @@ struct RimWorkspace {
 
   std::vector<float> smooth;    // NaN where nothing valid is near
   std::vector<float> row_most;  // the largest of each of its rows: most rows of most frames hold nothing bright
-  std::vector<std::uint8_t> row_bits;  // all bits of each row of the mask: most rows hold none
   std::vector<std::uint8_t> bright;
   std::vector<std::int32_t> labels;  // result of segment_rim: 0 outside, k on rim and core of lesion k
   std::vector<std::uint8_t> rim_mask;
@@ -112,8 +111,7 @@ struct RimResult {
   std::vector<Rejected> rejected;
 };
 
-// Gaussian blur that leaves out invalid pixels; saturated ones stay, as lower bounds. Fills workspace.smooth, and what
-// is known of the rows.
+// Gaussian blur that leaves out invalid pixels; saturated ones stay, as lower bounds. Fills workspace.smooth.
 void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mask, double sigma_px, RimWorkspace& ws);
 
 // Throws Error(input or unit) for options out of range.
