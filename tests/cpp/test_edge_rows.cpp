@@ -39,8 +39,10 @@ void places_on_a_ray() {
       std::uint64_t expected = 0;
       for (std::size_t i = 0; i < n; ++i) {
         const double r = 0.5 * static_cast<double>(first + i);
-        const auto y = static_cast<std::size_t>(ray.y + r * ray.dy + 0.5);
-        const auto x = static_cast<std::size_t>(ray.x + r * ray.dx + 0.5);
+        const double from_top = ray.y + r * ray.dy + 0.5;
+        const double from_left = ray.x + r * ray.dx + 0.5;
+        const auto y = static_cast<std::size_t>(from_top);
+        const auto x = static_cast<std::size_t>(from_left);
         check::equal(static_cast<std::size_t>(places.rows[i]), y);
         check::equal(static_cast<std::size_t>(places.columns[i]), x);
         expected |= std::uint64_t{marked[y * width + x]} << i;

@@ -79,11 +79,18 @@ class Frames:
 
 @pytest.mark.parametrize("view", ["bed", "section"])
 def test_threads_of_one_frame_change_no_bit(view: str) -> None:
-    scene = pyicg.phantom.bed_scene(n_frames=2, patch_radius_mm=6, ring_inner_radius_mm=8, shape=(240, 320), texture=0.05)
+    scene = pyicg.phantom.bed_scene(
+        n_frames=2, patch_radius_mm=6, ring_inner_radius_mm=8, shape=(240, 320), texture=0.05
+    )
 
     def scored(threads: int) -> list[Any]:
         scorer = Scorer(
-            scene.profile, shape=scene.stack.shape[1:], view=view, pixel_size_mm=0.2, outputs=tuple(MAPS), threads=threads
+            scene.profile,
+            shape=scene.stack.shape[1:],
+            view=view,
+            pixel_size_mm=0.2,
+            outputs=tuple(MAPS),
+            threads=threads,
         )
         found: list[Any] = []
         for counts in scene.stack:
