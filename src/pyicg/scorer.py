@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pyicg import _core
 from pyicg._region_options import check_pixel_size
+from pyicg._threads import check_threads
 from pyicg.background import background_of
 from pyicg.contrast import contrast_of
 from pyicg.errors import InputError, ProfileError
@@ -55,6 +56,9 @@ class Scorer:
         and ``"lesion"`` (bool: everything over the cut, rims and cores) put those maps of the last frame into `maps`.
     sbr_cut : float
         Cut of the fluorescent sign and of the rim.
+    threads : int
+        Worker threads for one frame; the bits do not depend on it. Two help, more only calibration. Frames of a stack
+        are better scored side by side: `score_stack`.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class Scorer:
         pixel_size_mm: float | None = None,
         outputs: Sequence[str] = ("metrics",),
         sbr_cut: float = 1.5,
+        threads: int = 1,
     ) -> None:
         if tuple(shape) != tuple(profile.shape):
             raise ProfileError(f"frames are {tuple(shape)}, the profile {tuple(profile.shape)}; use the camera's own")
@@ -95,6 +100,7 @@ class Scorer:
         if isinstance(outputs, str) or unknown:
             raise InputError(f"outputs must be a tuple of names out of {_OUTPUTS}, found {outputs!r}")
         check_pixel_size(pixel_size_mm)
+        check_threads(threads)
         self.profile = profile
         self.sbr_cut = sbr_cut
         self.maps: Mapping[str, npt.NDArray[Any]] = {}
@@ -107,6 +113,7 @@ class Scorer:
             view=view,
             sbr_cut=sbr_cut,
             pixel_size_mm=math.nan if pixel_size_mm is None else float(pixel_size_mm),
+            threads=threads,
         )
         self._pixel_size_mm = pixel_size_mm
 

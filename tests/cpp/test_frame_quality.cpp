@@ -211,7 +211,8 @@ void tensors() {
   const kernels::BoxRows boxes{rows[0].data(), rows[1].data(), rows[2].data(), rows[3].data()};
   for (const InstructionSet set : instruction_sets()) {
     for (const std::size_t count : {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{129}, n}) {
-      std::vector<float> energy(count);
+      std::vector<float> energy((count + kernels::places_at_once - 1) / kernels::places_at_once *
+                                kernels::places_at_once);
       std::vector<float> largest(count);
       kernels::Tensor of_fine;
       kernels::Tensor of_coarse;
@@ -237,16 +238,55 @@ void tensors() {
         c.yy += static_cast<double>(along_y(large) * along_y(large)) - 0.25;
       }
       check::is_true(count == 1 || c.xx > 0, "places that count");
+      check::is_true(std::all_of(energy.begin() + static_cast<std::ptrdiff_t>(count), energy.end(),
+                                 [](float e) { return e == -1; }),
+                     "nothing behind the last place");
       check::is_true(of_fine.xx == f.xx && of_fine.xy == f.xy && of_fine.yy == f.yy, "fine");
       check::is_true(of_coarse.xx == c.xx && of_coarse.xy == c.xy && of_coarse.yy == c.yy, "coarse");
     }
   }
 }
 
+// Rows whose boxes are all whole take a way of their own, to the same means. Where a stripe beside the picture is left
+// out, in all rows or in some, the measure stays.
+void whole_rows() {
+  scene::Normal normal(12);
+  std::vector<float> sums(101);
+  for (float& v : sums) v = static_cast<float>(normal());
+  for (const InstructionSet set : instruction_sets()) {
+    for (const std::size_t pixels : {std::size_t{4}, std::size_t{64}}) {
+      std::vector<float> whole(sums.size());
+      std::vector<float> counted(sums.size());
+      const std::vector<std::uint8_t> counts(sums.size(), static_cast<std::uint8_t>(pixels));
+      kernels::box_kernels(set).full_means(sums.data(), sums.size(), pixels, whole.data());
+      kernels::box_kernels(set).means(sums.data(), counts.data(), sums.size(), pixels, counted.data());
+      check::is_true(whole == counted, "the same means");
+    }
+  }
+
+  const Image image = bed(3, 1.2, 0.05, 3);
+  Image wide(image.height, image.width + 40, 1);
+  Mask left_out(wide.height, wide.width);
+  Mask some(wide.height, wide.width);
+  for (std::size_t y = 0; y < wide.height; ++y) {
+    for (std::size_t x = 0; x < wide.width; ++x) {
+      wide(y, x) = x < image.width ? image(y, x) : 1;
+      left_out(y, x) = x < image.width ? 0 : mask_bad;
+      some(y, x) = x < image.width || y % 20 < 10 ? 0 : mask_bad;
+    }
+  }
+  QualityWorkspace ws;
+  ws.glare.assign(wide.pixels.size(), 0);
+  const Sharpness every = sharpness(wide.view(), left_out.view(), ws);
+  check::near(sharpness(wide.view(), some.view(), ws).focus, every.focus, 0.02 * every.focus);
+  check::near(every.focus, sharpness_of(image).focus, 0.02 * every.focus);
+}
+
 }  // namespace
 
 int main() {
   tensors();
+  whole_rows();
   width_of_an_edge();
   what_changes_the_focus();
   motion();

@@ -89,6 +89,39 @@ def test_no_more_threads_than_processors_that_may_be_used() -> None:
     assert processors() == len(before)
 
 
+@pytest.mark.parametrize("view", ["bed", "section"])
+def test_threads_of_one_frame_change_no_bit(view: str) -> None:
+    scene = pyicg.phantom.bed_scene(
+        n_frames=2, patch_radius_mm=6, ring_inner_radius_mm=8, shape=(240, 320), texture=0.05
+    )
+
+    def scored(threads: int) -> list[Any]:
+        scorer = Scorer(
+            scene.profile,
+            shape=scene.stack.shape[1:],
+            view=view,
+            pixel_size_mm=0.2,
+            outputs=tuple(MAPS),
+            threads=threads,
+        )
+        found: list[Any] = []
+        for counts in scene.stack:
+            score = scorer.score(counts, exposure_ms=scene.stack.exposure_ms)
+            found.append((to_plain(score), {name: m.tobytes() for name, m in scorer.maps.items()}))
+        return found
+
+    one = scored(1)
+    assert one[0][0]["lesions"]
+    for threads in (2, 3):
+        assert repr(scored(threads)) == repr(one)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, None, 2**31])
+def test_threads_that_are_none(threads: Any) -> None:
+    with pytest.raises(InputError, match="threads"):
+        Scorer(profile(), shape=SHAPE, threads=threads)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_frames_come_in_order_and_few_are_held(threads: int) -> None:
     frames = Frames(60)

@@ -27,6 +27,7 @@ double median_over(ImageView<const float> smooth, double level, detail::QualityB
   const float limit = detail::not_over(level);
   for (std::size_t y = 0; y < smooth.height; ++y) {
     const float* row = smooth.row(y);
+    if (!(kernels::bit_kernels().largest(row, smooth.width) > limit)) continue;
     kernels::bit_kernels().over(row, limit, smooth.width, ws.words.data());
     for (std::size_t w = 0; w < ws.words.size(); ++w) {
       for (std::uint64_t bits = ws.words[w]; bits != 0; bits &= bits - 1) {
@@ -41,7 +42,11 @@ double median_over(ImageView<const float> smooth, double level, detail::QualityB
 void mark_dazzling(ImageView<const float> data, ImageView<const std::uint8_t> mask, std::size_t y, float limit,
                    std::span<std::uint64_t> row) {
   const kernels::BitKernels& bits = kernels::bit_kernels();
-  bits.over(data.row(y), limit, data.width, row.data());
+  if (bits.largest(data.row(y), data.width) > limit) {
+    bits.over(data.row(y), limit, data.width, row.data());
+  } else {
+    std::fill(row.begin(), row.end(), std::uint64_t{0});
+  }
   const std::uint8_t* marks = mask.row(y);
   if ((bits.all_bits(marks, data.width) & mask_left_out) == 0) return;
   for (std::size_t x = 0; x < data.width; ++x) {

@@ -29,7 +29,7 @@ void find_regions(const RimWorkspace& frame, ImageView<const std::uint8_t> mask,
       std::fill(row.begin(), row.end(), std::uint64_t{0});
       if (!with_saturated) return;
     }
-    const std::uint8_t any = bits.all_bits(mask.row(y), mask.width);
+    const std::uint8_t any = ws.row_bits[y];
     if (with_saturated && (any & mask_saturated) != 0) {
       bits.any_of(mask.row(y), mask_saturated, mask.width, ws.words.data());
       for (std::size_t w = 0; w < row.size(); ++w) row[w] |= ws.words[w];
@@ -60,9 +60,11 @@ void residual_fluorescence(ImageView<const std::uint8_t> mask, const Background&
   residual.hot_spots.clear();
   residual.area_px = 0;
   residual.sign = residual.saturated = false;
-  std::uint8_t any = 0;
-  for (std::size_t y = 0; y < mask.height; ++y) any |= kernels::bit_kernels().all_bits(mask.row(y), mask.width);
-  if ((any & mask_saturated) != 0) {
+  regions.row_bits.resize(mask.height);
+  for (std::size_t y = 0; y < mask.height; ++y) {
+    regions.row_bits[y] = kernels::bit_kernels().all_bits(mask.row(y), mask.width);
+  }
+  if (std::ranges::any_of(regions.row_bits, [](std::uint8_t bits) { return (bits & mask_saturated) != 0; })) {
     // A region that is large enough with its saturated pixels is no negative.
     find_regions(ws, mask, level, true, regions);
     const auto& with_them = regions.found.components();

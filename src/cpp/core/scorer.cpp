@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "detail/bright.hpp"
+#include "detail/parallel.hpp"
 #include "pyicg/error.hpp"
 
 namespace pyicg {
@@ -90,18 +91,25 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   next.reasons = std::move(score_.reasons);
   next.reasons.clear();
   score_ = std::move(next);
+  CalibrationOptions calibration;
+  calibration.threads = options_.threads;
   score_.calibration =
       calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width},
-                {variance_.empty() ? nullptr : variance_.data(), height, width});
-  score_.background = estimate_background(this->frame(), {}, background_ws_);
-  smooth_frame(data(), mask(), options_.smooth_px, ws_);
-
-  segment_rim(data(), mask(), score_.background, rim_options_, ws_, rims);
+                {variance_.empty() ? nullptr : variance_.data(), height, width}, calibration);
+  clear_region();
+  // Side by side: what writes nothing that the other reads or writes.
+  detail::both(
+      options_.threads, [&] { score_.background = estimate_background(this->frame(), {}, background_ws_); },
+      [&] { smooth_frame(data(), mask(), options_.smooth_px, ws_); });
+  detail::both(
+      options_.threads, [&] { segment_rim(data(), mask(), score_.background, rim_options_, ws_, rims); },
+      [&] {
+        if (options_.view == View::bed) score_bed();
+        judge_picture();
+      });
   score_.lesions = std::move(rims.lesions);
   score_.rejected = std::move(rims.rejected);
-
-  clear_region();
-  options_.view == View::bed ? score_bed() : score_section();
+  if (options_.view == View::section) score_section();
   finish();
   return score_;
 }
@@ -118,12 +126,17 @@ void Scorer::score_bed() {
   const auto find_at = [&](double cut) {
     residual_fluorescence(mask(), score_.background, cut, options_.min_area_px, options_.smooth_px, ws_, residual);
   };
+  // The cut that was asked for last, once: its regions are kept.
   for (std::size_t i = 0; i < standard_cuts.size(); ++i) {
+    if (standard_cuts.at(i) == options_.sbr_cut) continue;
     find_at(standard_cuts.at(i));
     score_.sign_at.at(i) = fluorescent_sign(residual);
   }
   find_at(options_.sbr_cut);
   score_.sign = fluorescent_sign(residual);
+  for (std::size_t i = 0; i < standard_cuts.size(); ++i) {
+    if (standard_cuts.at(i) == options_.sbr_cut) score_.sign_at.at(i) = score_.sign;
+  }
   score_.residual_area_px = residual.area_px;
   const double px = options_.pixel_size_mm;
   if (!std::isnan(px)) score_.residual_area_mm2 = {residual.area_px * px * px, nan, nan, nan, Reason::none};
@@ -157,6 +170,16 @@ void Scorer::clear_region() {
   region_box_ = {};
 }
 
+// Glare and sharpness.
+void Scorer::judge_picture() {
+  const double bright = detail::bright_level(score_.background, options_.sbr_cut, options_.smooth_px);
+  const ImageView<const float> smooth{ws_.smooth.data(), profile_->data().height, profile_->data().width};
+  score_.quality.glare_fraction = glare_fraction(data(), mask(), smooth, bright, options_.min_area_px, quality_ws_);
+  const Sharpness sharp = sharpness(data(), mask(), quality_ws_);
+  score_.quality.focus = sharp.focus;
+  score_.quality.isotropy = sharp.isotropy;
+}
+
 void Scorer::finish() {
   const CalibrationSummary& c = score_.calibration;
   const bool calibrated = profile_->data().calibrated;
@@ -178,12 +201,6 @@ void Scorer::finish() {
   score_.quality.underflow_fraction = static_cast<double>(c.underflow) / size;
   score_.quality.bad_pixels = c.bad;
   score_.quality.repaired_pixels = c.repaired;
-  const double bright = detail::bright_level(score_.background, options_.sbr_cut, options_.smooth_px);
-  const ImageView<const float> smooth{ws_.smooth.data(), profile_->data().height, profile_->data().width};
-  score_.quality.glare_fraction = glare_fraction(data(), mask(), smooth, bright, options_.min_area_px, quality_ws_);
-  const Sharpness sharp = sharpness(data(), mask(), quality_ws_);
-  score_.quality.focus = sharp.focus;
-  score_.quality.isotropy = sharp.isotropy;
   score_.quality.calibrated = calibrated;
 
   std::array<bool, reason_count> holds{};

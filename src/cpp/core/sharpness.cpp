@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../kernels/box_means.hpp"
+#include "../kernels/pixel_bits.hpp"
 #include "detail/quality_buffers.hpp"
 #include "pyicg/calibrate.hpp"
 #include "pyicg/frame_quality.hpp"
@@ -80,55 +81,88 @@ class HighestEnergies {
   float least_ = 0;
 };
 
-// The last rows of a plane.
-template <class T>
-class LastRows {
+// The last rows of sums over boxes of one size, and of how many pixels each box holds.
+class SumRows {
  public:
-  LastRows(std::vector<T>& buffer, std::size_t rows, std::size_t width) : buffer_(buffer), rows_(rows), width_(width) {
-    buffer_.resize(std::max(buffer_.size(), rows * width));
+  SumRows(std::vector<float>& sums, std::vector<std::uint8_t>& counts, std::size_t rows, std::size_t width,
+          std::size_t pixels)
+      : rows_(rows), width_(width) {
+    sums.resize(std::max(sums.size(), rows * width));
+    counts.resize(std::max(counts.size(), (rows + 1) * width));
+    sums_ = sums.data();
+    counts_ = counts.data();
+    std::fill_n(counts_ + rows * width, width, static_cast<std::uint8_t>(pixels));
   }
-  [[nodiscard]] T* row(std::size_t y) const { return buffer_.data() + y % rows_ * width_; }
+  // Where row y goes.
+  [[nodiscard]] float* own_sums(std::size_t y) const { return sums_ + y % rows_ * width_; }
+  [[nodiscard]] std::uint8_t* own_counts(std::size_t y) const { return counts_ + y % rows_ * width_; }
+  void set(std::size_t y, const float* sums, const std::uint8_t* counts) { last_.at(y % rows_) = {sums, counts}; }
+
+  [[nodiscard]] const float* sums(std::size_t y) const { return last_.at(y % rows_).sums; }
+  [[nodiscard]] const std::uint8_t* counts(std::size_t y) const { return last_.at(y % rows_).counts; }
+  // The counts of a row whose boxes are all whole, which are not written anew.
+  [[nodiscard]] const std::uint8_t* full() const { return counts_ + rows_ * width_; }
+  [[nodiscard]] bool is_full(std::size_t y) const { return counts(y) == full(); }
 
  private:
-  std::vector<T>& buffer_;
+  struct Row {
+    const float* sums;
+    const std::uint8_t* counts;
+  };
   std::size_t rows_, width_;
+  float* sums_;
+  std::uint8_t* counts_;
+  std::array<Row, coarse_px> last_{};
 };
 
+constexpr std::size_t reach = 2 * coarse_px;  // rows and columns of two coarse boxes
+
+// Where the means of a row are kept, until the one `reach` further down comes.
+float* row_of(std::vector<float>& means, std::size_t y, std::size_t width) { return means.data() + y % reach * width; }
+
 // Means of the boxes that begin at each pixel, row by row; NaN where less than half of a box is valid, or glare in it.
-// Calls then(y) when all boxes are made that end in rows up to y.
+// Calls then(y) when all boxes are made that lie in rows up to y, from `from_row` on and before `to_row`.
 template <class Then>
 void make_means(ImageView<const float> data, ImageView<const std::uint8_t> mask, const std::uint8_t* glare,
-                detail::QualityBuffers& ws, const Then& then) {
+                std::size_t from_row, std::size_t to_row, detail::QualityBuffers& ws, const Then& then) {
   const kernels::BoxKernels& boxes = kernels::box_kernels();
+  const kernels::BitKernels& bits = kernels::bit_kernels();
   const std::size_t width = data.width;
-  struct Rows {
-    LastRows<float> sums;
-    LastRows<std::uint8_t> counts;
-  };
   // Of 1 x 1, 2 x 2 and 4 x 4: as many rows as a box of twice the size reaches back over.
-  const std::array<Rows, 3> of{{{{ws.sums[0], 2, width}, {ws.counts[0], 2, width}},
-                                {{ws.sums[1], 4, width}, {ws.counts[1], 4, width}},
-                                {{ws.sums[2], 8, width}, {ws.counts[2], 8, width}}}};
-  const Rows eights{{ws.sums[3], 1, width}, {ws.counts[3], 1, width}};
-  ws.fine.resize(data.size());
-  ws.coarse.resize(data.size());
-  for (std::size_t y = 0; y < data.height; ++y) {
-    boxes.fill(data.row(y), mask.row(y), glare + y * width, mask_left_out, width, of[0].sums.row(y),
-               of[0].counts.row(y));
+  std::array<SumRows, 4> of{{{ws.sums[0], ws.counts[0], 2, width, 1},
+                             {ws.sums[1], ws.counts[1], 4, width, 4},
+                             {ws.sums[2], ws.counts[2], 8, width, 16},
+                             {ws.sums[3], ws.counts[3], 1, width, 64}}};
+  ws.fine.resize(reach * width);
+  ws.coarse.resize(reach * width);
+  for (std::size_t y = from_row; y < to_row; ++y) {
+    if ((bits.all_bits(mask.row(y), width) & mask_left_out) == 0 && bits.all_bits(glare + y * width, width) == 0) {
+      of[0].set(y, data.row(y), of[0].full());
+    } else {
+      boxes.fill(data.row(y), mask.row(y), glare + y * width, mask_left_out, width, of[0].own_sums(y),
+                 of[0].own_counts(y));
+      of[0].set(y, of[0].own_sums(y), of[0].own_counts(y));
+    }
     std::size_t first = y;  // row of the boxes that this row completes
-    for (std::size_t k = 0; k < of.size(); ++k) {
+    for (std::size_t k = 0; k + 1 < of.size(); ++k) {
       const std::size_t step = std::size_t{1} << k;
-      if (first < step) break;
+      if (first < from_row + step) break;
       first -= step;
       const std::size_t n = width + 1 - 2 * step;
-      const Rows& from = of.at(k);
-      const Rows& to = k + 1 < of.size() ? of.at(k + 1) : eights;
-      boxes.double_sums(from.sums.row(first), from.sums.row(first + step), n, step, to.sums.row(first));
-      boxes.double_counts(from.counts.row(first), from.counts.row(first + step), n, step, to.counts.row(first));
+      const SumRows& from = of.at(k);
+      SumRows& to = of.at(k + 1);
+      boxes.double_sums(from.sums(first), from.sums(first + step), n, step, to.own_sums(first));
+      const bool full = from.is_full(first) && from.is_full(first + step);
+      if (!full) boxes.double_counts(from.counts(first), from.counts(first + step), n, step, to.own_counts(first));
+      to.set(first, to.own_sums(first), full ? to.full() : to.own_counts(first));
       const std::size_t size = 2 * step;
       if (size != fine_px && size != coarse_px) continue;
-      std::vector<float>& means = size == fine_px ? ws.fine : ws.coarse;
-      boxes.means(to.sums.row(first), to.counts.row(first), n, size * size, means.data() + first * width);
+      float* const means = row_of(size == fine_px ? ws.fine : ws.coarse, first, width);
+      if (full) {
+        boxes.full_means(to.sums(first), n, size * size, means);
+      } else {
+        boxes.means(to.sums(first), to.counts(first), n, size * size, means);
+      }
     }
     then(y);
   }
@@ -152,33 +186,38 @@ double isotropy_of(const Tensor& fine, const Tensor& coarse) {
 Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> mask, QualityWorkspace& workspace) {
   const std::size_t height = data.height;
   const std::size_t width = data.width;
-  if (height < 2 * coarse_px || width < 2 * coarse_px) return {};
+  if (height < reach || width < reach) return {};
   detail::QualityBuffers& ws = *workspace.own;
   // Both scales around the same points, where all eight boxes are: the fine ones lie in the middle of the coarse ones.
   constexpr std::size_t inset = coarse_px - fine_px;
-  const std::size_t rows = height + 1 - 2 * coarse_px;
-  const std::size_t columns = width + 1 - 2 * coarse_px;
+  const std::size_t rows = height + 1 - reach;
+  const std::size_t columns = width + 1 - reach;
   const std::size_t blocks = (columns + kernels::energy_block - 1) / kernels::energy_block;
-  const auto coarse_at = [&](std::size_t y) { return ws.coarse.data() + y * width; };
-  const auto fine_at = [&](std::size_t y) { return ws.fine.data() + (y + inset) * width + inset; };
+  const auto coarse_at = [&](std::size_t y) { return row_of(ws.coarse, y, width); };
+  const auto fine_at = [&](std::size_t y) { return row_of(ws.fine, y + inset, width) + inset; };
   const auto boxes_at = [&](std::size_t y) {
     return kernels::BoxRows{coarse_at(y), coarse_at(y + coarse_px), fine_at(y), fine_at(y + fine_px)};
   };
-  ws.values.resize(columns);
+  // So that rows can be read up to the next multiple: the boxes of the last place reach to the last pixel.
+  static_assert(kernels::places_at_once <= coarse_px);
+  ws.values.resize((columns + kernels::places_at_once - 1) / kernels::places_at_once * kernels::places_at_once);
   ws.largest.resize(rows * blocks);
   HighestEnergies highest(ws.bins, rows * columns / top_of + 1);
   double noise = 0;
   std::size_t n = 0;
-  // While the rows are in cache.
-  make_means(data, mask, workspace.glare.data(), ws, [&](std::size_t last) {
-    if (last + 1 < 2 * coarse_px) return;
-    const std::size_t y = last + 1 - 2 * coarse_px;
+  // Calls use(y) for the rows of places in [first, end), while their boxes are in cache.
+  const auto each_row = [&](std::size_t first, std::size_t end, const auto& use) {
+    make_means(data, mask, workspace.glare.data(), first, end + reach - 1, ws, [&](std::size_t last) {
+      if (last + 1 >= first + reach) use(last + 1 - reach);
+    });
+  };
+  each_row(0, rows, [&](std::size_t y) {
     const std::span largest(ws.largest.data() + y * blocks, blocks);
     const auto found =
         kernels::box_kernels().energies(boxes_at(y), columns, coarse_px, fine_px, ws.values.data(), largest.data());
     noise += found.noise;
     n += found.n;
-    highest.add(ws.values, largest);
+    highest.add(std::span(ws.values).first(columns), largest);
   });
   if (n == 0) return {};
   // Of a box of 8 x 8, which holds 16 of 2 x 2.
@@ -187,9 +226,22 @@ Sharpness sharpness(ImageView<const float> data, ImageView<const std::uint8_t> m
   if (!(top > 0 && static_cast<double>(top) >= least_energy_over_noise * noise)) return {};
   Tensor fine_sum;
   Tensor coarse_sum;
-  for (std::size_t y = 0; y < rows; ++y) {
-    kernels::box_kernels().add_tensors(boxes_at(y), columns, coarse_px, fine_px, ws.largest.data() + y * blocks,
-                                       share_of_top * top, noise, &fine_sum, &coarse_sum);
+  const auto holds_any = [&](std::size_t y) {
+    const std::span row(ws.largest.data() + y * blocks, blocks);
+    return std::ranges::any_of(row, [&](float largest) { return largest >= share_of_top * top; });
+  };
+  // The means once more, where they are asked for: to keep those of the whole frame would take longer.
+  for (std::size_t first = 0; first < rows; ++first) {
+    if (!holds_any(first)) continue;
+    std::size_t end = first + 1;
+    for (std::size_t y = end; y < rows && y < end + reach; ++y) {
+      if (holds_any(y)) end = y + 1;
+    }
+    each_row(first, end, [&](std::size_t y) {
+      kernels::box_kernels().add_tensors(boxes_at(y), columns, coarse_px, fine_px, ws.largest.data() + y * blocks,
+                                         share_of_top * top, noise, &fine_sum, &coarse_sum);
+    });
+    first = end;
   }
   fine_sum = scaled(fine_sum, 1.0 / static_cast<double>(fine_px * fine_px));  // gradients per px
   coarse_sum = scaled(coarse_sum, 1.0 / static_cast<double>(coarse_px * coarse_px));

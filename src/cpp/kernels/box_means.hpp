@@ -9,8 +9,9 @@
 namespace pyicg::kernels {
 
 inline constexpr std::size_t energy_block = 64;  // pixels whose highest energy is told
+inline constexpr std::size_t places_at_once = 8;
 
-// Rows of means of boxes, from the left box of the leftmost four on.
+// Rows of means of boxes, from the left box of the leftmost four on. Read up to the next multiple of places_at_once.
 struct BoxRows {
   const float* coarse_top;
   const float* coarse_bottom;
@@ -41,9 +42,12 @@ struct BoxKernels {
 
   // NaN where less than half of a box of `pixels` is valid.
   void (*means)(const float* sums, const std::uint8_t* counts, std::size_t n, std::size_t pixels, float* out);
+  // The same where all boxes are whole; `pixels` is a power of two, so that no division is needed.
+  void (*full_means)(const float* sums, std::size_t n, std::size_t pixels, float* out);
 
   // Energy of the gradient between coarse boxes at n places, -1 where a mean is missing, and the largest of each
-  // energy_block. `coarse` and `fine` are how far the boxes of either size lie apart.
+  // energy_block. `energy` is written up to the next multiple of places_at_once. `coarse` and `fine` are how far the
+  // boxes of either size lie apart.
   Energies (*energies)(const BoxRows& rows, std::size_t n, std::size_t coarse, std::size_t fine, float* energy,
                        float* largest);
 

@@ -3,6 +3,7 @@
 #include "edge_rows.hpp"
 
 #include "lanes.hpp"
+#include "packed_flags.hpp"
 
 namespace pyicg::kernels {
 namespace PYICG_KERNEL_SET {
@@ -43,10 +44,68 @@ void mark(const float* above, const float* here, const float* below, std::size_t
   }
 }
 
+using Doubles = Lanes<double>;
+constexpr auto together = static_cast<std::size_t>(lanes<double>);
+constexpr double counted[] = {0, 1, 2, 3, 4, 5, 6, 7};  // as many as a register may hold
+
+// Numbers that are not negative, without their fractions.
+void store_whole(const Doubles& values, std::int32_t* to) {
+  using Wholes [[gnu::vector_size(together * sizeof(std::int32_t))]] = std::int32_t;
+  store(__builtin_convertvector(values, Wholes), to);
+}
+
+std::uint64_t look(const std::uint8_t* marked, std::size_t width, const EdgeLine& ray, std::size_t first, std::size_t n,
+                   RayPlaces* places) {
+  static_assert(ray_block == flags_packed && ray_block % together == 0);
+  const EdgeLine at = ray;
+  for (std::size_t i = 0; i < n; i += together) {
+    const Doubles r = 0.5 * (static_cast<double>(static_cast<std::int64_t>(first + i)) + load(counted));
+    store_whole(at.y + r * at.dy + 0.5, places->rows + i);
+    store_whole(at.x + r * at.dx + 0.5, places->columns + i);
+  }
+  std::uint8_t flags[ray_block] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    flags[i] = marked[static_cast<std::size_t>(places->rows[i]) * width + static_cast<std::size_t>(places->columns[i])];
+  }
+  return packed(flags);
+}
+
+void add_fits(const double* log_r, std::size_t n, const double* log_radii, double per_log, double* sums) {
+  for (std::size_t k = 0; k < radii_block; k += together) {
+    const Doubles radius = load(log_radii + k);
+    Doubles best{};
+    for (std::size_t e = 0; e < n; ++e) {
+      const Doubles apart = log_r[e] - radius;
+      const Doubles fit = 1.0 - (apart < 0.0 ? -apart : apart) * per_log;
+      best = fit > best ? fit : best;
+    }
+    store(load(sums + k) + best, sums + k);
+  }
+}
+
+void vote(const EdgeLine& line, const double* distances, const float* weights, std::size_t n, std::size_t width,
+          float* votes) {
+  static_assert(votes_at_once % together == 0);
+  const EdgeLine from = line;
+  for (std::size_t first = 0; first < n; first += votes_at_once) {
+    std::int32_t rows[votes_at_once];
+    std::int32_t columns[votes_at_once];
+    for (std::size_t k = 0; k < votes_at_once; k += together) {
+      const Doubles d = load(distances + first + k);
+      store_whole(0.5 * (from.y + d * from.dy), rows + k);
+      store_whole(0.5 * (from.x + d * from.dx), columns + k);
+    }
+    const std::size_t count = n - first < votes_at_once ? n - first : votes_at_once;
+    for (std::size_t k = 0; k < count; ++k) {
+      votes[static_cast<std::size_t>(rows[k]) * width + static_cast<std::size_t>(columns[k])] += weights[first + k];
+    }
+  }
+}
+
 }  // namespace
 
 namespace PYICG_KERNEL_SET {
-const EdgeKernels edge{mark};
+const EdgeKernels edge{mark, look, add_fits, vote};
 }
 }  // namespace pyicg::kernels
 // NOLINTEND(modernize-avoid-c-arrays)

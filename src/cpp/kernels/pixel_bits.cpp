@@ -3,6 +3,7 @@
 #include "pixel_bits.hpp"
 
 #include "lanes.hpp"
+#include "packed_flags.hpp"
 
 namespace pyicg::kernels {
 namespace PYICG_KERNEL_SET {
@@ -10,33 +11,17 @@ extern const BitKernels bits;
 }
 namespace {
 
-constexpr std::size_t word = 64;
-
-// The lowest bits of 64 bytes that are 0 or 1. A product moves the bits of eight bytes into the highest one.
-std::uint64_t packed(const std::uint8_t* flags) {
-  std::uint64_t all = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
-    std::uint64_t eight = 0;
-    __builtin_memcpy(&eight, flags + 8 * i, sizeof(eight));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    eight = __builtin_bswap64(eight);
-#endif
-    all |= ((eight * 0x0102040810204080U) >> 56) << (8 * i);
-  }
-  return all;
-}
-
 template <class Holds>
 void each_word(std::size_t n, std::uint64_t* words, const Holds& holds) {
-  std::uint8_t flags[word];
+  std::uint8_t flags[flags_packed];
   std::size_t x = 0;
-  for (; x + word <= n; x += word) {
-    for (std::size_t i = 0; i < word; ++i) flags[i] = holds(x + i);
-    words[x / word] = packed(flags);
+  for (; x + flags_packed <= n; x += flags_packed) {
+    for (std::size_t i = 0; i < flags_packed; ++i) flags[i] = holds(x + i);
+    words[x / flags_packed] = packed(flags);
   }
   if (x == n) return;
-  for (std::size_t i = 0; i < word; ++i) flags[i] = x + i < n ? holds(x + i) : std::uint8_t{0};
-  words[x / word] = packed(flags);
+  for (std::size_t i = 0; i < flags_packed; ++i) flags[i] = x + i < n ? holds(x + i) : std::uint8_t{0};
+  words[x / flags_packed] = packed(flags);
 }
 
 void over(const float* values, float level, std::size_t n, std::uint64_t* words) {

@@ -33,7 +33,7 @@ double gradient_noise(ImageView<const float> image, std::vector<float>& scratch)
 struct EdgeMap {
   ImageView<const float> image;
   double threshold = 0;
-  std::vector<std::uint8_t> marked;  // not 0: it may count
+  std::vector<std::uint8_t> marked;  // 1: it may count; 0: it does not
 };
 void mark_edges(ImageView<const float> image, double threshold, EdgeMap& edges);
 

@@ -1,10 +1,12 @@
 #include "edge_votes.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "../../kernels/edge_rows.hpp"
 #include "../../kernels/gaussian.hpp"
-#include "marked_pixels.hpp"
+#include "../../kernels/pixel_bits.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -25,17 +27,17 @@ Step along(float gy, float gx) {
   return {ay < tan_22_5 * ax ? 0 : sy, ax < tan_22_5 * ay ? 0 : sx};
 }
 
-void set_places(VoteRange range, VoteBuffers& buffers) {
-  const auto steps = static_cast<std::size_t>(std::max(0.0, range.farthest - range.nearest));
-  buffers.distances.resize(steps + 1);
-  buffers.weights.resize(steps + 1);
-  buffers.rows.resize(steps + 1);
-  buffers.columns.resize(steps + 1);
-  for (std::size_t k = 0; k <= steps; ++k) {
-    const double d = range.nearest + static_cast<double>(k);
-    buffers.distances[k] = d;
-    buffers.weights[k] = static_cast<float>(1 / d);
+// How many distances there are.
+std::size_t set_places(VoteRange range, VoteBuffers& buffers) {
+  const auto n = static_cast<std::size_t>(std::max(0.0, range.farthest - range.nearest)) + 1;
+  constexpr std::size_t at_once = kernels::votes_at_once;
+  buffers.distances.resize((n + at_once - 1) / at_once * at_once);
+  buffers.weights.resize(n);
+  for (std::size_t k = 0; k < buffers.distances.size(); ++k) {
+    buffers.distances[k] = range.nearest + static_cast<double>(k);
+    if (k < n) buffers.weights[k] = static_cast<float>(1 / buffers.distances[k]);
   }
+  return n;
 }
 
 }  // namespace
@@ -47,15 +49,19 @@ const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, doubl
   const std::size_t width = (image.width + 1) / 2;
   buffers.votes.assign(height * width, 0.0F);
   const auto squared = static_cast<float>(edges.threshold * edges.threshold);
-  set_places(range, buffers);
+  const std::size_t places = set_places(range, buffers);
+  const kernels::EdgeKernels& kernels = kernels::edge_kernels();
   bool any = false;
   const auto vote = [&](std::size_t y, std::size_t x) {
     const Gradient g = gradient_at(image, y, x);
     const float length = length_squared(g);
     if (!(length > squared)) return;
     const Step s = along(g.y, g.x);
-    if (length_squared(gradient_at(image, y + s.dy, x + s.dx)) > length) return;
-    if (length_squared(gradient_at(image, y - s.dy, x - s.dx)) > length) return;
+    const auto is_steeper = [&](std::size_t ny, std::size_t nx) {
+      // What is not marked is less steep than what counts.
+      return edges.marked[ny * image.width + nx] != 0 && length_squared(gradient_at(image, ny, nx)) > length;
+    };
+    if (is_steeper(y + s.dy, x + s.dx) || is_steeper(y - s.dy, x - s.dx)) return;
     any = true;
     const double norm = 1 / std::sqrt(static_cast<double>(length));
     const double uy = static_cast<double>(g.y) * norm;
@@ -68,21 +74,21 @@ const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, doubl
       return ty >= 0 && tx >= 0 && 0.5 * ty < static_cast<double>(height) && 0.5 * tx < static_cast<double>(width);
     };
     // A straight line that starts inside is there up to some place.
-    std::size_t n = buffers.distances.size();
+    std::size_t n = places;
     if (!inside(buffers.distances.front())) return;
     while (!inside(buffers.distances[n - 1])) --n;
-    const double* const d = buffers.distances.data();
-    std::int32_t* const rows = buffers.rows.data();
-    std::int32_t* const columns = buffers.columns.data();
-    for (std::size_t k = 0; k < n; ++k) rows[k] = static_cast<std::int32_t>(0.5 * (from_y - d[k] * uy));
-    for (std::size_t k = 0; k < n; ++k) columns[k] = static_cast<std::int32_t>(0.5 * (from_x - d[k] * ux));
-    for (std::size_t k = 0; k < n; ++k) {
-      buffers.votes[static_cast<std::size_t>(rows[k]) * width + static_cast<std::size_t>(columns[k])] +=
-          buffers.weights[k];
-    }
+    kernels.vote({from_y, from_x, -uy, -ux}, buffers.distances.data(), buffers.weights.data(), n, width,
+                 buffers.votes.data());
   };
+  // Few pixels are marked.
+  buffers.words.resize(kernels::words_of(image.width));
   for (std::size_t y = 0; y < image.height; ++y) {
-    each_marked(edges.marked.data() + y * image.width, image.width, [&](std::size_t x) { vote(y, x); });
+    kernels::bit_kernels().equal(edges.marked.data() + y * image.width, 1, image.width, buffers.words.data());
+    for (std::size_t w = 0; w < buffers.words.size(); ++w) {
+      for (std::uint64_t bits = buffers.words[w]; bits != 0; bits &= bits - 1) {
+        vote(y, 64 * w + static_cast<std::size_t>(std::countr_zero(bits)));
+      }
+    }
   }
   std::vector<Peak>& all = buffers.all;
   all.clear();
@@ -91,6 +97,7 @@ const std::vector<Peak>& vote_peaks(const EdgeMap& edges, VoteRange range, doubl
   const ImageView<float> votes(buffers.votes.data(), height, width);
   kernels::gaussian(votes, 1.0, votes, buffers.scratch);
   for (std::size_t y = 0; y < height; ++y) {
+    if (static_cast<double>(kernels::bit_kernels().largest(votes.row(y), width)) < least) continue;
     for (std::size_t x = 0; x < width; ++x) {
       const float v = votes(y, x);
       if (static_cast<double>(v) < least) continue;

@@ -26,12 +26,12 @@ struct Peak {
 struct VoteBuffers {
   std::vector<float> votes;  // cells of 2 x 2 pixels
   std::vector<float> scratch;
-  std::vector<Peak> all;  // in order of rows and columns
+  std::vector<std::uint64_t> words;  // a row's marks
+  std::vector<Peak> all;             // in order of rows and columns
   StableOrder order;
   std::vector<Peak> peaks;
-  std::vector<double> distances;            // at which a pixel votes
-  std::vector<float> weights;               // there
-  std::vector<std::int32_t> rows, columns;  // of the cells there
+  std::vector<double> distances;  // at which a pixel votes
+  std::vector<float> weights;     // there
 };
 
 // Places where the votes, in cells of 2 x 2 pixels and blurred by one cell, have a maximum of at least `least`;

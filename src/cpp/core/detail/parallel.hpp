@@ -56,6 +56,15 @@ void parallel_ranges(std::size_t count, const Threads& threads, const Work& work
   failure.rethrow();
 }
 
+// Two pieces of work that do not touch each other: one after the other, or side by side.
+template <class One, class Other>
+void both(const Threads& threads, const One& one, const Other& other) {
+  parallel_ranges(2, threads, [&](std::size_t first, std::size_t last) {
+    if (first == 0) one();
+    if (last == 2) other();
+  });
+}
+
 // Where the work differs from place to place: whoever is done takes the next piece, of [0, count). Each of the threads
 // calls work(next), and next(first, last) says whether there was a piece left.
 template <class Work>

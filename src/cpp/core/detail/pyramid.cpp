@@ -1,6 +1,7 @@
 #include "pyramid.hpp"
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace pyicg::detail {
@@ -28,9 +29,14 @@ void halve(ImageView<const float> fine, PyramidLevel& coarse) {
     const float* top = fine.row(2 * y);
     const float* bottom = fine.row(2 * y + 1 < fine.height ? 2 * y + 1 : 2 * y);
     float* out = coarse.values.data() + y * coarse.width;
+    std::uint32_t unknown = 0;  // means, counted in a loop that compilers make vectors of
     for (std::size_t x = 0; x < fine.width / 2; ++x) {
       const float mean = 0.25F * ((top[2 * x] + bottom[2 * x + 1]) + (top[2 * x + 1] + bottom[2 * x]));
-      out[x] = std::isnan(mean) ? mean_of_known(top[2 * x], top[2 * x + 1], bottom[2 * x], bottom[2 * x + 1]) : mean;
+      out[x] = mean;
+      unknown += mean == mean ? 0U : 1U;
+    }
+    for (std::size_t x = 0; unknown > 0 && x < fine.width / 2; ++x) {
+      if (std::isnan(out[x])) out[x] = mean_of_known(top[2 * x], top[2 * x + 1], bottom[2 * x], bottom[2 * x + 1]);
     }
     if (fine.width % 2 != 0) {
       const float a = top[fine.width - 1];

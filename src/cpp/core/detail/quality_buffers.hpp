@@ -16,7 +16,7 @@ struct QualityBuffers {
   // Sums over boxes of 1, 2, 4 and 8 pixels' edge and what they hold: the last rows.
   std::array<std::vector<float>, 4> sums;
   std::array<std::vector<std::uint8_t>, 4> counts;
-  std::vector<float> fine, coarse;  // means of boxes, by their first pixel
+  std::vector<float> fine, coarse;  // means of boxes, by their first pixel: the last rows
   std::vector<float> largest;       // energy of each block of a row
   std::vector<std::uint32_t> bins;
 };

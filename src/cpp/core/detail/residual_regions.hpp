@@ -18,6 +18,7 @@ struct ResidualRegions {
   std::vector<HotSpot> spots;          // of each region
   std::vector<std::size_t> large;      // regions that count
   StableOrder order;
+  std::vector<std::uint8_t> row_bits;  // all bits of each row of the mask: most rows hold none
   std::vector<std::uint64_t> words;
   RunComponents deep;  // of keep_deep_half
   std::vector<std::uint8_t> box;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
 #include <optional>
+
+#include "../../kernels/edge_rows.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -37,14 +40,15 @@ struct Edge {
   double r = 0;
   double slope = 0;  // along the ray; 0: no edge
   double gy = 0, gx = 0;
-  double log_r = 0;
 };
 
 struct Ray {
   std::array<Edge, edges_per_ray> edges{};
+  std::array<double, edges_per_ray> log_r{};
   std::size_t n = 0;
   double length = 0;  // within the frame
 };
+using Fan = std::array<Ray, rays>;
 
 // Index of the pixel that holds a point.
 std::optional<std::size_t> pixel(std::size_t height, std::size_t width, double y, double x) {
@@ -72,45 +76,36 @@ std::size_t steps_inside(ImageView<const float> image, std::size_t most, double 
   return in;
 }
 
-constexpr std::size_t block = 16;
-
-constexpr std::array<double, block> half_pixels = [] {
-  std::array<double, block> t{};
-  for (std::size_t i = 0; i < block; ++i) t.at(i) = 0.5 * static_cast<double>(i);
-  return t;
-}();
-
 // Local maxima of the slope along a ray.
-Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Direction& d) {
+void cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Direction& d, kernels::RayPlaces& places,
+          Ray& ray) {
   constexpr std::size_t first = 2;
-  Ray ray;
   const auto most = static_cast<std::size_t>(2 * longest * s.radius);
   const std::size_t end = most < first ? first : steps_inside(map.image, most, y, x, d) + 1;
-  if (end > first) ray.length = 0.5 * static_cast<double>(end - 1);
+  ray.n = 0;
+  ray.length = end > first ? 0.5 * static_cast<double>(end - 1) : 0.0;
   Edge last;
   bool rising = false;
   std::size_t seen = ~std::size_t{0};  // the pixel before
-  std::array<std::int32_t, block> rows{};
-  std::array<std::int32_t, block> columns{};
-  for (std::size_t start = first; start < end && ray.n < edges_per_ray; start += block) {
-    const double from = 0.5 * static_cast<double>(start);
-    for (std::size_t i = 0; i < block; ++i) {
-      const double r = from + half_pixels[i];
-      const double from_top = y + r * d.dy + 0.5;
-      const double from_left = x + r * d.dx + 0.5;
-      rows[i] = static_cast<std::int32_t>(from_top);
-      columns[i] = static_cast<std::int32_t>(from_left);
-    }
-    for (std::size_t i = 0; i < std::min(block, end - start) && ray.n < edges_per_ray; ++i) {
-      const auto py = static_cast<std::size_t>(rows[i]);
-      const auto px = static_cast<std::size_t>(columns[i]);
+  for (std::size_t start = first; start < end && ray.n < edges_per_ray; start += kernels::ray_block) {
+    const std::size_t count = std::min(kernels::ray_block, end - start);
+    const std::uint64_t marks =
+        kernels::edge_kernels().look(map.marked.data(), map.image.width, {y, x, d.dy, d.dx}, start, count, &places);
+    for (std::size_t i = 0; i < count && ray.n < edges_per_ray; ++i) {
+      const std::uint64_t ahead = marks >> i;
+      if (last.slope == 0) {  // nothing changes up to the next mark
+        if (ahead == 0) break;
+        i += static_cast<std::size_t>(std::countr_zero(ahead));
+      }
+      const auto py = static_cast<std::size_t>(places.rows[i]);
+      const auto px = static_cast<std::size_t>(places.columns[i]);
       const std::size_t at = py * map.image.width + px;
-      if (at == seen || (map.marked[at] == 0 && last.slope == 0)) continue;
+      if (at == seen) continue;
       seen = at;
       double slope = 0;
       double gy = 0;
       double gx = 0;
-      if (map.marked[at] != 0) {
+      if ((marks >> i & 1) != 0) {
         const Gradient g = gradient_at(map.image, py, px);
         gy = static_cast<double>(g.y);
         gx = static_cast<double>(g.x);
@@ -124,21 +119,16 @@ Ray cast(const EdgeMap& map, const RingSearch& s, double y, double x, const Dire
         ray.edges.at(ray.n++) = last;
         rising = false;
       }
-      last = {from + half_pixels[i], slope, gy, gx, 0};
+      last = {0.5 * static_cast<double>(start + i), slope, gy, gx};
     }
   }
   if (rising && ray.n < edges_per_ray) ray.edges.at(ray.n++) = last;
-  for (std::size_t e = 0; e < ray.n; ++e) ray.edges.at(e).log_r = std::log(ray.edges.at(e).r);
-  return ray;
+  for (std::size_t e = 0; e < ray.n; ++e) ray.log_r.at(e) = std::log(ray.edges.at(e).r);
 }
-
-using Fan = std::array<Ray, rays>;
 
 // How well an edge fits a radius: 1 for the same, 0 for `longest` times as much or as little.
-double fit(const Edge& edge, double log_radius) {
-  static const double per_log = 1 / std::log(longest);
-  return 1 - std::fabs(edge.log_r - log_radius) * per_log;
-}
+const double fit_per_log = 1 / std::log(longest);
+double fit(double log_r, double log_radius) { return 1 - std::fabs(log_r - log_radius) * fit_per_log; }
 
 double common_radius(const Fan& fan, const RingSearch& s) {
   double best = 0;
@@ -146,17 +136,21 @@ double common_radius(const Fan& fan, const RingSearch& s) {
   constexpr double step = 0.11;
   const double least = std::log(s.least_radius);
   const auto steps = static_cast<std::size_t>(std::max(0.0, (std::log(s.radius) - least) / step));
-  for (std::size_t k = 0; k <= steps; ++k) {
-    const double log_radius = least + step * static_cast<double>(k);
-    double sum = 0;
-    for (const Ray& ray : fan) {
-      double one = 0;
-      for (std::size_t e = 0; e < ray.n; ++e) one = std::max(one, fit(ray.edges[e], log_radius));
-      sum += one;
+  std::array<double, kernels::radii_block> log_radii{};
+  std::array<double, kernels::radii_block> sums{};
+  for (std::size_t first = 0; first <= steps; first += kernels::radii_block) {
+    for (std::size_t k = 0; k < kernels::radii_block; ++k) {
+      log_radii.at(k) = least + step * static_cast<double>(first + k);
     }
-    if (sum > best * 1.0001) {
-      best = sum;
-      radius = std::exp(log_radius);
+    sums.fill(0);
+    for (const Ray& ray : fan) {
+      if (ray.n == 0) continue;
+      kernels::edge_kernels().add_fits(ray.log_r.data(), ray.n, log_radii.data(), fit_per_log, sums.data());
+    }
+    for (std::size_t k = 0; k < kernels::radii_block && first + k <= steps; ++k) {
+      if (!(sums.at(k) > best * 1.0001)) continue;
+      best = sums.at(k);
+      radius = std::exp(log_radii.at(k));
     }
   }
   return radius;
@@ -170,7 +164,7 @@ std::array<Edge, rays> choose(const Fan& fan, double radius) {
     double best = 0;
     for (std::size_t e = 0; e < fan.at(k).n; ++e) {
       const Edge& edge = fan.at(k).edges.at(e);
-      const double worth = edge.slope * fit(edge, log_radius);
+      const double worth = edge.slope * fit(fan.at(k).log_r.at(e), log_radius);
       if (worth > best) {
         best = worth;
         chosen.at(k) = edge;
@@ -282,10 +276,18 @@ double depth_of(ImageView<const float> image, const std::array<Edge, rays>& edge
   return rim > least ? std::clamp((rim - core) / (rim - least), 0.0, 1.0) : 0.0;
 }
 
-// The ring as it is seen from one place, and its edges; radius 0 where there is none.
-Ring seen_from(const EdgeMap& map, const RingSearch& search, double y, double x, std::array<Edge, rays>& edges) {
+// What is seen from one place.
+struct Sight {
   Fan fan;
-  for (std::size_t k = 0; k < rays; ++k) fan.at(k) = cast(map, search, y, x, directions().at(k));
+  kernels::RayPlaces places;
+  std::array<Edge, rays> edges;  // of the ring
+};
+
+// The ring as it is seen from one place, and its edges; radius 0 where there is none.
+Ring seen_from(const EdgeMap& map, const RingSearch& search, double y, double x, Sight& sight) {
+  Fan& fan = sight.fan;
+  std::array<Edge, rays>& edges = sight.edges;
+  for (std::size_t k = 0; k < rays; ++k) cast(map, search, y, x, directions().at(k), sight.places, fan.at(k));
   Ring ring;
   const double common = common_radius(fan, search);
   if (common == 0) return ring;
@@ -311,12 +313,12 @@ Ring seen_from(const EdgeMap& map, const RingSearch& search, double y, double x,
 Ring find_ring(const EdgeMap& map, const RingSearch& search, double y, double x) {
   constexpr int passes = 5;
   Ring best;
-  std::array<Edge, rays> edges{};
+  Sight sight{};
   for (int pass = 0; pass < passes; ++pass) {
-    const Ring ring = seen_from(map, search, y, x, edges);
+    const Ring ring = seen_from(map, search, y, x, sight);
     if (ring.radius == 0) break;
     if (ring.facing >= 0.8 * best.facing) best = ring;  // a step can lead away from a short arc
-    const Circle c = circle_through(edges);
+    const Circle c = circle_through(sight.edges);
     const double far = std::hypot(c.y, c.x);
     if (far < 0.05 * ring.radius) break;
     const double share = std::min(1.0, 0.5 * ring.radius / far);

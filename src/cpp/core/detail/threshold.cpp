@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
+#include "../../kernels/pixel_bits.hpp"
 #include "bright.hpp"
-#include "marked_pixels.hpp"
 
 namespace pyicg::detail {
 namespace {
@@ -100,36 +102,43 @@ BrightCut bright_cut(ThresholdRule rule, std::span<const float> smooth, const Ba
 const std::vector<Component>& bright_components(ImageView<const float> smooth, const BrightCut& cut,
                                                 ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels,
                                                 BrightBuffers& buffers) {
+  const kernels::BitKernels& bits = kernels::bit_kernels();
   const float low = not_over(cut.low);
-  for (std::size_t y = 0; y < smooth.height; ++y) {
-    const float* value = smooth.row(y);
-    std::uint8_t* out = bright.row(y);
-    for (std::size_t x = 0; x < smooth.width; ++x) out[x] = value[x] > low ? 1 : 0;
-  }
-  const std::vector<Component>& all = label_components(bright, 1, Connectivity::eight, labels, buffers.all);
-  std::vector<std::int32_t>& kept = buffers.kept;
-  kept.assign(all.size() + 1, 0);
-  const auto each_bright = [&](const auto& visit) {
-    for (std::size_t y = 0; y < smooth.height; ++y) {
-      each_marked(bright.row(y), smooth.width, [&](std::size_t x) { visit(y, x); });
+  buffers.all.find(smooth.height, smooth.width, Connectivity::eight, [&](std::size_t y, std::span<std::uint64_t> row) {
+    if (bits.largest(smooth.row(y), smooth.width) > low) {
+      bits.over(smooth.row(y), low, smooth.width, row.data());
+    } else {
+      std::fill(row.begin(), row.end(), std::uint64_t{0});
     }
-  };
-  each_bright([&](std::size_t y, std::size_t x) {
-    if (static_cast<double>(smooth(y, x)) > cut.high) kept[static_cast<std::size_t>(labels(y, x))] = 1;
   });
+  // Of the components those with a pixel over the high cut, by their number from 1 on.
+  const std::vector<Component>& all = buffers.all.components();
+  std::vector<std::int32_t>& kept = buffers.kept;
+  kept.assign(all.size(), 0);
+  const float high = not_over(cut.high);
+  for (const Run& run : buffers.all.runs()) {
+    if (kept[run.component] != 0) continue;
+    const float* value = smooth.row(run.y);
+    kept[run.component] =
+        std::any_of(value + run.first, value + run.last + 1, [&](float v) { return v > high; }) ? 1 : 0;
+  }
   std::vector<Component>& components = buffers.components;
   components.clear();
   for (std::size_t k = 0; k < all.size(); ++k) {
-    if (kept[k + 1] == 0) continue;
+    if (kept[k] == 0) continue;
     components.push_back(all[k]);
-    kept[k + 1] = static_cast<std::int32_t>(components.size());
+    kept[k] = static_cast<std::int32_t>(components.size());
   }
-  if (components.size() == all.size()) return components;
-  each_bright([&](std::size_t y, std::size_t x) {
-    std::int32_t& label = labels(y, x);
-    label = kept[static_cast<std::size_t>(label)];
-    bright(y, x) = label > 0 ? 1 : 0;
-  });
+  for (std::size_t y = 0; y < smooth.height; ++y) {
+    std::fill_n(bright.row(y), smooth.width, std::uint8_t{0});
+    if (!components.empty()) std::fill_n(labels.row(y), smooth.width, 0);
+  }
+  for (const Run& run : buffers.all.runs()) {
+    const std::int32_t label = kept[run.component];
+    if (label == 0) continue;
+    std::fill_n(bright.row(run.y) + run.first, run.last - run.first + 1, std::uint8_t{1});
+    std::fill_n(labels.row(run.y) + run.first, run.last - run.first + 1, label);
+  }
   return components;
 }
 

@@ -40,8 +40,8 @@ struct BrightBuffers {
   std::vector<Component> components;
 };
 
-// Fills `bright` (0 or 1) and returns its components (connected over corners); labels(y, x) = k for component k - 1.
-// They are the buffers' own.
+// Fills `bright` (0 or 1) and returns its components (connected over corners); labels(y, x) = k for component k - 1
+// (where there is none, labels are not written). They are the buffers' own.
 const std::vector<Component>& bright_components(ImageView<const float> smooth, const BrightCut& cut,
                                                 ImageView<std::uint8_t> bright, ImageView<std::int32_t> labels,
                                                 BrightBuffers& buffers);

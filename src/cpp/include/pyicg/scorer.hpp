@@ -15,6 +15,7 @@
 #include "pyicg/measurement.hpp"
 #include "pyicg/residual.hpp"
 #include "pyicg/rim.hpp"
+#include "pyicg/runner.hpp"
 
 namespace pyicg {
 
@@ -30,6 +31,7 @@ struct ScorerOptions {
   double min_area_px = nan;  // NaN: default_min_area_px
   double smooth_px = 1.0;
   double psf_sigma_px = nan;
+  Threads threads;  // of one frame; the bits do not depend on it
 };
 
 // 1 mm^2, larger than the bile flecks that are no lesion, but no more than a quarter of a per cent of the frame: a
@@ -86,6 +88,7 @@ class Scorer {
   void score_bed();
   void score_section();
   void clear_region();
+  void judge_picture();
   void finish();
 
   std::shared_ptr<const Profile> profile_;
