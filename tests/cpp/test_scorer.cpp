@@ -201,7 +201,7 @@ bool same_bits(double a, double b) { return a == b || (std::isnan(a) && std::isn
 bool same_score(const FrameScore& a, const FrameScore& b) {
   return same_bits(a.background.level, b.background.level) && same_bits(a.contrast.sbr.value, b.contrast.sbr.value) &&
          same_bits(a.contrast.cvr.hi, b.contrast.cvr.hi) && a.sign == b.sign &&
-         a.residual_area_px == b.residual_area_px && same_bits(a.quality.focus, b.quality.focus) &&
+         same_bits(a.residual_area_px, b.residual_area_px) && same_bits(a.quality.focus, b.quality.focus) &&
          a.reasons == b.reasons && a.hot_spots.size() == b.hot_spots.size();
 }
 
@@ -234,6 +234,26 @@ void threads() {
   Scorer scorer(profile, {});
   for (std::size_t k = 0; k < frames.size(); ++k) {
     check::is_true(same_score(scorer.score(frames[k].view(), {}), parallel[k]), "the same score from a thread");
+  }
+}
+
+// Rims, what still glows and the picture's quality are looked for side by side.
+void threads_of_one_frame() {
+  const auto profile = make_profile(plain(96, 120));
+  for (const View view : {View::bed, View::section}) {
+    ScorerOptions options;
+    options.view = view;
+    Scorer one(profile, options);
+    options.threads = 3;
+    Scorer several(profile, options);
+    for (std::uint32_t k = 0; k < 6; ++k) {
+      const Raw frame = bed(1 + 0.6 * k, 8 + 2 * k, 30 + k);
+      const FrameScore& found = several.score(frame.view(), {});
+      check::is_true(same_score(found, one.score(frame.view(), {})), "the same score by several threads");
+      check::is_true(same_bits(found.quality.focus, one.last().quality.focus), "the same focus");
+      check::equal(found.quality.glare_fraction, one.last().quality.glare_fraction);
+      check::equal(found.rejected.size(), one.last().rejected.size());
+    }
   }
 }
 
@@ -281,6 +301,7 @@ int main() {
   small_frames();
   no_memory();
   threads();
+  threads_of_one_frame();
   refusals();
   return check::result();
 }
