@@ -177,6 +177,31 @@ def test_a_sum_that_cancels() -> None:
     assert pyicg.region_statistics(calibrated(data)).sum == pytest.approx(1498 * float(F32(0.2)), rel=1e-15)
 
 
+# Regions that the sample misses, all of it or all but one odd pixel: the standard deviation does not hang on it.
+def test_a_sample_that_misses_the_region() -> None:
+    every_other = np.zeros((1, 20), np.bool_)
+    every_other[0, ::2] = True
+    row = (1e6 + 0.1 * noise(16, (1, 20))).astype(F32)
+    one_step = np.full((1, 20), 1e6, F32)
+    one_step[0, 4] = 1000000.0625
+    for data in (row, one_step):
+        assert_as_numpy(pyicg.region_statistics(calibrated(data), region=every_other), data[every_other].astype(float))
+    columns = (60000 + 0.02 * noise(17, (6, 10638))).astype(F32)
+    mask = np.zeros(columns.shape, np.uint8)
+    mask[:, ::3] = 1
+    assert_as_numpy(pyicg.region_statistics(calibrated(columns, mask)), columns[mask == 0].astype(float))
+    equal = np.full((6, 10638), 0.1, F32)
+    assert pyicg.region_statistics(calibrated(equal, mask)).sd == 0
+
+
+def test_whole_counts_and_many_windows() -> None:
+    counts = np.rint(60 + 1.5 * noise(18, (900, 800))).astype(F32)
+    for percents in (PERCENTS, tuple(np.linspace(1, 99, 16)), tuple(np.linspace(0, 100, 41))):
+        for data in (counts, (60 + noise(19, (900, 800))).astype(F32)):
+            found = pyicg.region_statistics(calibrated(data), percentiles=percents)
+            assert_as_numpy(found, data.ravel().astype(np.float64))
+
+
 def test_values_that_are_not_finite_are_left_out() -> None:
     data = np.array([[1.0, np.nan, np.inf, -np.inf, 3.0]])
     found = pyicg.region_statistics(calibrated(data))

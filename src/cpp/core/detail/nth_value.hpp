@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <vector>
@@ -14,26 +15,27 @@ namespace pyicg::detail {
 template <class T>
 class NthValue {
  public:
-  // k < values.size(); none is a NaN. Found whatever the values are: the sample decides how long it takes.
+  // k < values.size() < 2^32; none is a NaN. Found whatever the values are: the sample decides how long it takes.
   T operator()(std::span<const T> values, std::size_t k) {
     std::span<const T> left = values;
     std::size_t rank = k;
     while (left.size() > few) {
       const auto [low, high] = limits(left, rank);
+      const Counts counts = count(left, low, high);
+      if (rank < counts.below_low || rank >= counts.up_to_high) return among_all(values, k);
+      // Where values are whole counts, ties are many.
+      if (rank < counts.up_to_low) return low;
+      if (rank >= counts.below_high) return high;
       kept_.resize(std::max(kept_.size(), left.size()));
       T* const kept = kept_.data();  // `left` may lie there: never written before it is read
       std::size_t n = 0;
-      std::size_t below = 0;
       for (const T v : left) {
         kept[n] = v;
-        n += static_cast<std::size_t>(static_cast<int>(v >= low) & static_cast<int>(v <= high));
-        below += static_cast<std::size_t>(v < low);
+        n += static_cast<std::size_t>(static_cast<int>(v > low) & static_cast<int>(v < high));
       }
-      if (rank < below || rank >= below + n) return among_all(values, k);
-      if (low == high) return low;
       const bool goes_on = n <= left.size() / 2;
       left = std::span<const T>(kept, n);
-      rank -= below;
+      rank -= counts.up_to_low;
       if (!goes_on) break;
     }
     return among_all(left, rank);
@@ -47,6 +49,23 @@ class NthValue {
     T low;
     T high;
   };
+
+  struct Counts {
+    std::uint32_t below_low = 0;
+    std::uint32_t up_to_low = 0;
+    std::uint32_t below_high = 0;
+    std::uint32_t up_to_high = 0;
+  };
+  static Counts count(std::span<const T> values, T low, T high) {
+    Counts counts;
+    for (const T v : values) {
+      counts.below_low += v < low ? 1U : 0U;
+      counts.up_to_low += v <= low ? 1U : 0U;
+      counts.below_high += v < high ? 1U : 0U;
+      counts.up_to_high += v <= high ? 1U : 0U;
+    }
+    return counts;
+  }
 
   // Four standard errors of the rank in the sample to either side.
   Limits limits(std::span<const T> values, std::size_t rank) {

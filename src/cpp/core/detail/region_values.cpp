@@ -48,14 +48,17 @@ float as_float(double v) {
 }
 
 // Where a quantile of all values may be, told by that of a sample: infinite where it does not say.
-Window quantile(double share, double reach, std::span<const float> sample) {
+Window quantile(double share, double reach, std::span<const float> sample, bool sorted = false) {
   const auto n = static_cast<double>(sample.size());
   const double error = reach * std::sqrt(share * (1 - share) * n) + 1;  // of a binomial, and that of rounding
   const double low = std::floor(share * (n - 1) - error);
   const double high = std::ceil(share * (n - 1) + error);
   NthValue<float> nth;
-  return {low < 0 ? -endless : nth(sample, static_cast<std::size_t>(low)),
-          high >= n ? endless : nth(sample, static_cast<std::size_t>(high))};
+  const auto at = [&](double place) {
+    const auto k = static_cast<std::size_t>(place);
+    return sorted ? sample[k] : nth(sample, k);
+  };
+  return {low < 0 ? -endless : at(low), high >= n ? endless : at(high)};
 }
 
 }  // namespace
@@ -96,21 +99,36 @@ void RegionValues::take_sample() {
     }
   }
   if (!sample_.empty()) centre_ = NthValue<float>()(sample_, sample_.size() / 2);
+  from_ = centre_;
 }
 
 void RegionValues::look(std::span<const double> shares, double reach) {
   if (asked_ == 0) return;
   choose_windows(shares, reach);
   read_rows();
+  // Squared differences from a value far from the mean leave nothing of those from the mean: a sample that missed most
+  // of the region, or none at all.
+  constexpr double far = 100;
+  if (counts_.n == 0 || static_cast<double>(counts_.n) * shift() * shift() <= far * squares()) return;
+  from_ = as_float(sum_.total / static_cast<double>(counts_.n));
+  read_rows();
+}
+
+// From the value that differences are taken from to the mean.
+double RegionValues::shift() const {
+  const auto n = static_cast<double>(counts_.n);
+  return (std::fma(-n, static_cast<double>(from_), sum_.total) + sum_.lost) / n;
 }
 
 void RegionValues::choose_windows(std::span<const double> shares, double reach) {
   windows_ = {{-endless, endless}};
   nearer_ = farther_ = windows_.front();
   if (asked_ <= few || sample_.size() < smallest_sample) return;
-  const Window median = quantile(0.5, reach, sample_);
+  const bool sorted = shares.size() > kernels::most_windows;
+  if (sorted) std::ranges::sort(sample_);
+  const Window median = quantile(0.5, reach, sample_, sorted);
   windows_ = {median};
-  for (const double share : shares) windows_.push_back(quantile(share, reach, sample_));
+  for (const double share : shares) windows_.push_back(quantile(share, reach, sample_, sorted));
   // The median distance and the median are each off by their own: half of the one is enough beside all of the other.
   std::vector<float> distances(sample_.size());
   const auto centre = static_cast<double>(centre_);
@@ -136,7 +154,15 @@ void RegionValues::join_windows() {
       apart.push_back(window);
     }
   }
-  if (apart.size() > kernels::most_windows) apart = {{-endless, endless}};
+  while (apart.size() > kernels::most_windows) {  // the two that are nearest become one
+    std::size_t nearest = 1;
+    const auto gap = [&](std::size_t w) {
+      return static_cast<double>(apart[w].low) - static_cast<double>(apart[w - 1].high);
+    };
+    for (std::size_t w = 2; w < apart.size(); ++w) nearest = gap(w) < gap(nearest) ? w : nearest;
+    apart[nearest - 1].high = apart[nearest].high;
+    apart.erase(apart.begin() + static_cast<std::ptrdiff_t>(nearest));
+  }
   windows_ = std::move(apart);
 }
 
@@ -164,7 +190,7 @@ void RegionValues::read_rows() {
       }
       const std::uint8_t* const region = region_.data == nullptr ? nullptr : region_.row(y) + x;
       const kernels::RegionRow row{data_.row(y) + x, mask_.row(y) + x, region, width, mask_left_out, mask_saturated};
-      sums_[i] = kernel.take(row, centre_, windows_.data(), n_windows, &counts, in_windows.data(), loose.data());
+      sums_[i] = kernel.take(row, from_, windows_.data(), n_windows, &counts, in_windows.data(), loose.data());
     }
     const std::scoped_lock lock(mutex);
     counts_.asked += counts.asked;
@@ -195,9 +221,8 @@ std::size_t RegionValues::window_of(float v) const {
 }
 
 double RegionValues::squares() const {
-  const auto n = static_cast<double>(counts_.n);
-  const double shift = (std::fma(-n, static_cast<double>(centre_), sum_.total) + sum_.lost) / n;
-  return std::max(squares_.total + squares_.lost - n * shift * shift, 0.0);
+  const double moved = static_cast<double>(counts_.n) * shift() * shift();
+  return std::max(squares_.total + squares_.lost - moved, 0.0);
 }
 
 bool RegionValues::ranked(std::span<const std::size_t> ranks, std::span<double> found) {

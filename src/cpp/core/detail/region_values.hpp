@@ -46,6 +46,7 @@ class RegionValues {
     std::vector<float> values;
   };
 
+  [[nodiscard]] double shift() const;
   void take_sample();
   void choose_windows(std::span<const double> shares, double reach);
   void join_windows();
@@ -62,6 +63,7 @@ class RegionValues {
   std::size_t asked_ = 0;
   std::vector<float> sample_;
   float centre_ = 0;  // its median
+  float from_ = 0;    // what squared differences are taken from
   std::vector<Window> windows_;
   Window nearer_{};  // the values whose distance from the median may be the median distance
   Window farther_{};
