@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <span>
 #include <vector>
@@ -15,28 +14,36 @@ namespace pyicg::detail {
 template <class T>
 class NthValue {
  public:
-  // k < values.size() < 2^32; none is a NaN. Found whatever the values are: the sample decides how long it takes.
+  // k < values.size(); none is a NaN. Found whatever the values are: the sample decides how long it takes.
   T operator()(std::span<const T> values, std::size_t k) {
     std::span<const T> left = values;
     std::size_t rank = k;
     while (left.size() > few) {
       const auto [low, high] = limits(left, rank);
-      const Counts counts = count(left, low, high);
-      if (rank < counts.below_low || rank >= counts.up_to_high) return among_all(values, k);
-      // Where values are whole counts, ties are many.
-      if (rank < counts.up_to_low) return low;
-      if (rank >= counts.below_high) return high;
       kept_.resize(std::max(kept_.size(), left.size()));
       T* const kept = kept_.data();  // `left` may lie there: never written before it is read
       std::size_t n = 0;
+      std::size_t below = 0;
       for (const T v : left) {
         kept[n] = v;
-        n += static_cast<std::size_t>(static_cast<int>(v > low) & static_cast<int>(v < high));
+        n += static_cast<std::size_t>(static_cast<int>(v >= low) & static_cast<int>(v <= high));
+        below += static_cast<std::size_t>(v < low);
       }
-      const bool goes_on = n <= left.size() / 2;
+      if (rank < below || rank >= below + n) return among_all(values, k);
+      rank -= below;
+      const std::size_t most = left.size() / 2;
+      if (n > most) {  // where values are whole counts, many are those limits themselves
+        const std::span<const T> all(kept, n);
+        const auto at_low = static_cast<std::size_t>(std::ranges::count(all, low));
+        const auto at_high = static_cast<std::size_t>(std::ranges::count(all, high));
+        if (rank < at_low) return low;
+        if (rank >= n - at_high) return high;
+        rank -= at_low;
+        n = static_cast<std::size_t>(std::copy_if(kept, kept + n, kept, [=](T v) { return v > low && v < high; }) -
+                                     kept);
+      }
       left = std::span<const T>(kept, n);
-      rank -= counts.up_to_low;
-      if (!goes_on) break;
+      if (n > most) break;
     }
     return among_all(left, rank);
   }
@@ -49,23 +56,6 @@ class NthValue {
     T low;
     T high;
   };
-
-  struct Counts {
-    std::uint32_t below_low = 0;
-    std::uint32_t up_to_low = 0;
-    std::uint32_t below_high = 0;
-    std::uint32_t up_to_high = 0;
-  };
-  static Counts count(std::span<const T> values, T low, T high) {
-    Counts counts;
-    for (const T v : values) {
-      counts.below_low += v < low ? 1U : 0U;
-      counts.up_to_low += v <= low ? 1U : 0U;
-      counts.below_high += v < high ? 1U : 0U;
-      counts.up_to_high += v <= high ? 1U : 0U;
-    }
-    return counts;
-  }
 
   // Four standard errors of the rank in the sample to either side.
   Limits limits(std::span<const T> values, std::size_t rank) {

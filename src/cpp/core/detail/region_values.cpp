@@ -237,6 +237,11 @@ bool RegionValues::ranked(std::span<const std::size_t> ranks, std::span<double> 
       if (++w == held_.size()) return false;
     }
     if (ranks[i] < held_[w].below) return false;
+    const auto [low, high] = windows_[w];
+    if (low == high) {
+      found[i] = static_cast<double>(low);
+      continue;
+    }
     const std::span<const float> values = held_[w].values;
     const std::size_t rank = ranks[i] - held_[w].below;
     found[i] = static_cast<double>(sorted ? values[rank] : nth(values, rank));
