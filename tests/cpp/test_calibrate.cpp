@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "pyicg/instruction_set.hpp"
 #include "scene.hpp"
 
 using namespace pyicg;
@@ -521,10 +522,11 @@ void refusals() {
   check::equal(run(fits.view(), Profile(dead)).data(1, 0), 100.0F);  // a dead pixel is fine where it is marked bad
 }
 
-// Bad pixels stand at the ends of all bands of rows, which several threads calibrate.
-void threads() {
+// Every instruction set, any number of threads and row stride, bands of any size: the same bytes. Bad pixels stand at
+// the ends of bands.
+void every_way() {
   const std::size_t height = 200;
-  const std::size_t width = 9;
+  const std::size_t width = 37;
   ProfileData p = plain(height, width);
   p.bad.assign(height * width, 0);
   Plane<std::uint16_t> raw(height, width);
@@ -535,16 +537,30 @@ void threads() {
     }
   }
   const Profile profile(p);
+  const scene::BottomUp<std::uint16_t> stored(raw);
+  const std::string before{instruction_set_name(instruction_set())};
   const Result one = run(raw.view(), profile);
   check::is_true(one.summary.repaired > 20 && one.summary.saturated > 0, "there is something to repair");
-  for (const unsigned count : {2U, 3U, 8U}) {
-    CalibrationOptions options;
-    options.threads = count;
-    const Result many = run(raw.view(), profile, {}, options);
-    check::is_true(many.data.pixels == one.data.pixels && many.mask.pixels == one.mask.pixels, "the same frame");
-    check::equal(many.summary.repaired, one.summary.repaired);
-    check::equal(many.summary.saturated, one.summary.saturated);
+  for (const InstructionSet set : instruction_sets()) {
+    use_instruction_set(instruction_set_name(set));
+    for (const unsigned threads : {1U, 2U, 3U, 8U}) {
+      for (const std::size_t rows : {1U, 2U, 5U, 63U, 64U, 1000U}) {
+        for (const bool bottom_up : {false, true}) {
+          CalibrationOptions options;
+          options.threads = threads;
+          options.band_rows = rows;
+          const Result many = run(bottom_up ? stored.view() : std::as_const(raw).view(), profile, {}, options);
+          check::is_true(many.data == one.data && many.mask == one.mask, "the same frame");
+          check::equal(many.summary.repaired, one.summary.repaired);
+          check::equal(many.summary.saturated, one.summary.saturated);
+        }
+      }
+    }
   }
+  use_instruction_set(before);
+  CalibrationOptions none;
+  none.band_rows = 0;
+  check::throws(ErrorKind::input, [&] { run(raw.view(), profile, {}, none); });
 }
 
 }  // namespace
@@ -568,6 +584,6 @@ int main() {
   strides();
   small_frames();
   refusals();
-  threads();
+  every_way();
   return check::result();
 }

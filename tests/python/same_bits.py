@@ -63,10 +63,18 @@ def everything(frame: Frame, profile: CameraProfile, *, threads: int, layout: st
     laid = strided(frame, layout)
     found: dict[str, Any] = {}
     for view in ("bed", "section"):
-        scorer = Scorer(profile, shape=frame.shape, dtype=str(frame.dtype), view=view, pixel_size_mm=0.2, outputs=MAPS)
+        scorer = Scorer(
+            profile,
+            shape=frame.shape,
+            dtype=str(frame.dtype),
+            view=view,
+            pixel_size_mm=0.2,
+            outputs=MAPS,
+            threads=threads,
+        )
         found[view] = scorer.score(laid, exposure_ms=20.0)
         found[f"{view} maps"] = dict(scorer.maps)
-    cal = pyicg.calibrate(laid, profile, exposure_ms=20.0)
+    cal = pyicg.calibrate(laid, profile, exposure_ms=20.0, threads=threads)
     found["variance"] = cal.variance
     for policy in ("mode", "median", "percentile"):
         found[policy] = pyicg.estimate_background(cal, policy=policy)
@@ -79,7 +87,7 @@ def everything(frame: Frame, profile: CameraProfile, *, threads: int, layout: st
 
 def thresholded(frame: Frame, profile: CameraProfile, *, threads: int, layout: str) -> dict[str, Any]:
     """The conventional masks of the same frame, twice in the same memory."""
-    cal = pyicg.calibrate(strided(frame, layout), profile, exposure_ms=20.0)
+    cal = pyicg.calibrate(strided(frame, layout), profile, exposure_ms=20.0, threads=threads)
     first = pyicg.threshold_rim(cal, sbr_map=True, threads=threads)
     again = pyicg.threshold_rim(cal, sbr_map=True, threads=threads, out=first)
     return {field.name: getattr(again, field.name) for field in fields(again) if not field.name.startswith("_")}

@@ -24,8 +24,6 @@ namespace {
 using detail::number;
 using Factors = kernels::CalibrationFactors;
 
-constexpr std::size_t band_rows = 64;
-
 // Where the pass reads and writes.
 struct Views {
   ImageView<float> data;
@@ -145,7 +143,7 @@ void add(CalibrationSummary& sum, const CalibrationSummary& part) {
 template <class Pixel>
 void convert(ImageView<const Pixel> raw, const Profile& profile, const Factors& f,
              const kernels::CalibrationRowKernels<Pixel>& rows, const Views& v, const Threads& threads,
-             CalibrationSummary& summary) {
+             std::size_t band_rows, CalibrationSummary& summary) {
   const ProfileData& p = profile.data();
   const std::vector<Profile::Piece>& pieces = profile.linearity_pieces();
   const kernels::LinearityCurve curve{static_cast<float>(p.linearity[0]),
@@ -358,6 +356,8 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
                                         "gain_db, or leave the frame's out");
   }
 
+  if (options.band_rows == 0) throw Error(ErrorKind::input, "band_rows is 0, expected at least 1");
+
   CalibrationSummary summary;
   summary.exposure_ms = given(exposure.exposure_ms) ? exposure.exposure_ms : p.exposure_ms;
   summary.unit = unit_of(options.unit, p, given(summary.exposure_ms));
@@ -394,7 +394,7 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
         const float first_slope = pieces.empty() ? static_cast<float>(p.linearity[0]) : pieces.front().slope;
         summary.step = whole ? static_cast<double>(f.scale * first_slope) : 0.0;
         summary.offset = (profile.mean_dark() + profile.mean_dark_rate() * static_cast<double>(f.dark_elapsed)) * scale;
-        convert(view, profile, f, rows, v, options.threads, summary);
+        convert(view, profile, f, rows, v, options.threads, options.band_rows, summary);
       },
       frame);
   return summary;

@@ -64,7 +64,9 @@ struct CalibrationOptions {
   SignalUnit unit = SignalUnit::automatic;
   ImageView<const std::uint8_t> exclude;  // non-zero: set mask_excluded; no data pointer: none
   Ambient ambient;
-  Threads threads;  // the bits do not depend on it
+  // The bits depend on neither.
+  Threads threads;
+  std::size_t band_rows = 64;  // that go through cache together
 };
 
 // A calibrated frame as the later rooms take it.
