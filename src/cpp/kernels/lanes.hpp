@@ -48,7 +48,7 @@ template <class T>
 template <class T>
 [[maybe_unused]] Lanes<double> load_doubles(const T* from) {
   const auto of = [&](std::size_t k) { return static_cast<double>(from[k]); };
-  static_assert(sizeof(T) > 0 && lanes<double> <= 4);  // of T, so that it is asked where this is used
+  static_assert(lanes<T> > 0 && lanes<double> <= 4);  // of T, so that it is asked where this is used
   if constexpr (lanes<double> == 4) {
     return Lanes<double>{of(0), of(1), of(2), of(3)};
   } else {
