@@ -112,7 +112,7 @@ RankedPixels::Values RankedPixels::look_into(std::size_t bin) {
   return {std::span(collected_).subspan(place_[bin] - 1, held(bin)), true};
 }
 
-bool RankedPixels::collect(std::size_t margin, std::size_t most) {
+void RankedPixels::collect(std::size_t margin) {
   std::array<std::uint8_t, bins + 1> wanted{};
   std::array<std::size_t, bins> next{};
   std::size_t total = collected_.size();
@@ -125,7 +125,6 @@ bool RankedPixels::collect(std::size_t margin, std::size_t most) {
       total += held(b);
     }
   }
-  if (total > most) return false;
   collected_.resize(total);
   read_rows([&](Reader& reader, std::size_t first, std::size_t last) {
     std::size_t n = 0;
@@ -155,7 +154,6 @@ bool RankedPixels::collect(std::size_t margin, std::size_t most) {
       collected_[next[static_cast<std::size_t>(reader.row_bins[i])]++] = reader.kept[i];
     }
   });
-  return true;
 }
 
 double RankedPixels::ranked(std::size_t rank) {

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -37,14 +36,13 @@ class RankedPixels {
   // Does the work until all that it asked of this object is exact: where a bin has not been looked into yet, its middle
   // stands for its values, and after the work the bin is collected. So the first round is one of good guesses, and
   // seldom more than one follows: guesses may be some bins off, so `margin` bins to either side are collected too.
-  // False where more than `most` values would have to be.
   template <class Work>
-  bool exactly(std::size_t margin, const Work& work, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+  void exactly(std::size_t margin, const Work& work) {
     for (;;) {
       asked_.clear();
       work();
-      if (asked_.empty()) return true;
-      if (!collect(margin, most)) return false;
+      if (asked_.empty()) return;
+      collect(margin);
     }
   }
 
@@ -92,7 +90,7 @@ class RankedPixels {
   // Those of a bin's values that have the ranks.
   [[nodiscard]] std::span<float> part(std::span<float> values, std::size_t bin, const Ranks& ranks) const;
   [[nodiscard]] std::size_t held(std::size_t first, std::size_t last, const Ranks& ranks) const;
-  bool collect(std::size_t margin, std::size_t most);
+  void collect(std::size_t margin);
   void choose_bins();
 
   // What a thread reads rows with.

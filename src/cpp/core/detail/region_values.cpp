@@ -202,8 +202,11 @@ void RegionValues::read_rows() {
       Held& all = held_[w];
       all.below += in_windows[w].below;
       held[w].values.resize(in_windows[w].inside);
-      all.values.empty() ? all.values.swap(held[w].values)
-                         : void(all.values.insert(all.values.end(), held[w].values.begin(), held[w].values.end()));
+      if (all.values.empty()) {
+        all.values.swap(held[w].values);
+      } else {
+        all.values.insert(all.values.end(), held[w].values.begin(), held[w].values.end());
+      }
     }
   });
   sum_ = {};
