@@ -42,6 +42,8 @@ class Scorer:
         min_area_px: float = ...,
         smooth_px: float = 1.0,
         psf_sigma_px: float = ...,
+        lesions: bool = True,
+        threads: int = 1,
     ) -> None: ...
     def score(
         self, frame: npt.NDArray[Any] | memoryview, exposure_ms: float = ..., gain_db: float = ...

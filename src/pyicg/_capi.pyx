@@ -88,8 +88,10 @@ cdef class Scorer:
         As in ``pyicg_profile_data``; NaN where unknown.
     view : str
         "bed" or "section".
-    sbr_cut, pixel_size_mm, min_area_px, smooth_px, psf_sigma_px
+    sbr_cut, pixel_size_mm, min_area_px, smooth_px, psf_sigma_px, threads
         As in ``pyicg_scorer_options``.
+    lesions : bool
+        False: ``without_lesions``.
 
     Raises
     ------
@@ -110,7 +112,7 @@ cdef class Scorer:
         double gain_db=math.nan, double gain_dn_per_e=math.nan, double read_noise_dn=math.nan,
         double response_nm_per_dn_ms=math.nan, bint calibrated=False, str view="bed", double sbr_cut=1.5,
         double pixel_size_mm=math.nan, double min_area_px=math.nan, double smooth_px=1.0,
-        double psf_sigma_px=math.nan,
+        double psf_sigma_px=math.nan, bint lesions=True, uint32_t threads=1,
     ):
         cdef capi.pyicg_error error
         error.struct_size = sizeof(error)
@@ -157,6 +159,8 @@ cdef class Scorer:
         options.min_area_px = min_area_px
         options.smooth_px = smooth_px
         options.psf_sigma_px = psf_sigma_px
+        options.without_lesions = not lesions
+        options.threads = threads
 
         self._lock = threading.Lock()
         cdef capi.pyicg_profile* profile = NULL

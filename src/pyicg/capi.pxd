@@ -89,6 +89,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_REASON_FEATURE_MISSING
         PYICG_REASON_PROTOCOL_DIFFERS
         PYICG_REASON_SIGN_CONTRADICTS
+        PYICG_REASON_LESIONS_NOT_SOUGHT
 
     ctypedef enum pyicg_pixel_format:
         PYICG_PIXEL_U8
@@ -152,6 +153,8 @@ cdef extern from "pyicg/pyicg.h" nogil:
         double min_area_px
         double smooth_px
         double psf_sigma_px
+        uint32_t without_lesions
+        uint32_t threads
 
     ctypedef struct pyicg_frame:
         uint32_t struct_size

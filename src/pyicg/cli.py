@@ -140,6 +140,7 @@ def _text(value: Any) -> str:
 )
 @click.option("--dose-mg", type=float, help="ICG given, mg; other than the trial's 10 mg: no label (bed view).")
 @click.option("--hours-before", type=float, help="Hours from ICG to surgery; outside 18 to 30: no label (bed view).")
+@click.option("--no-lesions", is_flag=True, help="Look for no rims, which is faster (bed view).")
 @click.option("--threads", type=click.IntRange(min=1))
 @_folder
 def score(
@@ -163,6 +164,7 @@ def score(
     tie: str,
     dose_mg: float | None,
     hours_before: float | None,
+    no_lesions: bool,
     threads: int | None,
     folder: Path,
 ) -> int:
@@ -174,6 +176,8 @@ def score(
         raise click.UsageError("--plane, --plane-points and --plane-roi are ways to say one thing: give one of them")
     if perpendicular and plane_roi is None:
         raise click.UsageError("--perpendicular belongs to --plane-roi")
+    if no_lesions and view == "section":
+        raise click.UsageError("--no-lesions belongs to --view bed: a section is measured by its lesions")
     plane = _plane(plane_file, plane_points, tumour_side if plane_roi is None else None)
     chosen = None if profile_folder is None else CameraProfile.load(profile_folder)
     names = _folder_names(inputs)
@@ -208,6 +212,7 @@ def score(
             tie=tie,
             dose_mg=dose_mg,
             hours_before=hours_before,
+            lesions=not no_lesions,
             threads=threads,
             progress=True,
         )
@@ -280,7 +285,7 @@ def _answer(path: Path, result: StackScore, folder: Path) -> str:
         rows.append(
             ("fluorescent", f"{summary['n_fluorescent']} of {summary['n_frames']} frames at SBR {summary['sbr_cut']:g}")
         )
-    rows.append(("lesions", str(len(result.lesions))))
+    rows.append(("lesions", "not looked for" if result.summary["n_lesions"] is None else str(len(result.lesions))))
     if result.distance is not None:
         d = result.distance
         rows.append(

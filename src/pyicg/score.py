@@ -49,6 +49,7 @@ def score_stack(
     threads: int | None = None,
     progress: bool = False,
     sbr_cut: float = 1.5,
+    lesions: bool = True,
     risk_threshold: float = 0.2,
     tie: str = "R0",
     dose_mg: float | None = None,
@@ -75,6 +76,9 @@ def score_stack(
         Show a progress bar on a terminal.
     sbr_cut : float
         As in `score_frame`.
+    lesions : bool
+        False, in bed view only, looks for no rims in the frames, 1.5 to 9 times as fast: see `Scorer`. Those of the
+        key frame are looked for all the same, to keep them out of the background of `sensitivity`.
     risk_threshold, dose_mg, hours_before : float, optional
         Of the sign's margin (bed view): see `pyicg.margin.PublishedAnchorModel`.
     tie : {"R0", "R1"}
@@ -130,24 +134,24 @@ def score_stack(
     pixel_size = _one_pixel_size(spacing)
     frames = []
     workers = threads or processors()
-    with closing(_score_frames(stack, profile, view, pixel_size, sbr_cut, workers)) as scores:
+    with closing(_score_frames(stack, profile, view, pixel_size, sbr_cut, lesions, workers)) as scores:
         for score in _with_a_bar(scores, len(stack)) if progress else scores:
             frames.append(score if view == "section" else replace(score, margin=margin_of_sign(model, score)))
 
     if view == "section":
         plane = on_the_tumours_side(plane, frames, spacing)
-        lesions = link_slices(frames, plane, spacing, tie=tie)
-        distance, status = section_answer(lesions, plane, frames, spacing, tie=tie)
+        found = link_slices(frames, plane, spacing, tie=tie)
+        distance, status = section_answer(found, plane, frames, spacing, tie=tie)
         if not profile.calibrated:
             # A length needs no calibrated counts, but a curve that is not linear moves the half level.
             label = status.label if stack.transfer == "linear" else "indeterminate"
             status = replace(status, label=label, reasons=(*status.reasons, "uncalibrated"))
-        if distance is not None and lesions:
-            lesions = lesions_beside(status, lesions, linear=stack.transfer == "linear")
+        if distance is not None and found:
+            found = lesions_beside(status, found, linear=stack.transfer == "linear")
         key = key_slice(frames, distance, spacing)
     else:
         members = [(frame.index, lesion) for frame in frames for lesion in frame.lesions]
-        lesions = tuple(SpecimenLesion(n, (member,), None, None) for n, member in enumerate(members, start=1))
+        found = tuple(SpecimenLesion(n, (member,), None, None) for n, member in enumerate(members, start=1))
         distance, status = None, bed_answer(frames, model)
         key = max(frames, key=lambda f: (f.contrast.sbr.value if f.contrast.sbr.value > 0 else 0.0, -f.index)).index
     cal = calibrate(stack[key], profile, exposure_ms=stack.exposure_ms)
@@ -155,12 +159,12 @@ def score_stack(
     return StackScore(
         view=view,
         frames=tuple(frames),
-        lesions=lesions,
+        lesions=found,
         distance=distance,
         margin=status,
         plane=plane,
         spacing_mm=spacing,
-        summary=_summary(stack, profile, view, frames, lesions, sbr_cut)
+        summary=_summary(stack, profile, view, frames, sbr_cut, n_lesions=len(found) if lesions else None)
         | _used(view, prevalence=prevalence, risk_threshold=risk_threshold, dose_mg=dose_mg, hours_before=hours_before)
         | {"tie": tie if view == "section" else None},
         key_index=key,
@@ -216,6 +220,7 @@ def _score_frames(
     view: str,
     pixel_size_mm: float | None,
     sbr_cut: float,
+    lesions: bool,
     threads: int,
 ) -> Generator[FrameScore]:
     """Score in parallel and yield in order; frames are read ahead, a bounded number of them.
@@ -245,6 +250,7 @@ def _score_frames(
                     view=view,
                     pixel_size_mm=pixel_size_mm,
                     sbr_cut=sbr_cut,
+                    lesions=lesions,
                 )
             if frame.dtype == np.float32 and not np.isfinite(frame).any():
                 raise InputError(
@@ -291,8 +297,9 @@ def _summary(
     profile: CameraProfile,
     view: str,
     frames: Sequence[FrameScore],
-    lesions: Sequence[SpecimenLesion],
     sbr_cut: float,
+    *,
+    n_lesions: int | None,
 ) -> dict[str, Any]:
     names = _core.reason_names()
     held = {reason for frame in frames for reason in frame.reasons}
@@ -318,7 +325,7 @@ def _summary(
         "profile_digest": profile.digest,
         "input_digest": digest.hexdigest(),
         "n_frames": len(frames),
-        "n_lesions": len(lesions),
+        "n_lesions": n_lesions,
         "n_fluorescent": sum(frame.fluorescent is True for frame in frames),
         "n_sign_unknown": sum(frame.fluorescent is None for frame in frames) if view == "bed" else None,
         "median_sbr": float(np.median(defined)) if defined else None,

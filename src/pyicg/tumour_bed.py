@@ -13,7 +13,7 @@ __all__ = ["bed_answer", "margin_of_sign"]
 
 # A missing pixel size or exposure does not touch a ratio, and no signal is an absent sign.
 _FEW_FRAMES = 4  # of fewer than these each one counts
-_NOT_OF_THE_SIGN = frozenset({"no_pixel_size", "no_exposure", "no_signal"})
+_NOT_OF_THE_SIGN = frozenset({"no_pixel_size", "no_exposure", "no_signal", "lesions_not_sought"})
 
 
 def margin_of_sign(model: PublishedAnchorModel, score: FrameScore) -> MarginStatus:

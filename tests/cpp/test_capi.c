@@ -88,7 +88,8 @@ static void annulus(uint16_t* pixels) {
 static void layout(void) {
   CHECK(sizeof(pyicg_error) == 512);
   CHECK(sizeof(pyicg_measurement) == 40);
-  CHECK(sizeof(pyicg_scorer_options) == 48);
+  CHECK(sizeof(pyicg_scorer_options) == 56);
+  CHECK(offsetof(pyicg_scorer_options, without_lesions) == 48); /* the size of the first version */
   CHECK(sizeof(pyicg_frame_score) == 752);
   CHECK(offsetof(pyicg_frame_score, isotropy) == 736); /* the size of the first version */
   CHECK(sizeof(pyicg_lesion) == 224);
@@ -108,10 +109,10 @@ static void words(void) {
   CHECK(pyicg_status_string(PYICG_ERROR_INTERNAL + 1) == NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NONE), "none") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_CLIPPED_BY_BORDER), "clipped_by_border") == 0);
-  for (reason = 0; reason <= PYICG_REASON_SIGN_CONTRADICTS; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
+  for (reason = 0; reason <= PYICG_REASON_LESIONS_NOT_SOUGHT; ++reason) CHECK(pyicg_reason_string(reason) != NULL);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_NOT_LINEAR), "not_linear") == 0);
   CHECK(strcmp(pyicg_reason_string(PYICG_REASON_LOW_CONFIDENCE), "low_confidence") == 0);
-  CHECK(pyicg_reason_string(PYICG_REASON_SIGN_CONTRADICTS + 1) == NULL);
+  CHECK(pyicg_reason_string(PYICG_REASON_LESIONS_NOT_SOUGHT + 1) == NULL);
   CHECK(pyicg_reason_string(UINT32_MAX) == NULL);
 }
 
@@ -246,8 +247,19 @@ static void scorers(const pyicg_profile* profile, pyicg_error* error) {
   options.view = 2;
   CHECK(create_scorer(profile, &options, error) == PYICG_ERROR_ARGUMENT);
   options = plain_options(PYICG_VIEW_SECTION);
-  options.struct_size = 0;
+  options.struct_size = offsetof(pyicg_scorer_options, without_lesions) - 1;
   CHECK(create_scorer(profile, &options, error) == PYICG_ERROR_ARGUMENT);
+  options.struct_size += 1; /* the first version: what lies behind it is not read */
+  options.without_lesions = 2;
+  CHECK(create_scorer(profile, &options, error) == PYICG_OK);
+  options.struct_size = sizeof options;
+  CHECK(create_scorer(profile, &options, error) == PYICG_ERROR_ARGUMENT);
+  CHECK(strstr(error->message, "without_lesions") != NULL);
+  options.without_lesions = 1; /* a section is measured by its lesions */
+  CHECK(create_scorer(profile, &options, error) == PYICG_ERROR_INPUT);
+  options.view = PYICG_VIEW_BED;
+  options.threads = 2;
+  CHECK(create_scorer(profile, &options, error) == PYICG_OK);
   options = plain_options(PYICG_VIEW_SECTION);
   options.sbr_cut = 1;
   CHECK(create_scorer(profile, &options, error) == PYICG_ERROR_INPUT);

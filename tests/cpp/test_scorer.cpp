@@ -257,6 +257,38 @@ void threads_of_one_frame() {
   }
 }
 
+// Without lesions all else has the same bits, and the score says that nobody looked for them.
+void without_lesions() {
+  const auto profile = make_profile(plain(96, 120));
+  ScorerOptions options;
+  options.pixel_size_mm = 0.2;
+  Scorer whole(profile, options);
+  options.lesions = false;
+  Scorer bare(profile, options);
+  std::size_t rejected = 0;
+  for (std::uint32_t k = 0; k < 6; ++k) {
+    const Raw frame = bed(1 + 0.6 * k, 8 + 2 * k, 30 + k);
+    FrameScore expected = whole.score(frame.view(), {});
+    const FrameScore& found = bare.score(frame.view(), {});
+    expected.reasons.push_back(Reason::lesions_not_sought);  // the last of them all
+    check::is_true(same_score(found, expected), "the same score without lesions");
+    check::is_true(same_bits(found.quality.focus, expected.quality.focus), "the same focus");
+    check::is_true(same_bits(found.quality.glare_fraction, expected.quality.glare_fraction), "the same glare");
+    check::is_true(found.sign_at == expected.sign_at, "the same signs");
+    check::is_true(std::ranges::equal(bare.signal_region().data, bare.signal_region().data + 96 * 120,
+                                      whole.signal_region().data, whole.signal_region().data + 96 * 120),
+                   "the same signal");
+    check::equal(found.lesions.size() + found.rejected.size(), 0U);
+    check::is_true(bare.labels().data == nullptr, "no labels");
+    check::same(bare.lesion_region().row(50)[62], std::uint8_t{k > 0});  // what glows is no background
+    check::same(bare.lesion_region().row(5)[5], std::uint8_t{0});
+    rejected += expected.rejected.size();
+  }
+  check::equal(rejected, 5U);  // with lesions there was something to look at
+  options.view = View::section;
+  check::throws(ErrorKind::input, [&] { const Scorer scorer(profile, options); });
+}
+
 void refusals() {
   const auto profile = make_profile(plain(8, 8));
   const auto refused = [&](ErrorKind kind, auto&& spoil) {
@@ -302,6 +334,7 @@ int main() {
   no_memory();
   threads();
   threads_of_one_frame();
+  without_lesions();
   refusals();
   return check::result();
 }

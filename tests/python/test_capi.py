@@ -136,6 +136,16 @@ def test_same_digits_as_python(view: str, dtype: str, pixel_size_mm: float | Non
         assert len(inner) == lesion["n_vertices"]
 
 
+def test_without_lesions_and_by_threads() -> None:
+    frame = annulus_frame(3)
+    whole, bare = (plain_scorer(lesions=wanted, threads=threads) for wanted, threads in ((True, 1), (False, 2)))
+    expected, found = whole.score(frame), bare.score(frame)
+    assert (len(whole.lesions()), len(bare.lesions())) == (1, 0)
+    assert _capi.reason_strings()[found["reasons"][-1]] == "lesions_not_sought"
+    expected |= {"n_lesions": 0, "reasons": [*expected["reasons"], found["reasons"][-1]]}
+    assert repr(found) == repr(expected | {"n_reasons": found["n_reasons"]})
+
+
 def test_numbers_of_a_known_frame() -> None:
     scorer = plain_scorer(view="section", pixel_size_mm=0.1)
     found = scorer.score(annulus_frame(2) - 64)

@@ -76,6 +76,19 @@ def test_score_bed(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "not a medical device" in capsys.readouterr().out
 
 
+def test_score_bed_without_lesions(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [*bed_options(bed), "--pixel-size", "0.2", "--no-lesions"]
+    assert run("score", bed / "bed.tif", *options, "-o", tmp_path / "out") == 0
+    assert re.search(r"lesions +not looked for", capsys.readouterr().out)
+    rows = table(tmp_path / "out" / "frames.csv")
+    assert [(row["fluorescent"], row["n_lesions"], row["reasons"]) for row in rows] == [
+        ("true", "", "lesions_not_sought")
+    ] * 2
+    section = ["--view", "section", "--axes", "ZYX", "--no-lesions", "-o", tmp_path / "cut"]
+    assert run("score", bed / "bed.tif", *section) == 2
+    assert "--no-lesions belongs to --view bed" in capsys.readouterr().err
+
+
 def test_score_bed_tells_the_answer_by_cut(bed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--prevalence", "mimic-overall", "--risk-threshold", "0.3", "--dose-mg", "10", "--hours-before", "24"]
     assert run("score", bed / "bed.tif", *bed_options(bed), *options, "-o", tmp_path) == 0

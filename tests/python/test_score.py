@@ -323,6 +323,38 @@ def test_maps_of_the_last_frame() -> None:
     assert not scorer.maps["labels"].any()
 
 
+def test_without_lesions_all_else_is_the_same(bed: BedPhantom) -> None:
+    options: Any = {"profile": bed.profile, "prevalence": MIMIC}
+    whole, bare = (pyicg.score_stack(bed.stack, lesions=wanted, **options) for wanted in (True, False))
+    assert whole.lesions
+    assert bare.lesions == ()
+    assert (bare.summary["n_lesions"], bare.summary["reasons"][-1]) == (None, "lesions_not_sought")
+    assert bare.margin == whole.margin
+    assert to_plain(bare.sensitivity) == to_plain(whole.sensitivity)
+    for found, expected in zip(bare.frames, whole.frames, strict=True):
+        reasons = (*expected.reasons, "lesions_not_sought")
+        assert to_plain(found) == to_plain(replace(expected, lesions=(), rejected=(), reasons=reasons))
+
+
+def test_nobody_is_told_that_there_are_no_lesions(bed: BedPhantom, tmp_path: Path) -> None:
+    pyicg.score_stack(bed.stack, profile=bed.profile, lesions=False).write(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Nobody looked for lesions" in page
+    assert "Rims were not looked for" in page
+    assert "No lesion was found" not in page
+    assert "No rim was found" not in page
+    with (tmp_path / "out" / "frames.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["n_lesions"] for row in csv.DictReader(file)} == {""}
+
+
+@pytest.mark.parametrize("name", ["labels", "lesion"])
+def test_no_map_of_lesions_without_them(name: str) -> None:
+    with pytest.raises(InputError, match=f"'{name}'.*lesions=True"):
+        pyicg.Scorer(PROFILE, shape=(60, 60), outputs=("metrics", name), lesions=False)
+    with pytest.raises(InputError, match="section"):
+        pyicg.Scorer(PROFILE, shape=(60, 60), view="section", lesions=False)
+
+
 @pytest.mark.parametrize("turn", [np.flipud, np.fliplr, np.rot90, np.transpose])
 def test_the_score_of_a_turned_frame(turn: Any) -> None:
     plain, turned = (
@@ -347,6 +379,12 @@ PLANE = Plane(point_mm=(0, 1, 0), normal=(0, 1, 0))
         (VIDEO, {"view": "bed", "plane": PLANE}, InputError, "plane belongs to the section view"),
         (VIDEO, {"view": "top"}, InputError, '"bed" or "section"'),
         (VIDEO, {"threads": 0}, InputError, "threads"),
+        (
+            Stack.from_array(np.array([GLOWS]), axes="ZYX", bit_depth=12),
+            {"view": "section", "lesions": False},
+            InputError,
+            "bed view",
+        ),
         (VIDEO, {"sbr_cut": 0.5}, InputError, "sbr_cut"),
         (VIDEO, {"prevalence": 1.5}, InputError, "prevalence"),
         (VIDEO, {"risk_threshold": 1.0}, InputError, "risk_threshold"),

@@ -100,7 +100,7 @@ struct GuardedScorer {
 };
 
 std::unique_ptr<GuardedScorer> make_scorer(std::shared_ptr<Profile> profile, const std::string& view, double sbr_cut,
-                                           double pixel_size_mm, unsigned threads) {
+                                           double pixel_size_mm, bool lesions, unsigned threads) {
   if (view != "bed" && view != "section") {
     throw Error(ErrorKind::input, "view must be \"bed\" or \"section\", found \"" + view + "\"");
   }
@@ -108,6 +108,7 @@ std::unique_ptr<GuardedScorer> make_scorer(std::shared_ptr<Profile> profile, con
   options.view = view == "bed" ? View::bed : View::section;
   options.sbr_cut = sbr_cut;
   options.pixel_size_mm = pixel_size_mm;
+  options.lesions = lesions;
   options.threads = threads;
   return std::make_unique<GuardedScorer>(std::move(profile), options);
 }
@@ -119,7 +120,7 @@ void bind_scorer(py::module_& m) {
   m.def("default_min_area_px", &default_min_area_px, arg("pixel_size_mm"), arg("frame_pixels"));
   py::class_<GuardedScorer>(m, "Scorer")
       .def(py::init(&make_scorer), arg("profile"), py::kw_only(), arg("view"), arg("sbr_cut"), arg("pixel_size_mm"),
-           arg("threads"))
+           arg("lesions"), arg("threads"))
       .def(
           "score",
           [](GuardedScorer& self, const py::array& frame, double exposure_ms, double gain_db, const py::dict& maps) {

@@ -104,7 +104,8 @@ static_assert(same(PYICG_REASON_OUTSIDE_TRAINING_RANGE, Reason::outside_training
 static_assert(same(PYICG_REASON_FEATURE_MISSING, Reason::feature_missing));
 static_assert(same(PYICG_REASON_PROTOCOL_DIFFERS, Reason::protocol_differs));
 static_assert(same(PYICG_REASON_SIGN_CONTRADICTS, Reason::sign_contradicts));
-static_assert(PYICG_REASON_SIGN_CONTRADICTS + 1 == pyicg::reason_count);
+static_assert(same(PYICG_REASON_LESIONS_NOT_SOUGHT, Reason::lesions_not_sought));
+static_assert(PYICG_REASON_LESIONS_NOT_SOUGHT + 1 == pyicg::reason_count);
 
 static_assert(int{PYICG_MASK_SATURATED} == int{pyicg::mask_saturated});
 static_assert(int{PYICG_MASK_UNDERFLOW} == int{pyicg::mask_underflow});
@@ -120,7 +121,7 @@ static_assert(int{PYICG_SIGN_UNKNOWN} == static_cast<int>(pyicg::Sign::unknown))
 static_assert(int{PYICG_VIEW_BED} == static_cast<int>(pyicg::View::bed));
 static_assert(int{PYICG_VIEW_SECTION} == static_cast<int>(pyicg::View::section));
 
-static_assert(pyicg::reason_count <= std::extent_v<decltype(pyicg_frame_score::reasons)>);
+static_assert(pyicg::reason_count - 1 <= std::extent_v<decltype(pyicg_frame_score::reasons)>);  // none is no reason
 
 // The caller broke the rules of pyicg.h.
 class ArgumentError : public std::runtime_error {
@@ -244,6 +245,10 @@ pyicg::ScorerOptions scorer_options(const pyicg_scorer_options& o) {
   options.min_area_px = o.min_area_px;
   options.smooth_px = o.smooth_px;
   options.psf_sigma_px = o.psf_sigma_px;
+  if (o.struct_size < sizeof o) return options;  // of the first version
+  require(o.without_lesions <= 1, "without_lesions is neither 0 nor 1");
+  options.lesions = o.without_lesions == 0;
+  options.threads = std::max(o.threads, 1U);
   return options;
 }
 
@@ -378,7 +383,7 @@ pyicg_status pyicg_scorer_create(const pyicg_profile* profile, const pyicg_score
     require(out != nullptr, "out is NULL");
     *out = nullptr;
     require(profile != nullptr, "profile is NULL");
-    require_struct(options, "options");
+    require_struct(options, "options", offsetof(pyicg_scorer_options, without_lesions));
     const pyicg::ScorerOptions checked = scorer_options(*options);
     auto handle = std::make_unique<pyicg_scorer>(pyicg_scorer{pyicg::Scorer(profile->shared, checked)});
     *out = handle.release();

@@ -70,6 +70,7 @@ const char* reason_name(Reason reason) noexcept {
       "feature_missing",
       "protocol_differs",
       "sign_contradicts",
+      "lesions_not_sought",
   };
   const auto index = static_cast<std::uint32_t>(reason);
   return index < names.size() ? names[index] : nullptr;

@@ -41,6 +41,9 @@ Scorer::Scorer(std::shared_ptr<const Profile> profile, const ScorerOptions& opti
   rim_options_.pixel_size_mm = options_.pixel_size_mm;
   rim_options_.carried = profile_->data().calibrated ? Reason::none : Reason::uncalibrated;
   check(rim_options_);
+  if (options_.view == View::section && !options_.lesions) {
+    throw Error(ErrorKind::input, "a section's signal is its rims: lesions can be left out in the bed view only");
+  }
   const std::size_t size = profile_->data().height * profile_->data().width;
   data_.resize(size);
   mask_.resize(size);
@@ -74,8 +77,10 @@ ImageView<const std::uint8_t> Scorer::lesion_region() {
   } else {
     std::copy(ws_.bright.begin(), ws_.bright.end(), lesion_.begin());
   }
+  for (std::size_t i = 0; i < lesion_.size(); ++i) lesion_[i] |= region_[i];
+  if (!options_.lesions) return lesion;
   for (std::size_t i = 0; i < lesion_.size(); ++i) {
-    lesion_[i] = lesion_[i] != 0 || ws_.labels[i] != 0 || region_[i] != 0 ? 1 : 0;
+    if (ws_.labels[i] != 0) lesion_[i] = 1;
   }
   return lesion;
 }
@@ -102,7 +107,10 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
       options_.threads, [&] { score_.background = estimate_background(this->frame(), {}, background_ws_); },
       [&] { smooth_frame(data(), mask(), options_.smooth_px, ws_); });
   detail::both(
-      options_.threads, [&] { segment_rim(data(), mask(), score_.background, rim_options_, ws_, rims); },
+      options_.threads,
+      [&] {
+        if (options_.lesions) segment_rim(data(), mask(), score_.background, rim_options_, ws_, rims);
+      },
       [&] {
         if (options_.view == View::bed) score_bed();
         judge_picture();
@@ -215,6 +223,7 @@ void Scorer::finish() {
   if (std::isnan(c.exposure_ms)) add(Reason::no_exposure);
   if (std::isnan(options_.pixel_size_mm)) add(Reason::no_pixel_size);
   if (options_.view == View::section && score_.lesions.empty()) add(Reason::no_lesion);
+  if (!options_.lesions) add(Reason::lesions_not_sought);
   if (options_.view == View::bed && score_.sign == Sign::unknown && score_.background.reason == Reason::none) {
     add(Reason::saturated_lower_bound);
   }

@@ -44,7 +44,7 @@ def frame_record(frame: FrameScore) -> dict[str, Any]:
     record["residual_area_mm2"] = frame.residual_area_mm2.value
     record["n_hot_spots"] = len(frame.hot_spots)
     record["peak_sbr"] = frame.hot_spots[0].peak_sbr if frame.hot_spots else None
-    record["n_lesions"] = len(frame.lesions)
+    record["n_lesions"] = None if "lesions_not_sought" in frame.reasons else len(frame.lesions)
     quality = frame.quality
     names = ("saturated_fraction", "underflow_fraction", "bad_pixels", "repaired_pixels", "focus", "isotropy")
     for name in (*names, "glare_fraction"):

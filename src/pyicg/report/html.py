@@ -77,6 +77,7 @@ def render(score: Scored, *, pictures: Sequence[Picture], sensitivity: Sensitivi
         sensitivity_png="" if sensitivity is None else _encoded(sensitivity.png),
         lesions=[_lesion_row(item, name) for item in score.lesions[:MOST_ROWS]],
         n_lesions=len(score.lesions),
+        not_sought=any("lesions_not_sought" in frame.reasons for frame in score.frames),
         literature=margin_width(score.distance),
         hot_spots=[
             (
@@ -114,16 +115,19 @@ def templates() -> jinja2.Environment:
 
 def overlay_caption(score: Scored, line: Line | None, foot: Point | None) -> str:
     """Return the caption of the overlay: how to read it, and what it cannot show."""
-    lesions = score.frames[score.key_index].lesions
+    frame = score.frames[score.key_index]
+    lesions = frame.lesions
     unsure = sum("low_confidence" in lesion.reasons for lesion in lesions)
     if lesions:
         text = "The tumour's edge is the inner boundary of the rim; the glowing rim itself is liver."
         if unsure:
             which = "All outlines are dotted" if unsure == len(lesions) else "Dotted outlines are unsure"
             text += f" {which}: confidence under 0.5, perhaps vessels and no rim at all."
+    elif "lesions_not_sought" in frame.reasons:
+        text = "Rims were not looked for."
     else:
         text = "No rim was found in this picture."
-    if score.frames[score.key_index].hot_spots:
+    if frame.hot_spots:
         text += " Numbers rank the bright regions over the cut, 1 is the brightest peak."
     if score.plane is not None and line is None:
         text += " The resection plane does not cross this picture."

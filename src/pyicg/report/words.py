@@ -87,6 +87,7 @@ SENTENCES = {
     "feature_missing": "A feature that the trained model needs is not known.",
     "protocol_differs": "Dose or timing of ICG differ from the trial that the figures are from, so they may not hold.",
     "sign_contradicts": "The fluorescent sign and the measured distance, or frames of one bed, say different things.",
+    "lesions_not_sought": "Nobody looked for lesions in these frames: that none is listed says nothing.",
     "low_confidence": "Unsure whether this is a rim (confidence under 0.5): check it on the picture.",
     "no_closed_boundary": "A dark place has a rim at too few angles to be a lesion.",
 }

@@ -72,8 +72,9 @@ enum class Reason : std::uint32_t {
   feature_missing = 61,
   protocol_differs = 62,
   sign_contradicts = 63,
+  lesions_not_sought = 64,
 };
-inline constexpr std::uint32_t reason_count = 64;
+inline constexpr std::uint32_t reason_count = 65;
 
 // The code as a word, "none" for Reason::none; nullptr for a value outside the enumeration.
 const char* reason_name(Reason reason) noexcept;

@@ -3,8 +3,8 @@
  * Rules. Every call returns a status; on failure it fills the caller's pyicg_error, which may be NULL. Handles are
  * opaque. A scorer belongs to one thread at a time; profiles are immutable and may be shared. Pixels and arrays belong
  * to the caller and are never kept after a call. Structs that the caller fills start with struct_size = sizeof(struct).
- * Longer structs of later versions are accepted, and a shorter pyicg_frame_score of an earlier one, of which what fits
- * is filled. A failed create leaves NULL in its out pointer.
+ * Longer structs of later versions are accepted, and shorter ones of earlier versions: options left out have their
+ * defaults, of a pyicg_frame_score what fits is filled. A failed create leaves NULL in its out pointer.
  * A number travels as pyicg_measurement; an undefined one is NaN with a reason. No call throws, prints or exits.
  */
 #ifndef PYICG_PYICG_H
@@ -108,7 +108,8 @@ typedef enum pyicg_reason {
   PYICG_REASON_OUTSIDE_TRAINING_RANGE = 60,
   PYICG_REASON_FEATURE_MISSING = 61,
   PYICG_REASON_PROTOCOL_DIFFERS = 62,
-  PYICG_REASON_SIGN_CONTRADICTS = 63
+  PYICG_REASON_SIGN_CONTRADICTS = 63,
+  PYICG_REASON_LESIONS_NOT_SOUGHT = 64
 } pyicg_reason;
 
 /* Bits of a validity mask. Statistics leave out every bit but PYICG_MASK_REPAIRED. */
@@ -183,6 +184,9 @@ typedef struct pyicg_scorer_options {
   double min_area_px;   /* NAN: 1 mm^2, or 64 px without a pixel size */
   double smooth_px;     /* sigma of the smoothing, 0.5 to 100; 1 is usual */
   double psf_sigma_px;  /* blur of the optics; NAN: each lesion's own edge tells */
+  /* Members of the second version. */
+  uint32_t without_lesions; /* 1, bed view only: look for no rims, which is faster. All else: same bits */
+  uint32_t threads;         /* of one frame, the library's own; 0 and 1: none. The bits do not depend on it */
 } pyicg_scorer_options;
 
 typedef struct pyicg_frame {

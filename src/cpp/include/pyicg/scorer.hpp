@@ -31,6 +31,7 @@ struct ScorerOptions {
   double min_area_px = nan;  // NaN: default_min_area_px
   double smooth_px = 1.0;
   double psf_sigma_px = nan;
+  bool lesions = true;  // look for rims; without (bed view only) it is faster, and all else has the same bits
   Threads threads;  // of one frame; the bits do not depend on it
 };
 
@@ -79,9 +80,10 @@ class Scorer {
   [[nodiscard]] CalibratedView frame() const;
   [[nodiscard]] ImageView<const float> data() const;
   [[nodiscard]] ImageView<const std::uint8_t> mask() const;
-  [[nodiscard]] ImageView<const std::int32_t> labels() const;
+  [[nodiscard]] ImageView<const std::int32_t> labels() const;  // no data without lesions
   [[nodiscard]] ImageView<const std::uint8_t> signal_region() const;
-  // Everything over the SBR cut, rims and their cores: what is no background. Made when asked for.
+  // Everything over the SBR cut, rims and their cores: what is no background. Made when asked for; without lesions
+  // their cores are not known.
   [[nodiscard]] ImageView<const std::uint8_t> lesion_region();
 
  private:
