@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from pyicg import _core
+from pyicg import _core, _linking
 from pyicg._terminal import BAD_INPUT, INTERRUPTED, REFUSED, RESEARCH_USE, aligned
 from pyicg.cli_bench import bench
 from pyicg.cli_evaluate import evaluate
@@ -58,10 +59,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code or 0)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=RESEARCH_USE)
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=RESEARCH_USE,
+    invoke_without_command=True,
+    no_args_is_help=True,
+)
 @click.version_option(_core.version(), prog_name="pyicg")
-def commands() -> None:
+@click.option("--cmake-dir", is_flag=True, help="Print the folder of pyicg's CMake package.")
+@click.option("--includes", is_flag=True, help="Print the compiler's flag for pyicg's headers.")
+@click.option("--pkgconfig-dir", is_flag=True, help="Print the folder of pyicg.pc.")
+@click.pass_context
+def commands(context: click.Context, cmake_dir: bool, includes: bool, pkgconfig_dir: bool) -> None:
     """Calibrated numbers from indocyanine-green fluorescence: SBR, rim, millimetres, R0/R1."""
+    if cmake_dir:
+        click.echo(_linking.cmake_dir())
+    if includes:
+        click.echo("-I" + shlex.quote(str(_linking.include_dir())))
+    if pkgconfig_dir:
+        click.echo(_linking.pkgconfig_dir())
+    if cmake_dir or includes or pkgconfig_dir:
+        context.exit()
 
 
 _folder = click.option("-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), required=True)
