@@ -33,5 +33,5 @@ def _holding(name: str) -> Path:
             return path
     raise PyicgError(
         f"{Path(name).name} is not in {', '.join(pyicg.__path__)}: this pyicg was not installed; "
-        f"`pip install .` in its source tree, or `pip install pyicg`, puts the C and C++ files in place"
+        "`pip install .` in its source tree puts the C and C++ files in place"
     )

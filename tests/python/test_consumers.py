@@ -1,0 +1,169 @@
+"""Programs that link pyicg as others would, built in a clean folder from what is installed: the digits of Python.
+
+They are built from the installed package, and from a copy, at another place, of the prefix of a `cmake --install` that
+``PYICG_PREFIX`` names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import pyicg
+
+REPO = Path(__file__).resolve().parents[2]
+CONSUMERS = REPO / "tests" / "consumer"
+
+
+def need(*tools: str) -> None:
+    for tool in tools:
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool} here")
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def told(flag: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pyicg", flag], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode == 3:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    return done.stdout.rstrip("\n")
+
+
+@pytest.fixture(scope="module", params=["package", "prefix"])
+def library_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the libraries, with the CMake package and the pkg-config file under it."""
+    need("cc", "c++")
+    if request.param == "package":
+        folder = Path(told("--pkgconfig-dir")).parent
+        assert Path(told("--cmake-dir")) == folder / "cmake" / "pyicg"
+        return folder
+    prefix = os.environ.get("PYICG_PREFIX")
+    if prefix is None:
+        pytest.skip("PYICG_PREFIX names no prefix of a cmake --install")
+    moved = tmp_path_factory.mktemp("moved") / "with a space"
+    shutil.copytree(prefix, moved, symlinks=True)
+    return next(moved.glob("lib*/pkgconfig")).parent
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Path:
+    """Folder with the sources of the consumers and nothing else of the repository."""
+    return shutil.copytree(CONSUMERS, tmp_path / "consumer")
+
+
+def frames() -> list[tuple[npt.NDArray[np.uint16], int]]:
+    """Return frames with their bits per pixel: a simulated one, and a real one where there are any."""
+    section = pyicg.phantom.section_stack(margins_mm=(1.5,), shape=None, n_slices=3)
+    found = [(np.ascontiguousarray(section.stack[1], np.uint16), 12)]
+    shared = Path(os.environ.get("PYICG_DATA", REPO.parent / "shared" / "data"))
+    if shared.is_dir():
+        whole = pyicg.read_stack(shared / "spheroids" / "983b_D10_10000_2.tif", axes="CYX", channel=2)[0]
+        found.append((whole[200:824, 200:824].astype(np.uint16), 8))
+    return found
+
+
+def check(programs: list[Path], folder: Path) -> None:
+    """Compare what programs print of each frame with what Python says, digit by digit."""
+    for pixels, bits in frames():
+        profile = pyicg.CameraProfile.identity(pixels.shape, bit_depth=bits)
+        score = pyicg.Scorer(profile, shape=pixels.shape, view="section").score(pixels)
+        assert len(score.lesions) > 0
+        numbers = [
+            ("background", score.background.level),
+            ("sbr", score.contrast.sbr.value),
+            ("focus", score.quality.focus),
+            ("lesions", len(score.lesions)),
+            *(("thickness", lesion.thickness.value) for lesion in score.lesions),
+        ]
+        raw = folder / "frame.raw"
+        pixels.tofile(raw)
+        height, width = pixels.shape
+        for program in programs:
+            printed = run(program, raw, str(height), str(width), str(2**bits - 1), cwd=folder)
+            assert printed.splitlines() == [f"{name} {value:.17g}" for name, value in numbers], program
+
+
+def check_needs(programs: list[Path]) -> None:
+    """Only the program that was linked to the shared library asks for it when it runs."""
+    need("readelf")
+    for program in programs:
+        needed = run("readelf", "-d", program, cwd=program.parent)
+        assert ("libpyicg.so.1" in needed) == (program.name == "score_c"), program
+
+
+def test_cmake(library_folder: Path, clean: Path, tmp_path: Path) -> None:
+    need("cmake")
+    programs = []
+    for project in ("cmake", "cmake_c"):
+        build = tmp_path / project
+        found = f"-Dpyicg_DIR={library_folder / 'cmake' / 'pyicg'}"
+        run("cmake", "-S", clean / project, "-B", build, "-DCMAKE_BUILD_TYPE=Release", found, cwd=clean)
+        run("cmake", "--build", build, cwd=clean)
+        programs += sorted(build.glob("score_*"))
+    assert len(programs) == 5
+    check(programs, tmp_path)
+    check_needs(programs)
+
+
+def test_pkgconfig(library_folder: Path, clean: Path, tmp_path: Path) -> None:
+    need("make", "pkg-config")
+    folder = clean / "pkgconfig"
+    run("make", "all", cwd=folder, PKG_CONFIG_PATH=str(library_folder / "pkgconfig"))
+    programs = sorted(folder.glob("score_*"))
+    assert len(programs) == 3
+    check(programs, tmp_path)
+    check_needs(programs)
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"), [("0.1", True), ("0.1.0", True), ("0.0", False), ("0.2", False), ("1", False)]
+)
+def test_versions_that_cmake_takes(library_folder: Path, tmp_path: Path, version: str, fits: bool) -> None:
+    need("cmake")
+    script = tmp_path / "version.cmake"
+    file = library_folder / "cmake" / "pyicg" / "pyicg-config-version.cmake"
+    major, minor, patch = [*version.split("."), "0", "0"][:3]
+    script.write_text(
+        f"set(PACKAGE_FIND_VERSION {version})\nset(PACKAGE_FIND_VERSION_MAJOR {major})\n"
+        f"set(PACKAGE_FIND_VERSION_MINOR {minor})\nset(PACKAGE_FIND_VERSION_PATCH {patch})\n"
+        f'include("{file}")\nif(PACKAGE_VERSION_COMPATIBLE AND NOT PACKAGE_VERSION_UNSUITABLE)\n'
+        '  message(STATUS "fits")\nendif()\n'
+    )
+    assert ("fits" in run("cmake", "-P", script, cwd=tmp_path)) is fits
+
+
+def test_a_subdirectory_leaves_its_parent_alone(clean: Path, tmp_path: Path) -> None:
+    """No install rule, test, flag or variable of pyicg's in the project that adds it; nothing is compiled here."""
+    need("cmake", "cc", "c++")
+    project = clean / "subdirectory"
+    (project / "pyicg").symlink_to(REPO)
+    with (project / "CMakeLists.txt").open("a") as file:
+        for name in ("CXX_STANDARD", "CXX_VISIBILITY_PRESET", "C_VISIBILITY_PRESET", "POSITION_INDEPENDENT_CODE"):
+            file.write(f'if(DEFINED CMAKE_{name})\n  message(SEND_ERROR "CMAKE_{name} leaks")\nendif()\n')
+        file.write(
+            "get_directory_property(options COMPILE_OPTIONS)\nget_directory_property(definitions COMPILE_DEFINITIONS)\n"
+            'if(options OR definitions OR CMAKE_BUILD_TYPE)\n  message(SEND_ERROR "flags leak")\nendif()\n'
+            'if(TARGET pyicg_shared)\n  message(SEND_ERROR "a shared library nobody asked for")\nendif()\n'
+        )
+    build, prefix = tmp_path / "build", tmp_path / "prefix"
+    run("cmake", "-S", project, "-B", build, cwd=tmp_path)
+    run("cmake", "--install", build, "--prefix", prefix, cwd=tmp_path)
+    assert not prefix.exists()
+    assert not list(build.rglob("CTestTestfile.cmake"))
