@@ -35,7 +35,9 @@ int score(const std::vector<std::string>& arguments) {
   data.width = std::stoul(arguments[2]);
   data.saturation_dn = std::stod(arguments[3]);
   const auto profile = std::make_shared<const pyicg::Profile>(data);
-  pyicg::Scorer scorer(profile, {.view = pyicg::View::section});
+  pyicg::ScorerOptions options;
+  options.view = pyicg::View::section;
+  pyicg::Scorer scorer(profile, options);
 
   const auto pixels = read_pixels(arguments[0], data.height * data.width);
   print_score(scorer.score(pyicg::ImageView(pixels.data(), data.height, data.width), {}));
