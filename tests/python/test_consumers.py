@@ -7,6 +7,7 @@ They are built from the installed package, and from a copy, at another place, of
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def library_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     if request.param == "package":
         folder = Path(told("--pkgconfig-dir")).parent
         assert Path(told("--cmake-dir")) == folder / "cmake" / "pyicg"
+        assert told("--includes") == "-I" + shlex.quote(str(folder.parent / "include"))
         return folder
     prefix = os.environ.get("PYICG_PREFIX")
     if prefix is None:
@@ -130,6 +132,12 @@ def test_pkgconfig(library_folder: Path, clean: Path, tmp_path: Path) -> None:
     assert len(programs) == 3
     check(programs, tmp_path)
     check_needs(programs)
+
+
+def test_the_flags_together_and_with_a_command() -> None:
+    together = [sys.executable, "-m", "pyicg", "--pkgconfig-dir", "--cmake-dir", "info"]
+    printed = subprocess.run(together, capture_output=True, text=True, timeout=60, check=False).stdout.splitlines()
+    assert printed == [told("--cmake-dir"), told("--pkgconfig-dir")]  # and no command is run
 
 
 @pytest.mark.parametrize(
