@@ -32,7 +32,7 @@ struct ScorerOptions {
   double smooth_px = 1.0;
   double psf_sigma_px = nan;
   bool lesions = true;  // look for rims; without (bed view only) it is faster, and all else has the same bits
-  Threads threads;  // of one frame; the bits do not depend on it
+  Threads threads;      // of one frame; the bits do not depend on it
 };
 
 // 1 mm^2, larger than the bile flecks that are no lesion, but no more than a quarter of a per cent of the frame: a
