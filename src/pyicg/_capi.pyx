@@ -114,13 +114,9 @@ cdef class Scorer:
         double pixel_size_mm=math.nan, double min_area_px=math.nan, double smooth_px=1.0,
         double psf_sigma_px=math.nan, bint lesions=True, uint32_t threads=1,
     ):
-        cdef capi.pyicg_error error
-        error.struct_size = sizeof(error)
-        cdef capi.pyicg_profile_data data
-        data.struct_size = sizeof(data)
+        cdef capi.pyicg_error error = capi.pyicg_no_error()
+        cdef capi.pyicg_profile_data data = capi.pyicg_identity_profile(height, width, saturation_dn)
         data.calibrated = calibrated
-        data.height = height
-        data.width = width
         data.dark = _float_map(dark, height, width, "dark")
         data.dark_rate = _float_map(dark_rate, height, width, "dark_rate")
         data.dark_sigma = _float_map(dark_sigma, height, width, "dark_sigma")
@@ -128,17 +124,13 @@ cdef class Scorer:
         data.flat_sigma = _float_map(flat_sigma, height, width, "flat_sigma")
         data.read_noise_map = _float_map(read_noise_map, height, width, "read_noise_map")
         data.gain_map = _float_map(gain_map, height, width, "gain_map")
-        data.bad = NULL
         if bad is not None and _expect((bad.shape[0], bad.shape[1]), height, width, "bad"):
             data.bad = &bad[0, 0]
         data.linearity[0], data.linearity[1], data.linearity[2] = linearity
-        data.linearity_table = NULL
-        data.linearity_table_size = 0
         if linearity_table is not None and linearity_table.shape[0] > 0:
             data.linearity_table = &linearity_table[0]
             data.linearity_table_size = linearity_table.shape[0]
         data.linearity_step_dn = linearity_step_dn
-        data.saturation_dn = saturation_dn
         data.exposure_ms = exposure_ms
         data.exposure_min_ms = exposure_min_ms
         data.exposure_max_ms = exposure_max_ms
@@ -149,11 +141,11 @@ cdef class Scorer:
         data.read_noise_dn = read_noise_dn
         data.response_nm_per_dn_ms = response_nm_per_dn_ms
 
-        cdef capi.pyicg_scorer_options options
-        options.struct_size = sizeof(options)
         if view not in ("bed", "section"):
             raise InputError(f'view must be "bed" or "section", found "{view}"')
-        options.view = capi.PYICG_VIEW_BED if view == "bed" else capi.PYICG_VIEW_SECTION
+        cdef capi.pyicg_scorer_options options = capi.pyicg_options_for(
+            capi.PYICG_VIEW_BED if view == "bed" else capi.PYICG_VIEW_SECTION
+        )
         options.sbr_cut = sbr_cut
         options.pixel_size_mm = pixel_size_mm
         options.min_area_px = min_area_px
@@ -190,38 +182,35 @@ cdef class Scorer:
         cdef const uint8_t[:, :] u8
         cdef const uint16_t[:, :] u16
         cdef const float[:, :] f32
-        cdef capi.pyicg_frame c_frame
+        cdef capi.pyicg_pixel_format format
+        cdef const void* data
         cdef Py_ssize_t column
         pixels = memoryview(frame)
         if pixels.ndim != 2 or 0 in pixels.shape:
             raise InputError(f"the frame must have two axes and a pixel, found shape {pixels.shape}")
         if pixels.format == "B":
             u8 = frame
-            c_frame.pixel_format = capi.PYICG_PIXEL_U8
-            c_frame.data = &u8[0, 0]
+            format = capi.PYICG_PIXEL_U8
+            data = &u8[0, 0]
         elif pixels.format == "H":
             u16 = frame
-            c_frame.pixel_format = capi.PYICG_PIXEL_U16
-            c_frame.data = &u16[0, 0]
+            format = capi.PYICG_PIXEL_U16
+            data = &u16[0, 0]
         elif pixels.format == "f":
             f32 = frame
-            c_frame.pixel_format = capi.PYICG_PIXEL_F32
-            c_frame.data = &f32[0, 0]
+            format = capi.PYICG_PIXEL_F32
+            data = &f32[0, 0]
         else:
             raise InputError(f"the frame must be uint8, uint16 or float32 in native order, found {pixels.format!r}")
         column = pixels.strides[1]
         if pixels.shape[1] > 1 and column != pixels.itemsize:
             raise InputError(f"columns must lie side by side, found a step of {column} bytes; copy the frame openly")
-        c_frame.struct_size = sizeof(c_frame)
-        c_frame.height, c_frame.width = pixels.shape
+        cdef capi.pyicg_frame c_frame = capi.pyicg_frame_of(data, format, pixels.shape[0], pixels.shape[1])
         c_frame.stride_bytes = pixels.strides[0]
         c_frame.exposure_ms = exposure_ms
         c_frame.gain_db = gain_db
-        c_frame.timestamp_ns = 0
-        cdef capi.pyicg_frame_score score
-        score.struct_size = sizeof(score)
-        cdef capi.pyicg_error error
-        error.struct_size = sizeof(error)
+        cdef capi.pyicg_frame_score score = capi.pyicg_empty_score()
+        cdef capi.pyicg_error error = capi.pyicg_no_error()
         cdef capi.pyicg_status status
         with self._lock:
             with nogil:

@@ -23,6 +23,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_ERROR_UNIT
         PYICG_ERROR_MEMORY
         PYICG_ERROR_INTERNAL
+        PYICG_ERROR_BUSY
 
     ctypedef enum pyicg_reason:
         PYICG_REASON_NONE
@@ -95,6 +96,8 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_PIXEL_U8
         PYICG_PIXEL_U16
         PYICG_PIXEL_F32
+        PYICG_PIXEL_MONO10P
+        PYICG_PIXEL_MONO12P
 
     ctypedef enum pyicg_view:
         PYICG_VIEW_BED
@@ -145,6 +148,21 @@ cdef extern from "pyicg/pyicg.h" nogil:
         double read_noise_dn
         double response_nm_per_dn_ms
 
+    ctypedef void (*pyicg_task)(void* context, size_t index) noexcept
+
+    ctypedef struct pyicg_runner:
+        void (*run)(void* host, size_t count, pyicg_task task, void* context) noexcept
+        void* host
+
+    ctypedef enum pyicg_log_level:
+        PYICG_LOG_ERROR
+        PYICG_LOG_WARNING
+        PYICG_LOG_INFO
+
+    ctypedef struct pyicg_log:
+        void (*write)(void* user, uint32_t level, const char* message) noexcept
+        void* user
+
     ctypedef struct pyicg_scorer_options:
         uint32_t struct_size
         uint32_t view
@@ -155,6 +173,8 @@ cdef extern from "pyicg/pyicg.h" nogil:
         double psf_sigma_px
         uint32_t without_lesions
         uint32_t threads
+        pyicg_runner runner
+        pyicg_log log
 
     ctypedef struct pyicg_frame:
         uint32_t struct_size
@@ -249,3 +269,36 @@ cdef extern from "pyicg/pyicg.h" nogil:
                                       uint64_t capacity, uint64_t* count)
     pyicg_status pyicg_scorer_data(const pyicg_scorer* scorer, float* array, uint64_t capacity, uint64_t* count)
     pyicg_status pyicg_scorer_mask(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity, uint64_t* count)
+
+    ctypedef struct pyicg_api:
+        uint32_t struct_size
+        uint32_t abi_version
+        const char* (*version_string)() noexcept
+        const char* (*status_string)(uint32_t status) noexcept
+        const char* (*reason_string)(uint32_t reason) noexcept
+        pyicg_status (*profile_create)(const pyicg_profile_data* data, pyicg_profile** out,
+                                       pyicg_error* error) noexcept
+        void (*profile_destroy)(pyicg_profile* profile) noexcept
+        pyicg_status (*scorer_create)(const pyicg_profile* profile, const pyicg_scorer_options* options,
+                                      pyicg_scorer** out, pyicg_error* error) noexcept
+        void (*scorer_destroy)(pyicg_scorer* scorer) noexcept
+        pyicg_status (*scorer_score)(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
+                                     pyicg_error* error) noexcept
+        pyicg_status (*scorer_lesions)(const pyicg_scorer* scorer, pyicg_lesion* array, uint64_t capacity,
+                                       uint64_t* count) noexcept
+        pyicg_status (*scorer_hot_spots)(const pyicg_scorer* scorer, pyicg_hot_spot* array, uint64_t capacity,
+                                         uint64_t* count) noexcept
+        pyicg_status (*scorer_contour)(const pyicg_scorer* scorer, uint64_t lesion, int outer, double* yx,
+                                       uint64_t capacity, uint64_t* count) noexcept
+        pyicg_status (*scorer_data)(const pyicg_scorer* scorer, float* array, uint64_t capacity,
+                                    uint64_t* count) noexcept
+        pyicg_status (*scorer_mask)(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity,
+                                    uint64_t* count) noexcept
+
+    const pyicg_api* pyicg_api_table()
+
+    pyicg_error pyicg_no_error()
+    pyicg_profile_data pyicg_identity_profile(uint64_t height, uint64_t width, double saturation_dn)
+    pyicg_scorer_options pyicg_options_for(pyicg_view view)
+    pyicg_frame pyicg_frame_of(const void* data, pyicg_pixel_format format, uint64_t height, uint64_t width)
+    pyicg_frame_score pyicg_empty_score()

@@ -155,7 +155,8 @@ void check(const RimOptions& o) {
   require(std::isnan(px) || (px > 0 && std::isfinite(px)), ErrorKind::unit, "pixel_size_mm", "positive", px);
   require(o.smooth_px >= 0.5 && o.smooth_px <= 100, ErrorKind::input, "smooth_px", "between 0.5 and 100", o.smooth_px);
   require(std::isnan(psf) || (psf >= 0 && psf <= 100), ErrorKind::input, "psf_sigma_px", "between 0 and 100", psf);
-  require(o.min_area_px >= 1, ErrorKind::input, "min_area_px", "at least 1", o.min_area_px);
+  require(o.min_area_px >= 1 && std::isfinite(o.min_area_px), ErrorKind::input, "min_area_px", "at least 1 and finite",
+          o.min_area_px);
 }
 
 void segment_rim(ImageView<const float> data, ImageView<const std::uint8_t> mask, const Background& background,

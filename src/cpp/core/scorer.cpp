@@ -101,6 +101,8 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   score_.calibration =
       calibrate(frame, *profile_, exposure, {data_.data(), height, width}, {mask_.data(), height, width},
                 {variance_.empty() ? nullptr : variance_.data(), height, width}, calibration);
+  if (unsound_) forget();
+  unsound_ = true;
   clear_region();
   // Side by side: what writes nothing that the other reads or writes.
   detail::both(
@@ -119,7 +121,16 @@ const FrameScore& Scorer::score(const RawFrame& frame, const Exposure& exposure)
   score_.rejected = std::move(rims.rejected);
   if (options_.view == View::section) score_section();
   finish();
+  unsound_ = false;
   return score_;
+}
+
+void Scorer::forget() {
+  background_ws_ = BackgroundWorkspace();
+  ws_ = RimWorkspace();
+  quality_ws_ = QualityWorkspace();
+  std::fill(region_.begin(), region_.end(), std::uint8_t{0});
+  region_box_ = {};
 }
 
 void Scorer::score_bed() {

@@ -83,10 +83,8 @@ std::size_t read_profile(RimFitState& s, std::size_t k, const Side& side, bool g
   if (high < low) return nothing();
   const std::size_t n = static_cast<std::size_t>(high - low) + 1;
   const std::size_t room = n + kernels::profile_room;
-  if (s.memory.signals.size() < room) {
-    s.memory.signals.resize(room);
-    s.memory.rows.resize(room * Equations::columns);
-  }
+  if (s.memory.signals.size() < room) s.memory.signals.resize(room);
+  if (s.memory.rows.size() < room * Equations::columns) s.memory.rows.resize(room * Equations::columns);
   s.image.along({v.y, v.x, v.dy, v.dx, step, low}, std::span(s.memory.signals).first(n));
   return kernels::profile_kernels().products({{step, low, n},
                                               s.memory.signals.data(),

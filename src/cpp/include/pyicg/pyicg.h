@@ -1,17 +1,24 @@
 /* pyicg C interface (C99). Research software, not a medical device.
  *
- * Rules. Every call returns a status; on failure it fills the caller's pyicg_error, which may be NULL. Handles are
- * opaque. A scorer belongs to one thread at a time; profiles are immutable and may be shared. Pixels and arrays belong
- * to the caller and are never kept after a call. Structs that the caller fills start with struct_size = sizeof(struct).
+ * Errors.    Every call returns a pyicg_status. On failure it also fills the caller's pyicg_error, which may be NULL.
+ * No call throws, prints, aborts or exits. Ownership. Handles are opaque: what a create call gives is given back to its
+ * destroy call, once. A failed create leaves NULL in its out pointer. Pixels, maps and arrays belong to the caller and
+ * are never kept after a call. Threads.   Profiles are immutable: any number of scorers on any threads may share one. A
+ * scorer serves one call at a time; a second one at the same time returns PYICG_ERROR_BUSY and changes nothing. Scorers
+ * know nothing of each other. A handle may be destroyed when no other call uses it and none will. Memory.    A scorer
+ * asks for memory when it is made, with its first frame, and with one that needs more than any before. Versions.
+ * Structs that the caller fills start with struct_size = sizeof(struct); the functions that make them, below, set it.
  * Longer structs of later versions are accepted, and shorter ones of earlier versions: options left out have their
- * defaults, of a pyicg_frame_score what fits is filled. A failed create leaves NULL in its out pointer.
- * A number travels as pyicg_measurement; an undefined one is NaN with a reason. No call throws, prints or exits.
+ * defaults, of a pyicg_frame_score what fits is filled. Numbers.   A number travels as pyicg_measurement; an undefined
+ * one is NaN with a reason. Positions are in pixels, y down and x right, from 0 at the centre of the first pixel.
  */
 #ifndef PYICG_PYICG_H
 #define PYICG_PYICG_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(_WIN32)
 #if defined(PYICG_BUILDING)
@@ -39,8 +46,9 @@ typedef enum pyicg_status {
   PYICG_ERROR_INPUT = 3,    /* the frame or an option cannot be used as it is */
   PYICG_ERROR_PROFILE = 4,  /* the profile is inconsistent or does not fit */
   PYICG_ERROR_UNIT = 5,     /* a length or exposure is not positive */
-  PYICG_ERROR_MEMORY = 6,
-  PYICG_ERROR_INTERNAL = 7
+  PYICG_ERROR_MEMORY = 6,   /* out of memory; the handle stays good */
+  PYICG_ERROR_INTERNAL = 7, /* a fault of the library: please report it */
+  PYICG_ERROR_BUSY = 8      /* another call is using the scorer */
 } pyicg_status;
 
 /* Why a number is undefined or limited. */
@@ -123,10 +131,13 @@ enum {
   PYICG_MASK_NOT_FINITE = 64
 };
 
+/* With the names of GenICam's PFNC. Values over the profile's saturation are an error unless it is unknown. */
 typedef enum pyicg_pixel_format {
-  PYICG_PIXEL_U8 = 1,
-  PYICG_PIXEL_U16 = 2, /* native byte order; fewer significant bits: say so in the profile's saturation */
-  PYICG_PIXEL_F32 = 3
+  PYICG_PIXEL_U8 = 1,  /* Mono8 */
+  PYICG_PIXEL_U16 = 2, /* Mono10, Mono12, Mono14 and Mono16: 16-bit words in native byte order, value in the low bits */
+  PYICG_PIXEL_F32 = 3, /* NaN and infinity: the pixel is left out */
+  PYICG_PIXEL_MONO10P = 4, /* 4 pixels in 5 bytes, lowest bits first; every row begins with a byte */
+  PYICG_PIXEL_MONO12P = 5  /* 2 pixels in 3 bytes, as above. Not the Mono12Packed of GigE Vision */
 } pyicg_pixel_format;
 
 typedef enum pyicg_view { PYICG_VIEW_BED = 0, PYICG_VIEW_SECTION = 1 } pyicg_view;
@@ -176,6 +187,25 @@ typedef struct pyicg_profile_data {
   double response_nm_per_dn_ms;            /* nM of ICG per DN/ms; NAN: unknown */
 } pyicg_profile_data;
 
+/* Who runs the shares of a call when a frame is split over threads: the host's pool. run calls task(context, index)
+ * once for every index of [0, count), on whatever threads and in whatever order, and comes back when all of these calls
+ * have. A share that was not begun when run comes back is run by the calling thread, one that is asked for again is
+ * not. */
+typedef void (*pyicg_task)(void* context, size_t index);
+typedef struct pyicg_runner {
+  void (*run)(void* host, size_t count, pyicg_task task, void* context); /* NULL: the library's own threads */
+  void* host;                                                            /* given to run; belongs to the caller */
+} pyicg_runner;
+
+typedef enum pyicg_log_level { PYICG_LOG_ERROR = 1, PYICG_LOG_WARNING = 2, PYICG_LOG_INFO = 3 } pyicg_log_level;
+
+/* Told what a scorer was made for, what of it makes results worth less, and every error of its calls. Called on the
+ * thread of the call, before it returns; message lives until write comes back. */
+typedef struct pyicg_log {
+  void (*write)(void* user, uint32_t level, const char* message); /* level: pyicg_log_level; NULL: silence */
+  void* user;                                                     /* given to write; belongs to the caller */
+} pyicg_log;
+
 typedef struct pyicg_scorer_options {
   uint32_t struct_size;
   uint32_t view;        /* pyicg_view */
@@ -186,13 +216,15 @@ typedef struct pyicg_scorer_options {
   double psf_sigma_px;  /* blur of the optics; NAN: each lesion's own edge tells */
   /* Members of the second version. */
   uint32_t without_lesions; /* 1, bed view only: look for no rims, which is faster. All else: same bits */
-  uint32_t threads;         /* of one frame, the library's own; 0 and 1: none. The bits do not depend on it */
+  uint32_t threads;         /* of one frame; 0 and 1: the caller's alone. The bits do not depend on it */
+  pyicg_runner runner;      /* of these threads; lives as long as the scorer */
+  pyicg_log log;            /* lives as long as the scorer */
 } pyicg_scorer_options;
 
 typedef struct pyicg_frame {
   uint32_t struct_size;
   uint32_t pixel_format; /* pyicg_pixel_format */
-  const void* data;      /* first pixel of row 0 */
+  const void* data;      /* first pixel of row 0, aligned as its type; packed pixels: any byte */
   uint64_t height, width;
   int64_t stride_bytes;  /* from one row to the next; may be negative; not looked at for a single row */
   double exposure_ms;    /* NAN: the profile's */
@@ -220,16 +252,23 @@ typedef struct pyicg_frame_score {
   double glare_fraction; /* share of the pixels in small bright spots */
 } pyicg_frame_score;
 
+/* A rim around a dark core. */
 typedef struct pyicg_lesion {
-  double centroid_y, centroid_x;
-  double area_px, completeness, confidence, correlation_px;
+  double centroid_y, centroid_x; /* of the area inside the inner contour */
+  double area_px;                /* inside the inner contour */
+  double completeness;           /* share of the rays in the frame on which the rim exceeds the SBR cut */
+  double confidence;             /* a heuristic, 0 to 1, that this is a rim; under 0.5: unsure */
+  double correlation_px;         /* length over which errors of the contour go together */
   pyicg_measurement area_mm2, thickness_px, thickness_mm, sbr;
   uint64_t n_vertices; /* of each contour */
   uint32_t not_star_shaped, clipped_by_border;
 } pyicg_lesion;
 
+/* A bright region of a bed, in order of its peak. */
 typedef struct pyicg_hot_spot {
-  double peak_sbr, peak_y, peak_x, area_px;
+  double peak_sbr; /* of the smoothed signal */
+  double peak_y, peak_x;
+  double area_px;
 } pyicg_hot_spot;
 
 typedef struct pyicg_profile pyicg_profile;
@@ -243,21 +282,25 @@ PYICG_API const char* pyicg_version_string(void) PYICG_NOEXCEPT;
 PYICG_API const char* pyicg_status_string(uint32_t status) PYICG_NOEXCEPT;
 PYICG_API const char* pyicg_reason_string(uint32_t reason) PYICG_NOEXCEPT;
 
+/* Copies the data and checks them. The profile is given back with pyicg_profile_destroy. */
 PYICG_API pyicg_status pyicg_profile_create(const pyicg_profile_data* data, pyicg_profile** out,
                                             pyicg_error* error) PYICG_NOEXCEPT;
 /* A profile may be destroyed while scorers still use it: they hold a share. NULL is fine. */
 PYICG_API void pyicg_profile_destroy(pyicg_profile* profile) PYICG_NOEXCEPT;
 
+/* Frames must have the profile's height and width. The scorer is given back with pyicg_scorer_destroy. */
 PYICG_API pyicg_status pyicg_scorer_create(const pyicg_profile* profile, const pyicg_scorer_options* options,
                                            pyicg_scorer** out, pyicg_error* error) PYICG_NOEXCEPT;
+/* NULL is fine. */
 PYICG_API void pyicg_scorer_destroy(pyicg_scorer* scorer) PYICG_NOEXCEPT;
 
+/* Scores one frame, which is read in place (packed pixels are unpacked first) and not looked at after the call. */
 PYICG_API pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
                                           pyicg_error* error) PYICG_NOEXCEPT;
 
 /* What the last score holds in variable number; before a first score and after a failed one, nothing. Each fills up to
  * `capacity` elements, writes how many there are to `count` and returns PYICG_TRUNCATED when the array was short; with
- * capacity 0 the array may be NULL. */
+ * capacity 0 the array may be NULL. PYICG_ERROR_ARGUMENT and PYICG_ERROR_BUSY leave array and count as they are. */
 PYICG_API pyicg_status pyicg_scorer_lesions(const pyicg_scorer* scorer, pyicg_lesion* array, uint64_t capacity,
                                             uint64_t* count) PYICG_NOEXCEPT;
 PYICG_API pyicg_status pyicg_scorer_hot_spots(const pyicg_scorer* scorer, pyicg_hot_spot* array, uint64_t capacity,
@@ -271,6 +314,90 @@ PYICG_API pyicg_status pyicg_scorer_data(const pyicg_scorer* scorer, float* arra
                                          uint64_t* count) PYICG_NOEXCEPT;
 PYICG_API pyicg_status pyicg_scorer_mask(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity,
                                          uint64_t* count) PYICG_NOEXCEPT;
+
+/* Every function above as a table, for hosts that load the library by hand or take it from Python's capsule
+ * "pyicg._capi.api". Later versions add to its end: compare abi_version, then struct_size. Static storage. */
+typedef struct pyicg_api {
+  uint32_t struct_size;
+  uint32_t abi_version;
+  const char* (*version_string)(void);
+  const char* (*status_string)(uint32_t status);
+  const char* (*reason_string)(uint32_t reason);
+  pyicg_status (*profile_create)(const pyicg_profile_data* data, pyicg_profile** out, pyicg_error* error);
+  void (*profile_destroy)(pyicg_profile* profile);
+  pyicg_status (*scorer_create)(const pyicg_profile* profile, const pyicg_scorer_options* options, pyicg_scorer** out,
+                                pyicg_error* error);
+  void (*scorer_destroy)(pyicg_scorer* scorer);
+  pyicg_status (*scorer_score)(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
+                               pyicg_error* error);
+  pyicg_status (*scorer_lesions)(const pyicg_scorer* scorer, pyicg_lesion* array, uint64_t capacity, uint64_t* count);
+  pyicg_status (*scorer_hot_spots)(const pyicg_scorer* scorer, pyicg_hot_spot* array, uint64_t capacity,
+                                   uint64_t* count);
+  pyicg_status (*scorer_contour)(const pyicg_scorer* scorer, uint64_t lesion, int outer, double* yx, uint64_t capacity,
+                                 uint64_t* count);
+  pyicg_status (*scorer_data)(const pyicg_scorer* scorer, float* array, uint64_t capacity, uint64_t* count);
+  pyicg_status (*scorer_mask)(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity, uint64_t* count);
+} pyicg_api;
+PYICG_API const pyicg_api* pyicg_api_table(void) PYICG_NOEXCEPT;
+
+/* Structs to begin with, made by the caller's compiler and hence of the size that it knows. */
+
+static inline pyicg_error pyicg_no_error(void) {
+  pyicg_error error;
+  memset(&error, 0, sizeof error);
+  error.struct_size = sizeof error;
+  return error;
+}
+
+/* Counts alone, no calibration: every result says uncalibrated until maps and `calibrated` are set. saturation_dn is
+ * the largest count a pixel can have, 4095 of 12 bits; INFINITY: unknown. */
+static inline pyicg_profile_data pyicg_identity_profile(uint64_t height, uint64_t width, double saturation_dn) {
+  pyicg_profile_data data;
+  memset(&data, 0, sizeof data);
+  data.struct_size = sizeof data;
+  data.height = height;
+  data.width = width;
+  data.linearity[0] = 1;
+  data.saturation_dn = saturation_dn;
+  data.exposure_ms = data.exposure_min_ms = data.exposure_max_ms = NAN;
+  data.dark_mean_exposure_ms = data.dark_exposure_sd_ms = NAN;
+  data.gain_db = data.gain_dn_per_e = data.read_noise_dn = data.response_nm_per_dn_ms = NAN;
+  return data;
+}
+
+/* An SBR cut of 1.5 and smoothing by 1 px, as in Python: assumptions. Pixel size, area and blur are unknown. */
+static inline pyicg_scorer_options pyicg_options_for(pyicg_view view) {
+  pyicg_scorer_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  options.view = view;
+  options.sbr_cut = 1.5;
+  options.smooth_px = 1;
+  options.pixel_size_mm = options.min_area_px = options.psf_sigma_px = NAN;
+  return options;
+}
+
+/* Rows without padding, as they were exposed by the profile. */
+static inline pyicg_frame pyicg_frame_of(const void* data, pyicg_pixel_format format, uint64_t height, uint64_t width) {
+  static const uint8_t bits[] = {0, 8, 16, 32, 10, 12};
+  pyicg_frame frame;
+  memset(&frame, 0, sizeof frame);
+  frame.struct_size = sizeof frame;
+  frame.pixel_format = format;
+  frame.data = data;
+  frame.height = height;
+  frame.width = width;
+  if (frame.pixel_format < sizeof bits) frame.stride_bytes = (int64_t)((width * bits[frame.pixel_format] + 7) / 8);
+  frame.exposure_ms = frame.gain_db = NAN;
+  return frame;
+}
+
+static inline pyicg_frame_score pyicg_empty_score(void) {
+  pyicg_frame_score score;
+  memset(&score, 0, sizeof score);
+  score.struct_size = sizeof score;
+  return score;
+}
 
 #ifdef __cplusplus
 }

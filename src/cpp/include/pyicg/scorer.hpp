@@ -92,6 +92,7 @@ class Scorer {
   void clear_region();
   void judge_picture();
   void finish();
+  void forget();
 
   std::shared_ptr<const Profile> profile_;
   ScorerOptions options_;
@@ -106,6 +107,8 @@ class Scorer {
   RimWorkspace ws_;
   QualityWorkspace quality_ws_;
   FrameScore score_;
+  // Memory ran out amid a frame: buffers may be half grown or hold marks of it, and are made anew for the next one.
+  bool unsound_ = false;
 };
 
 }  // namespace pyicg

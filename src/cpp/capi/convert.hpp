@@ -1,0 +1,26 @@
+// Structs of pyicg.h to those of the core, checked, and back.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pyicg/calibrate.hpp"
+#include "pyicg/profile.hpp"
+#include "pyicg/pyicg.h"
+#include "pyicg/rim.hpp"
+#include "pyicg/scorer.hpp"
+
+namespace pyicg::capi {
+
+ProfileData profile_data(const pyicg_profile_data& data);
+
+// Without runner and log, which are the handle's.
+ScorerOptions scorer_options(const pyicg_scorer_options& options);
+
+// A view of the caller's pixels, or of `unpacked` when they are packed.
+RawFrame raw_frame(const pyicg_frame& frame, std::vector<std::uint16_t>& unpacked);
+
+pyicg_frame_score frame_score(const FrameScore& score);
+pyicg_lesion lesion_of(const Lesion& lesion);
+
+}  // namespace pyicg::capi
