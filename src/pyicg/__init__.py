@@ -43,6 +43,7 @@ from pyicg.score import StackScore, score_stack
 from pyicg.scorer import Scorer, score_frame
 from pyicg.sensitivity import SensitivityTable, sensitivity_table
 from pyicg.statistics import RegionStatistics, region_statistics
+from pyicg.stream import StreamScorer
 from pyicg.threshold_rim import ThresholdedRims, threshold_rim
 from pyicg.timeline import FrameRules, SbrCurve, sbr_curve
 from pyicg.tumour_mesh import TumourMesh, iso_surface
@@ -81,6 +82,7 @@ __all__ = [
     "SpecimenLesion",
     "Stack",
     "StackScore",
+    "StreamScorer",
     "ThresholdedRims",
     "TumourMesh",
     "UncertaintyBudget",

@@ -2,16 +2,22 @@
 """The C interface as Python sees it: what `pyicg.capi` declares, called as any other extension would call it."""
 
 import math
+import sys
 import threading
 
 import numpy as np
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from pyicg cimport capi
 
 from pyicg.errors import InputError, ProfileError, UnitError
+
+
+api = PyCapsule_New(<void*> capi.pyicg_api_table(), "pyicg._capi.api", NULL)
 
 
 def abi_version():
@@ -41,10 +47,10 @@ def reason_strings():
     return _words(capi.pyicg_reason_string)
 
 
-cdef int _raise_for(capi.pyicg_status status, capi.pyicg_error* error) except -1:
+cdef int _raise_for(capi.pyicg_status status, capi.pyicg_error* error, where="") except -1:
     if status == capi.PYICG_OK:
         return 0
-    message = error.message.decode()
+    message = where + error.message.decode()
     if status == capi.PYICG_ERROR_PROFILE:
         raise ProfileError(message)
     if status == capi.PYICG_ERROR_UNIT:
@@ -101,6 +107,8 @@ cdef class Scorer:
 
     cdef capi.pyicg_scorer* _handle
     cdef object _lock
+    cdef uint64_t _height
+    cdef uint64_t _width
 
     def __cinit__(
         self, uint64_t height, uint64_t width, *, const float[:, ::1] dark=None, const float[:, ::1] dark_rate=None,
@@ -155,6 +163,7 @@ cdef class Scorer:
         options.threads = threads
 
         self._lock = threading.Lock()
+        self._height, self._width = height, width
         cdef capi.pyicg_profile* profile = NULL
         _raise_for(capi.pyicg_profile_create(&data, &profile, &error), &error)
         cdef capi.pyicg_status status = capi.pyicg_scorer_create(profile, &options, &self._handle, &error)
@@ -249,3 +258,131 @@ cdef object _contour(const capi.pyicg_scorer* handle, uint64_t lesion, int outer
     cdef double[:, ::1] view = vertices
     capi.pyicg_scorer_contour(handle, lesion, outer, &view[0, 0], count, &count)
     return vertices
+
+
+cdef object _score_dtype():
+    cdef capi.pyicg_frame_score score
+    return np.asarray(<capi.pyicg_frame_score[:1]> &score).dtype
+
+
+# The bits of a pixel that is packed, and what C calls it.
+_PACKINGS = {"mono10p": (10, capi.PYICG_PIXEL_MONO10P), "mono12p": (12, capi.PYICG_PIXEL_MONO12P)}
+_PIXELS = {"B": capi.PYICG_PIXEL_U8, "H": capi.PYICG_PIXEL_U16, "f": capi.PYICG_PIXEL_F32}
+_NATIVE = "@=" + ("<" if sys.byteorder == "little" else ">")
+
+
+# One frame in a buffer whose last two axes, from `axis` on, are its rows and columns.
+cdef capi.pyicg_frame _described(Scorer scorer, Py_buffer* buffer, int axis, packing) except *:
+    pixel = "B" if buffer.format == NULL else buffer.format.decode().lstrip(_NATIVE)
+    columns = scorer._width
+    if packing is None:
+        if pixel not in _PIXELS:
+            raise InputError(f"pixels must be uint8, uint16 or float32 in native order, found {pixel!r}")
+        pixel_format = _PIXELS[pixel]
+    else:
+        if packing not in _PACKINGS or pixel != "B":
+            raise InputError(f"packing is one of {tuple(_PACKINGS)} in bytes, found {packing!r} in {pixel!r}")
+        bits, pixel_format = _PACKINGS[packing]
+        columns = (columns * bits + 7) // 8
+    shape = (buffer.shape[axis], buffer.shape[axis + 1])
+    if shape != (scorer._height, columns):
+        raise InputError(f"a slot has shape {shape}, expected {(scorer._height, columns)}")
+    if buffer.suboffsets != NULL or (columns > 1 and buffer.strides[axis + 1] != buffer.itemsize):
+        raise InputError("the columns of a slot must lie side by side; a ring is read in place, never copied")
+    cdef capi.pyicg_frame frame = capi.pyicg_frame_of(buffer.buf, pixel_format, scorer._height, scorer._width)
+    frame.stride_bytes = buffer.strides[axis]
+    return frame
+
+
+cdef class Stream:
+    """Frames in a ring of slots, scored in place; see `pyicg.stream.StreamScorer`.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Whose shape the slots have.
+    ring : buffer of three axes (slot, row, column), or list of buffers of two
+        Held as long as the stream lives.
+    packing : str or None
+        "mono10p" or "mono12p": rows of packed bytes.
+    """
+
+    cdef readonly Scorer scorer
+    cdef list _views
+    cdef capi.pyicg_frame* _frames
+    cdef readonly Py_ssize_t slots
+
+    def __cinit__(self, Scorer scorer not None, ring, packing=None):
+        cdef Py_buffer* buffer
+        cdef Py_ssize_t k
+        self.scorer = scorer
+        apart = isinstance(ring, (list, tuple))
+        self._views = [memoryview(part) for part in (ring if apart else (ring,))]
+        for view in self._views:
+            if view.ndim != (2 if apart else 3):
+                raise InputError(
+                    f"a ring has axes (slot, row, column), or is a list of slots with (row, column); found {view.ndim} axes"
+                )
+        self.slots = len(self._views) if apart else self._views[0].shape[0]
+        if self.slots == 0:
+            raise InputError("the ring has no slot")
+        self._frames = <capi.pyicg_frame*> PyMem_Calloc(self.slots, sizeof(capi.pyicg_frame))
+        if self._frames == NULL:
+            raise MemoryError
+        for k in range(self.slots):
+            buffer = PyMemoryView_GET_BUFFER(self._views[k if apart else 0])
+            self._frames[k] = _described(scorer, buffer, 0 if apart else 1, packing)
+            if not apart:
+                self._frames[k].data = <const char*> buffer.buf + k * buffer.strides[0]
+
+    def __dealloc__(self):
+        PyMem_Free(self._frames)
+
+    def score(self, Py_ssize_t slot, double exposure_ms=math.nan, double gain_db=math.nan, uint64_t timestamp_ns=0):
+        """Score the frame in one slot; return a record of ``pyicg_frame_score``."""
+        if not 0 <= slot < self.slots:
+            raise InputError(f"slot {slot} of {self.slots}")
+        cdef capi.pyicg_frame frame = self._frames[slot]
+        frame.exposure_ms = exposure_ms
+        frame.gain_db = gain_db
+        frame.timestamp_ns = timestamp_ns
+        cdef capi.pyicg_frame_score score = capi.pyicg_empty_score()
+        cdef capi.pyicg_error error = capi.pyicg_no_error()
+        cdef capi.pyicg_status status
+        with self.scorer._lock:
+            with nogil:
+                status = capi.pyicg_scorer_score(self.scorer._handle, &frame, &score, &error)
+        _raise_for(status, &error, f"slot {slot}: ")
+        return np.frombuffer((<const char*> &score)[: sizeof(score)], SCORE_DTYPE)[0]
+
+    def score_many(self, slots, double exposure_ms=math.nan, double gain_db=math.nan):
+        """Score the frames of several slots, one after the other without the GIL; return an array of records."""
+        order = np.ascontiguousarray(slots, np.intp)
+        if order.ndim != 1 or (order.size and not (0 <= order.min() and order.max() < self.slots)):
+            raise InputError(f"slots must be a list of numbers from 0 to {self.slots - 1}")
+        cdef const Py_ssize_t[::1] index = order
+        cdef Py_ssize_t k = 0
+        cdef Py_ssize_t count = index.shape[0]
+        records = np.zeros(count, SCORE_DTYPE)
+        if count == 0:
+            return records
+        cdef uint8_t[::1] raw = records.view(np.uint8)
+        cdef capi.pyicg_frame_score* scores = <capi.pyicg_frame_score*> &raw[0]
+        cdef capi.pyicg_frame frame
+        cdef capi.pyicg_error error = capi.pyicg_no_error()
+        cdef capi.pyicg_status status = capi.PYICG_OK
+        with self.scorer._lock:
+            with nogil:
+                for k in range(count):
+                    frame = self._frames[index[k]]
+                    frame.exposure_ms = exposure_ms
+                    frame.gain_db = gain_db
+                    scores[k] = capi.pyicg_empty_score()
+                    status = capi.pyicg_scorer_score(self.scorer._handle, &frame, &scores[k], &error)
+                    if status != capi.PYICG_OK:
+                        break
+        _raise_for(status, &error, f"slot {order[k]}: ")
+        return records
+
+
+SCORE_DTYPE = _score_dtype()

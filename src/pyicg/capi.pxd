@@ -1,5 +1,7 @@
-# The C interface of pyicg for Cython: `from pyicg cimport capi`, and link the library (docs: linking).
+# The C interface of pyicg for Cython: `from pyicg cimport capi`. An extension that takes its functions from import_api()
+# links nothing; one that calls them by name links the library (docs: linking).
 # Kept by hand beside pyicg/pyicg.h, which says what everything means.
+from cpython.pycapsule cimport PyCapsule_Import
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 
@@ -119,6 +121,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         double lo
         double hi
         uint32_t reason
+        uint32_t reserved
 
     ctypedef struct pyicg_profile_data:
         uint32_t struct_size
@@ -302,3 +305,14 @@ cdef extern from "pyicg/pyicg.h" nogil:
     pyicg_scorer_options pyicg_options_for(pyicg_view view)
     pyicg_frame pyicg_frame_of(const void* data, pyicg_pixel_format format, uint64_t height, uint64_t width)
     pyicg_frame_score pyicg_empty_score()
+
+
+# The functions of the pyicg that Python imports. Call it once, when the extension is imported.
+cdef inline const pyicg_api* import_api() except NULL:
+    cdef const pyicg_api* api = <const pyicg_api*> PyCapsule_Import("pyicg._capi.api", 0)
+    if api.abi_version != PYICG_ABI_VERSION or api.struct_size < sizeof(pyicg_api):
+        raise ImportError(
+            f"this extension was built for pyicg's C interface {PYICG_ABI_VERSION} of {sizeof(pyicg_api)} bytes, found "
+            f"{api.abi_version} of {api.struct_size}; build it again with the pyicg that is installed"
+        )
+    return api

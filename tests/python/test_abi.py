@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -28,13 +30,49 @@ def abi() -> ModuleType:
     return load("abi", FOLDER)
 
 
-def test_the_binary_interface_is_the_stored_one(abi: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def installed(abi: ModuleType) -> tuple[Path, Path]:
     try:
-        include, library = abi.installed()
+        found: tuple[Path, Path] = abi.installed()
     except pyicg.PyicgError as error:
         pytest.skip(str(error))
+    return found
+
+
+def test_the_binary_interface_is_the_stored_one(abi: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    include, library = installed(abi)
     differs = abi.main(["--include", str(include), "--library", str(library)])
     assert not differs, capsys.readouterr().out + "If that is meant: python tests/abi/abi.py --update"
+
+
+PRINTS_OR_ENDS = re.compile(
+    r"^(abort|_?exit|quick_exit|raise|kill|signal|sigaction|[fvsd]?printf|v?fprintf|puts|fputs|putc\w*|fwrite|write|"
+    r"perror|std(in|out|err)|getenv|setenv|f?open|fopen64|dlopen|system|time|rand|srand|setlocale|__assert_fail|"
+    r"_ZSt4c(out|err|log))(@|$)"
+)
+
+
+def test_the_library_prints_nothing_ends_nothing_and_looks_nowhere(abi: ModuleType) -> None:
+    _, library = installed(abi)
+    done = subprocess.run(["nm", "-D", "--undefined-only", library], check=True, capture_output=True, text=True)
+    wanted = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert len(wanted) > 50
+    assert [name for name in wanted if PRINTS_OR_ENDS.match(name)] == []
+
+
+def test_what_the_library_keeps_between_calls(abi: ModuleType) -> None:
+    """The pool of threads, the instruction set in use, and a table of constants: no other variable is written to."""
+    _, library = installed(abi)
+    archive = library.parent / "libpyicg.a"
+    done = subprocess.run(["nm", "-C", archive], check=True, capture_output=True, text=True)
+    variables = {line.split(maxsplit=2)[2] for line in done.stdout.splitlines() if re.match(r"\w+ [bBsSC] ", line)}
+    assert {name.replace("(anonymous namespace)", "") for name in variables} == {
+        "pyicg::::process_pool",
+        "pyicg::::ProcessPool::memory_",
+        "pyicg::::in_use()::set",
+        "guard variable for pyicg::::in_use()::set",
+        "pyicg::detail::normal_table()::table",
+        "guard variable for pyicg::detail::normal_table()::table",
+    }
 
 
 def test_what_the_list_is_read_from(abi: ModuleType) -> None:

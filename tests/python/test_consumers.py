@@ -6,11 +6,14 @@ They are built from the installed package, and from a copy, at another place, of
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +21,10 @@ import numpy.typing as npt
 import pytest
 
 import pyicg
+from pyicg import _capi
 
 REPO = Path(__file__).resolve().parents[2]
+SOURCES = REPO / "src"
 CONSUMERS = REPO / "tests" / "consumer"
 
 
@@ -81,25 +86,30 @@ def frames() -> list[tuple[npt.NDArray[np.uint16], int]]:
     return found
 
 
+def expected(pixels: npt.NDArray[np.uint16], bits: int) -> list[str]:
+    """Say what a program should print of a frame."""
+    profile = pyicg.CameraProfile.identity(pixels.shape, bit_depth=bits)
+    score = pyicg.Scorer(profile, shape=pixels.shape, view="section").score(pixels)
+    assert len(score.lesions) > 0
+    numbers = [
+        ("background", score.background.level),
+        ("sbr", score.contrast.sbr.value),
+        ("focus", score.quality.focus),
+        ("lesions", len(score.lesions)),
+        *(("thickness", lesion.thickness.value) for lesion in score.lesions),
+    ]
+    return [f"{name} {value:.17g}" for name, value in numbers]
+
+
 def check(programs: list[Path], folder: Path) -> None:
     """Compare what programs print of each frame with what Python says, digit by digit."""
     for pixels, bits in frames():
-        profile = pyicg.CameraProfile.identity(pixels.shape, bit_depth=bits)
-        score = pyicg.Scorer(profile, shape=pixels.shape, view="section").score(pixels)
-        assert len(score.lesions) > 0
-        numbers = [
-            ("background", score.background.level),
-            ("sbr", score.contrast.sbr.value),
-            ("focus", score.quality.focus),
-            ("lesions", len(score.lesions)),
-            *(("thickness", lesion.thickness.value) for lesion in score.lesions),
-        ]
         raw = folder / "frame.raw"
         pixels.tofile(raw)
         height, width = pixels.shape
         for program in programs:
             printed = run(program, raw, str(height), str(width), str(2**bits - 1), cwd=folder)
-            assert printed.splitlines() == [f"{name} {value:.17g}" for name, value in numbers], program
+            assert printed.splitlines() == expected(pixels, bits), program
 
 
 def check_needs(programs: list[Path]) -> None:
@@ -108,6 +118,26 @@ def check_needs(programs: list[Path]) -> None:
     for program in programs:
         needed = run("readelf", "-d", program, cwd=program.parent)
         assert ("libpyicg.so.1" in needed) == (program.name == "score_c"), program
+
+
+def check_camera(program: Path, folder: Path) -> None:
+    """A simulated camera that is slow enough for any machine: every frame is scored or counted as dropped."""
+    told = run(program, "2", "20", "120", "160", "2", cwd=folder)
+    assert "Research software" in told
+    numbers = dict(re.findall(r"^(\w+) (\d+)$", told, re.MULTILINE))
+    assert int(numbers["scored"]) + int(numbers["dropped"]) == 40
+    assert numbers["fluorescent"] == numbers["scored"] != "0"
+    assert re.search(r"^latency ms: p50 [\d.]+, p90 [\d.]+, p99 [\d.]+, worst [\d.]+$", told, re.MULTILINE)
+
+
+def check_soak(program: Path, folder: Path) -> None:
+    """Memory does not grow; sanitizers keep memory of their own."""
+    if sys.platform != "linux":
+        return
+    numbers = dict(re.findall(r"^(\w+) (-?\d+)$", run(program, "20000", cwd=folder), re.MULTILINE))
+    assert int(numbers["fluorescent"]) == 12857  # of 7 kinds of frames 5 glow, of 10 frames one is refused
+    if "sanitize" not in os.environ.get("CFLAGS", ""):
+        assert int(numbers["growth_kb"]) < 1024
 
 
 def test_cmake(library_folder: Path, clean: Path, tmp_path: Path) -> None:
@@ -122,6 +152,8 @@ def test_cmake(library_folder: Path, clean: Path, tmp_path: Path) -> None:
     assert len(programs) == 5
     check(programs, tmp_path)
     check_needs(programs)
+    check_camera(tmp_path / "cmake" / "live_camera", tmp_path)
+    check_soak(tmp_path / "cmake" / "soak", tmp_path)
 
 
 def test_pkgconfig(library_folder: Path, clean: Path, tmp_path: Path) -> None:
@@ -132,6 +164,23 @@ def test_pkgconfig(library_folder: Path, clean: Path, tmp_path: Path) -> None:
     assert len(programs) == 3
     check(programs, tmp_path)
     check_needs(programs)
+
+
+def test_cython(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An extension that links nothing: its functions come from the table of the pyicg that is imported."""
+    need("cc")
+    folder = clean / "cython"
+    packages = Path(_capi.__file__).parents[1] if (Path(_capi.__file__).parent / "capi.pxd").is_file() else SOURCES
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    run(sys.executable, "-m", "cython", "-3", "-Werror", "-I", packages, "score_raw.pyx", cwd=folder)
+    flags = [*shlex.split(told("--includes")), "-I" + sysconfig.get_path("include")]
+    run("cc", "-O1", "-shared", "-fPIC", *flags, "score_raw.c", "-o", f"score_raw{suffix}", cwd=folder)
+    monkeypatch.syspath_prepend(str(folder))
+    score_raw = importlib.import_module("score_raw")
+    for pixels, bits in frames():
+        assert score_raw.score(pixels, 2.0**bits - 1) == expected(pixels, bits)
+    with pytest.raises(RuntimeError, match=r"error_input: .*5000"):
+        score_raw.score(np.full((32, 32), 5000, np.uint16), 4095.0)
 
 
 def test_the_flags_together_and_with_a_command() -> None:

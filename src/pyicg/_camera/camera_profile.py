@@ -364,12 +364,17 @@ class CameraProfile:
         """The same profile as the core's object, made on first use."""
         from .._core import Profile
 
+        return Profile(**self.core_arguments())
+
+    def core_arguments(self) -> dict[str, Any]:
+        """Return what the core and the C interface are told of this profile."""
+
         def known(value: float | None) -> float:
             return math.nan if value is None else value
 
         lo, hi = self.exposure_range_ms or (math.nan, math.nan)
         mean, sd = self.dark_exposures_ms or (math.nan, math.nan)
-        return Profile(
+        return dict(
             height=self.shape[0],
             width=self.shape[1],
             dark=self.dark,

@@ -1,41 +1,13 @@
-/* Scores a cut face of a specimen from a raw file through the C interface.
+/* Scores a cut face of a specimen from a raw file through the C interface, uncalibrated.
  * Usage: score_raw FRAME.raw HEIGHT WIDTH SATURATION_DN, with 16-bit pixels in native byte order. */
 #include <inttypes.h>
-#include <math.h>
 #include <pyicg/pyicg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int fail(const char* what, const pyicg_error* error) {
   fprintf(stderr, "%s: %s (%s)\n", what, error->message, pyicg_status_string(error->status));
   return 1;
-}
-
-/* Counts alone, no calibration: every result says so. */
-static pyicg_profile_data uncalibrated(uint64_t height, uint64_t width, double saturation_dn) {
-  pyicg_profile_data data;
-  memset(&data, 0, sizeof data);
-  data.struct_size = sizeof data;
-  data.height = height;
-  data.width = width;
-  data.linearity[0] = 1;
-  data.saturation_dn = saturation_dn;
-  data.exposure_ms = data.exposure_min_ms = data.exposure_max_ms = NAN;
-  data.dark_mean_exposure_ms = data.dark_exposure_sd_ms = NAN;
-  data.gain_db = data.gain_dn_per_e = data.read_noise_dn = data.response_nm_per_dn_ms = NAN;
-  return data;
-}
-
-static pyicg_scorer_options of_a_section(void) {
-  pyicg_scorer_options options;
-  memset(&options, 0, sizeof options);
-  options.struct_size = sizeof options;
-  options.view = PYICG_VIEW_SECTION;
-  options.sbr_cut = 1.5;
-  options.pixel_size_mm = options.min_area_px = options.psf_sigma_px = NAN; /* not known */
-  options.smooth_px = 1;
-  return options;
 }
 
 static uint16_t* read_pixels(const char* path, size_t count) {
@@ -66,7 +38,7 @@ static int print_score(const pyicg_scorer* scorer, const pyicg_frame_score* scor
 }
 
 static int score(pyicg_scorer* scorer, const char* path, uint64_t height, uint64_t width) {
-  pyicg_error error = {sizeof error, PYICG_OK, ""};
+  pyicg_error error = pyicg_no_error();
   pyicg_frame frame;
   pyicg_frame_score result;
   uint16_t* pixels = read_pixels(path, (size_t)(height * width));
@@ -75,16 +47,8 @@ static int score(pyicg_scorer* scorer, const char* path, uint64_t height, uint64
     fprintf(stderr, "%s: cannot be read\n", path);
     return 1;
   }
-  memset(&frame, 0, sizeof frame);
-  frame.struct_size = sizeof frame;
-  frame.pixel_format = PYICG_PIXEL_U16;
-  frame.data = pixels; /* never copied, never kept */
-  frame.height = height;
-  frame.width = width;
-  frame.stride_bytes = (int64_t)(width * sizeof *pixels);
-  frame.exposure_ms = frame.gain_db = NAN; /* the profile's */
-  memset(&result, 0, sizeof result);
-  result.struct_size = sizeof result;
+  frame = pyicg_frame_of(pixels, PYICG_PIXEL_U16, height, width); /* never copied, never kept */
+  result = pyicg_empty_score();
   failed = pyicg_scorer_score(scorer, &frame, &result, &error) == PYICG_OK ? print_score(scorer, &result)
                                                                            : fail("score", &error);
   free(pixels);
@@ -92,8 +56,8 @@ static int score(pyicg_scorer* scorer, const char* path, uint64_t height, uint64
 }
 
 int main(int argc, char** argv) {
-  pyicg_error error = {sizeof error, PYICG_OK, ""};
-  const pyicg_scorer_options options = of_a_section();
+  pyicg_error error = pyicg_no_error();
+  const pyicg_scorer_options options = pyicg_options_for(PYICG_VIEW_SECTION);
   pyicg_profile_data data;
   pyicg_profile* profile = NULL;
   pyicg_scorer* scorer = NULL;
@@ -106,7 +70,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "built for ABI %u, running with %u\n", PYICG_ABI_VERSION, pyicg_abi_version());
     return 1;
   }
-  data = uncalibrated(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), strtod(argv[4], NULL));
+  data = pyicg_identity_profile(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10), strtod(argv[4], NULL));
   if (pyicg_profile_create(&data, &profile, &error) != PYICG_OK) return fail("profile", &error);
   if (pyicg_scorer_create(profile, &options, &scorer, &error) != PYICG_OK) {
     pyicg_profile_destroy(profile);

@@ -1,0 +1,205 @@
+"""Frames in a ring of slots: the digits of the C interface, whatever holds the pixels."""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import pyicg
+from pyicg import CameraProfile, InputError, StreamScorer, UnitError, _capi
+from pyicg.phantom import BedPhantom
+
+
+@pytest.fixture(scope="module")
+def bed() -> BedPhantom:
+    return pyicg.phantom.bed_scene(shape=(120, 161), n_frames=5, ring_inner_radius_mm=2.4, pixel_size_mm=0.2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def ring(bed: BedPhantom) -> npt.NDArray[np.uint16]:
+    return np.stack([frame for frame in bed.stack])
+
+
+def same(found: Any, wanted: Any) -> bool:
+    return bool(np.asarray(found).tobytes() == np.asarray(wanted).tobytes())
+
+
+def test_the_digits_of_the_scorer(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    scorer = pyicg.Scorer(bed.profile, shape=ring.shape[1:], pixel_size_mm=0.2)
+    stream = StreamScorer(bed.profile, ring, pixel_size_mm=0.2)
+    assert len(stream) == 5
+    for slot in range(5):
+        score = scorer.score(ring[slot], exposure_ms=20)
+        record = stream.score(slot, exposure_ms=20, timestamp_ns=1000 + slot)
+        for name in ("sbr", "sbr_raw", "weber", "michelson", "cnr", "cvr", "signal_level"):
+            wanted = getattr(score.contrast, name)
+            assert [record[name][part] for part in ("value", "sigma", "lo", "hi")] == [
+                wanted.value, wanted.sigma, *wanted.ci,
+            ]  # fmt: skip
+        assert record["background_level"] == score.background.level
+        assert record["residual_area_px"] == score.residual_area_px
+        assert record["focus"] == score.quality.focus
+        assert record["timestamp_ns"] == 1000 + slot
+        assert StreamScorer.fluorescent(record) is score.fluorescent is True
+        assert StreamScorer.reasons(record) == score.reasons
+        lesions = stream.lesions()
+        assert [lesion["area_px"] for lesion in lesions] == [lesion.area_px for lesion in score.lesions]
+        assert len(lesions) == record["n_lesions"] == 1
+        np.testing.assert_array_equal(stream.contours(0)[0], score.lesions[0].inner_contour)
+
+
+def packed(frames: npt.NDArray[np.uint16], bits: int) -> npt.NDArray[np.uint8]:
+    """Pack pixels by PFNC, lowest bits first, every row beginning with a byte."""
+    planes = (frames[..., None] >> np.arange(bits, dtype=np.uint16)) & 1
+    return np.packbits(planes.reshape(*frames.shape[:-1], -1).astype(np.uint8), axis=-1, bitorder="little")
+
+
+def test_any_buffer_without_a_copy(bed: BedPhantom, ring: npt.NDArray[np.uint16], tmp_path: Path) -> None:
+    wanted = StreamScorer(bed.profile, ring).score_many(exposure_ms=20)
+    (tmp_path / "ring.raw").write_bytes(ring.tobytes())
+    padded = np.zeros((5, 120, 190), np.uint16)
+    padded[:, :, 5:166] = ring
+    read_only = ring.copy()
+    read_only.setflags(write=False)
+    with (tmp_path / "ring.raw").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        rings: list[Any] = [
+            ring.copy(),
+            read_only,
+            padded[:, :, 5:166],
+            np.ascontiguousarray(ring[:, ::-1])[:, ::-1],
+            np.ascontiguousarray(ring[::-1])[::-1],
+            list(ring.copy()),
+            tuple(memoryview(frame) for frame in ring),
+            memoryview(ring.tobytes()).cast("B").cast("H", ring.shape),
+            memoryview(mapped).cast("H", ring.shape),
+        ]
+        for held in rings:
+            assert same(StreamScorer(bed.profile, held).score_many(exposure_ms=20), wanted)
+        del held, rings
+        gc.collect()
+    assert same(StreamScorer(bed.profile, packed(ring, 12), packing="mono12p").score_many(exposure_ms=20), wanted)
+    small = (ring // 8).astype(np.uint16)
+    ten = StreamScorer(bed.profile, packed(small, 10), packing="mono10p").score_many(exposure_ms=20)
+    assert same(ten, StreamScorer(bed.profile, small).score_many(exposure_ms=20))
+
+
+def test_a_slot_is_read_when_it_is_scored(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    held = np.zeros_like(ring)
+    stream = StreamScorer(bed.profile, held, lesions=False)
+    wanted = StreamScorer(bed.profile, ring, lesions=False).score(4, exposure_ms=20)
+    held[1] = ring[4]
+    assert same(stream.score(1, exposure_ms=20), wanted)
+    kept = stream.score(1, exposure_ms=20)
+    held[1] = 0
+    assert same(kept, wanted)  # a record is its own
+    assert not kept.flags.writeable
+
+
+def test_slots_in_any_order(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    stream = StreamScorer(bed.profile, ring)
+    one = [stream.score(slot, exposure_ms=20) for slot in range(5)]
+    chosen = [3, 0, 0, 4]
+    assert same(stream.score_many(chosen, exposure_ms=20), np.array([one[slot] for slot in chosen]))
+    assert stream.score_many([]).shape == (0,)
+
+
+def test_many_threads_on_one_stream(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    stream = StreamScorer(bed.profile, ring)
+    wanted = stream.score_many(exposure_ms=20)
+    right = []
+
+    def work() -> None:
+        right.append(all(same(stream.score_many(exposure_ms=20), wanted) for _ in range(5)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert right == [True] * 4
+
+
+def test_the_ring_is_held_as_long_as_the_stream(bed: BedPhantom) -> None:
+    pixels = bytearray(2 * 120 * 161 * 2)
+    stream = StreamScorer(bed.profile, memoryview(pixels).cast("H", (2, 120, 161)), lesions=False)
+    with pytest.raises(BufferError):
+        pixels.clear()  # would free what the stream reads
+    del stream
+    gc.collect()
+    pixels.clear()
+
+
+def test_nothing_is_left_behind(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    before = sys.getrefcount(ring)
+    for _ in range(50):
+        StreamScorer(bed.profile, ring)
+        with pytest.raises(InputError):
+            StreamScorer(bed.profile, ring, packing="mono12p")
+    gc.collect()
+    assert sys.getrefcount(ring) == before
+
+
+RING = np.full((2, 20, 30), 100, np.uint16)
+PROFILE = CameraProfile.identity((20, 30), bit_depth=12)
+
+
+@pytest.mark.parametrize(
+    ("held", "options", "error", "message"),
+    [
+        (RING[0], {}, InputError, "found 2 axes"),
+        (RING[None], {}, InputError, "found 4 axes"),
+        ([RING], {}, InputError, "found 3 axes"),
+        ([], {}, InputError, "no slot"),
+        (RING[:0], {}, InputError, "no slot"),
+        (RING[:, 1:], {}, InputError, r"\(19, 30\), expected \(20, 30\)"),
+        ([RING[0], RING[1].T], {}, InputError, r"\(30, 20\), expected \(20, 30\)"),
+        (np.repeat(RING, 2, axis=2)[:, :, ::2], {}, InputError, "side by side"),
+        (RING[:, :, ::-1], {}, InputError, "side by side"),
+        (RING.astype(">u2"), {}, InputError, "native order"),
+        (RING.astype(np.int16), {}, InputError, "uint8, uint16 or float32"),
+        (RING.astype(np.float64), {}, InputError, "uint8, uint16 or float32"),
+        (RING.astype(bool), {}, InputError, "uint8, uint16 or float32"),
+        (RING, {"packing": "mono12p"}, InputError, "packing is one of"),
+        (RING.view(np.uint8), {"packing": "mono12packed"}, InputError, "mono12packed"),
+        (RING.view(np.uint8), {"packing": "mono12p"}, InputError, r"\(20, 60\), expected \(20, 45\)"),
+        (RING, {"view": "top"}, InputError, "view"),
+        (RING, {"view": "section", "lesions": False}, InputError, "bed view"),
+        (RING, {"sbr_cut": 1}, InputError, "sbr_cut"),
+        (RING, {"pixel_size_mm": 0}, UnitError, "pixel_size_mm"),
+        (object(), {}, TypeError, "bytes-like"),
+        (None, {}, TypeError, "bytes-like"),
+    ],
+)
+def test_rings_that_are_refused(held: Any, options: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        StreamScorer(PROFILE, held, **options)
+
+
+def test_calls_that_are_refused() -> None:
+    stream = StreamScorer(PROFILE, RING.copy())
+    for slot in (-1, 2, 10**9):
+        with pytest.raises(InputError, match=f"slot {slot} of 2"):
+            stream.score(slot)
+    with pytest.raises(OverflowError):
+        stream.score(10**30)
+    with pytest.raises(UnitError, match="slot 1: exposure"):
+        stream.score(1, exposure_ms=-1.0)
+    for slots in ([0, 2], [-1], [[0]]):
+        with pytest.raises(InputError, match="numbers from 0 to 1"):
+            stream.score_many(slots)  # type: ignore[arg-type]
+    bright = RING.copy()
+    bright[1, 3, 4] = 4096
+    with pytest.raises(InputError, match=r"slot 1: .*4096"):
+        StreamScorer(PROFILE, bright).score_many()
+    with pytest.raises(IndexError, match="no lesion"):
+        stream.contours(0)
+    with pytest.raises(TypeError):
+        _capi.Stream(None, RING)  # type: ignore[arg-type]
