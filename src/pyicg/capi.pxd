@@ -151,10 +151,10 @@ cdef extern from "pyicg/pyicg.h" nogil:
         double read_noise_dn
         double response_nm_per_dn_ms
 
-    ctypedef void (*pyicg_task)(void* context, size_t index) noexcept
+    ctypedef void (*pyicg_task)(void* context, size_t index) noexcept nogil
 
     ctypedef struct pyicg_runner:
-        void (*run)(void* host, size_t count, pyicg_task task, void* context) noexcept
+        void (*run)(void* host, size_t count, pyicg_task task, void* context) noexcept nogil
         void* host
 
     ctypedef enum pyicg_log_level:
@@ -163,7 +163,7 @@ cdef extern from "pyicg/pyicg.h" nogil:
         PYICG_LOG_INFO
 
     ctypedef struct pyicg_log:
-        void (*write)(void* user, uint32_t level, const char* message) noexcept
+        void (*write)(void* user, uint32_t level, const char* message) noexcept nogil
         void* user
 
     ctypedef struct pyicg_scorer_options:
@@ -276,27 +276,27 @@ cdef extern from "pyicg/pyicg.h" nogil:
     ctypedef struct pyicg_api:
         uint32_t struct_size
         uint32_t abi_version
-        const char* (*version_string)() noexcept
-        const char* (*status_string)(uint32_t status) noexcept
-        const char* (*reason_string)(uint32_t reason) noexcept
+        const char* (*version_string)() noexcept nogil
+        const char* (*status_string)(uint32_t status) noexcept nogil
+        const char* (*reason_string)(uint32_t reason) noexcept nogil
         pyicg_status (*profile_create)(const pyicg_profile_data* data, pyicg_profile** out,
-                                       pyicg_error* error) noexcept
-        void (*profile_destroy)(pyicg_profile* profile) noexcept
+                                       pyicg_error* error) noexcept nogil
+        void (*profile_destroy)(pyicg_profile* profile) noexcept nogil
         pyicg_status (*scorer_create)(const pyicg_profile* profile, const pyicg_scorer_options* options,
-                                      pyicg_scorer** out, pyicg_error* error) noexcept
-        void (*scorer_destroy)(pyicg_scorer* scorer) noexcept
+                                      pyicg_scorer** out, pyicg_error* error) noexcept nogil
+        void (*scorer_destroy)(pyicg_scorer* scorer) noexcept nogil
         pyicg_status (*scorer_score)(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
-                                     pyicg_error* error) noexcept
+                                     pyicg_error* error) noexcept nogil
         pyicg_status (*scorer_lesions)(const pyicg_scorer* scorer, pyicg_lesion* array, uint64_t capacity,
-                                       uint64_t* count) noexcept
+                                       uint64_t* count) noexcept nogil
         pyicg_status (*scorer_hot_spots)(const pyicg_scorer* scorer, pyicg_hot_spot* array, uint64_t capacity,
-                                         uint64_t* count) noexcept
+                                         uint64_t* count) noexcept nogil
         pyicg_status (*scorer_contour)(const pyicg_scorer* scorer, uint64_t lesion, int outer, double* yx,
-                                       uint64_t capacity, uint64_t* count) noexcept
+                                       uint64_t capacity, uint64_t* count) noexcept nogil
         pyicg_status (*scorer_data)(const pyicg_scorer* scorer, float* array, uint64_t capacity,
-                                    uint64_t* count) noexcept
+                                    uint64_t* count) noexcept nogil
         pyicg_status (*scorer_mask)(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity,
-                                    uint64_t* count) noexcept
+                                    uint64_t* count) noexcept nogil
 
     const pyicg_api* pyicg_api_table()
 

@@ -164,7 +164,8 @@ pyicg_status reading(const pyicg_scorer* scorer, const Read& read) noexcept {
 // Writes at(0), at(1), ... of the `there` elements there are, as far as they fit.
 template <class Out, class At>
 pyicg_status fill(std::size_t there, Out* array, std::uint64_t capacity, std::uint64_t* count, const At& at) noexcept {
-  if (count == nullptr || !aligned(count) || (array == nullptr && capacity > 0) || !aligned(array)) return PYICG_ERROR_ARGUMENT;
+  if (count == nullptr || !aligned(count) || (array == nullptr && capacity > 0) || !aligned(array))
+    return PYICG_ERROR_ARGUMENT;
   *count = there;
   const auto fits = static_cast<std::size_t>(std::min<std::uint64_t>(capacity, there));
   for (std::size_t i = 0; i < fits; ++i) array[i] = at(i);

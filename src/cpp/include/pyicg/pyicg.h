@@ -30,6 +30,8 @@
 #define PYICG_API __attribute__((visibility("default")))
 #endif
 
+/* NOLINTBEGIN(modernize-redundant-void-arg,modernize-avoid-c-arrays): C++ reads it as well */
+
 #ifdef __cplusplus
 extern "C" {
 #define PYICG_NOEXCEPT noexcept
@@ -402,5 +404,7 @@ static inline pyicg_frame_score pyicg_empty_score(void) {
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(modernize-redundant-void-arg,modernize-avoid-c-arrays) */
 
 #endif /* PYICG_PYICG_H */
