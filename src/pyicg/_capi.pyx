@@ -57,12 +57,12 @@ cdef int _raise_for(capi.pyicg_status status, capi.pyicg_error* error, where="")
         raise UnitError(message)
     if status == capi.PYICG_ERROR_MEMORY:
         raise MemoryError(message)
-    if status == capi.PYICG_ERROR_INTERNAL:
+    if status == capi.PYICG_ERROR_INTERNAL or status == capi.PYICG_ERROR_BUSY:
         raise RuntimeError(message)
     raise InputError(message)
 
 
-cdef uint64_t _expect(shape, uint64_t height, uint64_t width, name) except 0:
+cdef uint64_t _expect(shape, uint64_t height, uint64_t width, name) except? 0:
     if shape != (height, width):
         raise ProfileError(f"{name} map: found shape {shape}, expected {(height, width)}")
     return height * width
@@ -162,7 +162,7 @@ cdef class Scorer:
         options.without_lesions = not lesions
         options.threads = threads
 
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may ask for lesions while these are made
         self._height, self._width = height, width
         cdef capi.pyicg_profile* profile = NULL
         _raise_for(capi.pyicg_profile_create(&data, &profile, &error), &error)
@@ -357,9 +357,11 @@ cdef class Stream:
 
     def score_many(self, slots, double exposure_ms=math.nan, double gain_db=math.nan):
         """Score the frames of several slots, one after the other without the GIL; return an array of records."""
-        order = np.ascontiguousarray(slots, np.intp)
-        if order.ndim != 1 or (order.size and not (0 <= order.min() and order.max() < self.slots)):
-            raise InputError(f"slots must be a list of numbers from 0 to {self.slots - 1}")
+        order = np.array(slots)  # a copy: nobody else writes to it meanwhile
+        whole = order.ndim == 1 and (order.size == 0 or order.dtype.kind in "iu")
+        if not whole or (order.size and not (0 <= order.min() and order.max() < self.slots)):
+            raise InputError(f"slots must be a list of whole numbers from 0 to {self.slots - 1}")
+        order = order.astype(np.intp)
         cdef const Py_ssize_t[::1] index = order
         cdef Py_ssize_t k = 0
         cdef Py_ssize_t count = index.shape[0]

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from pyicg import _capi
 from pyicg._region_options import check_pixel_size
+from pyicg._threads import check_threads
+from pyicg.errors import UnitError
 
 if TYPE_CHECKING:
     from pyicg.profile import CameraProfile
@@ -25,6 +27,7 @@ class StreamScorer:
 
     Results are records with the members of ``pyicg_frame_score`` (docs: linking), cheaper to make than a `FrameScore`
     and without digest and margin. One call at a time: a second thread waits. The GIL is free while a frame is scored.
+    A forked child must not use a stream that another thread was just using.
 
     Parameters
     ----------
@@ -80,6 +83,7 @@ class StreamScorer:
         threads: int = 1,
     ) -> None:
         check_pixel_size(pixel_size_mm)
+        check_threads(threads)
         self.profile = profile
         scorer = _capi.Scorer(
             **profile.core_arguments(),
@@ -118,7 +122,7 @@ class StreamScorer:
         InputError, UnitError
             When the frame or its exposure cannot be used; the message names the slot.
         """
-        return self._stream.score(slot, _number(exposure_ms), _number(gain_db), timestamp_ns)
+        return self._stream.score(slot, _number(exposure_ms, "exposure_ms"), _number(gain_db, "gain_db"), timestamp_ns)
 
     def score_many(
         self, slots: Sequence[int] | None = None, *, exposure_ms: float | None = None, gain_db: float | None = None
@@ -142,7 +146,7 @@ class StreamScorer:
             At the first frame that cannot be used; the message names its slot.
         """
         chosen = range(len(self)) if slots is None else slots
-        return self._stream.score_many(chosen, _number(exposure_ms), _number(gain_db))
+        return self._stream.score_many(chosen, _number(exposure_ms, "exposure_ms"), _number(gain_db, "gain_db"))
 
     def lesions(self) -> list[dict[str, Any]]:
         """Return the lesions of the last frame, one dictionary per ``pyicg_lesion``."""
@@ -163,5 +167,9 @@ class StreamScorer:
         return tuple(_REASONS[code] for code in record["reasons"][: record["n_reasons"]])
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+def _number(value: float | None, name: str) -> float:
+    if value is None:
+        return math.nan
+    if math.isnan(value):
+        raise UnitError(f"{name} is nan; expected a number, or None for the profile's")
+    return value

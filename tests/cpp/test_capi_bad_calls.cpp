@@ -80,13 +80,6 @@ void profiles() {
   refused("a product that wraps", argument, [](Data& d) { d.height = d.width = std::uint64_t{1} << 33; });
   refused("the largest height", argument, [](Data& d) { d.height = UINT64_MAX; });
   refused("the largest width", argument, [](Data& d) { d.width = UINT64_MAX; });
-  refused("more than memory", PYICG_ERROR_MEMORY, [&](Data& d) {
-    d.height = std::uint64_t{1} << 30;
-    d.width = std::uint64_t{1} << 30;
-    d.linearity_table = m.table.data();
-    d.linearity_table_size = std::uint64_t{1} << 58;
-    d.linearity_step_dn = 1;
-  });
   refused("dark askew", argument, [&](Data& d) { d.dark = askew(m.ones.data()); });
   refused("dark_rate askew", argument, [&](Data& d) {
     d.dark = m.ones.data();
@@ -162,8 +155,11 @@ void profiles() {
   pyicg_error small = pyicg_no_error();  // what is too small, or askew, is not written to
   small.struct_size -= 1;
   const pyicg_error before = small;
-  check::equal(pyicg_profile_create(&data, &out, &small), argument);
-  check::equal(pyicg_profile_create(&data, &out, askew(&small)), argument);
+  for (pyicg_error* wrong : {&small, askew(&small)}) {
+    out = reinterpret_cast<pyicg_profile*>(&small);
+    check::equal(pyicg_profile_create(&data, &out, wrong), argument);
+    check::is_true(out == nullptr, "no profile");
+  }
   check::is_true(std::memcmp(&small, &before, sizeof small) == 0, "an untouched error");
   calls += 2;
 }
@@ -184,6 +180,7 @@ void scorers(const pyicg::c::Profile& profile) {
   using Options = pyicg_scorer_options;
   refused("struct_size 0", PYICG_ERROR_ARGUMENT, [](Options& o) { o.struct_size = 0; });
   refused("struct_size of nothing known", PYICG_ERROR_ARGUMENT, [](Options& o) { o.struct_size = 47; });
+  refused("struct_size between two versions", PYICG_ERROR_ARGUMENT, [](Options& o) { o.struct_size -= 8; });
   refused("no view", PYICG_ERROR_ARGUMENT, [](Options& o) { o.view = 2; });
   for (const double cut : {1.0, 0.0, -1.0, nan, inf}) {
     refused("SBR cut", PYICG_ERROR_INPUT, [&](Options& o) { o.sbr_cut = cut; });
@@ -285,6 +282,18 @@ void frames(const pyicg::c::Profile& profile) {
       f.pixel_format = format;
       f.height -= 1;
     });
+    refused("a larger packed height", input, [&](Frame& f) {
+      f.pixel_format = format;
+      f.height += 1000;
+    });
+    refused("a larger packed width", input, [&](Frame& f) {
+      f.pixel_format = format;
+      f.width = f.width * 16 / 12;
+    });
+    refused("more packed pixels than memory holds", input, [&](Frame& f) {
+      f.pixel_format = format;
+      f.height = std::uint64_t{1} << 30;
+    });
     refused("no packed rows", input, [&](Frame& f) {
       f.pixel_format = format;
       f.height = 0;
@@ -320,6 +329,14 @@ void frames(const pyicg::c::Profile& profile) {
   call("a score of no version", scorer.get(), &good, &score);
   score = pyicg_empty_score();
   check::equal(pyicg_scorer_score(scorer.get(), &good, &score, nullptr), PYICG_OK);  // it still serves
+  pyicg_error zeros;  // the last score is gone with this one, too
+  std::memset(&zeros, 0, sizeof zeros);
+  std::uint64_t count = 9;
+  check::equal(pyicg_scorer_score(scorer.get(), &good, &score, &zeros), argument);
+  check::equal(zeros.status, 0U);
+  check::equal(pyicg_scorer_data(scorer.get(), nullptr, 0, &count), PYICG_OK);
+  check::equal(count, 0U);
+  ++calls;
 }
 
 // Calls that have no error struct: the status alone, and an untouched count.

@@ -153,6 +153,7 @@ void busy_within() {
     check::equal(pyicg_scorer_data(scorer, nullptr, 0, &n), PYICG_ERROR_BUSY);
     check::equal(pyicg_scorer_mask(scorer, nullptr, 0, &n), PYICG_ERROR_BUSY);
     check::equal(n, 77U);
+    pyicg_scorer_destroy(scorer);  // left alone
     for (std::size_t index = 0; index < count; ++index) call(index);
   };
   options.threads = 2;

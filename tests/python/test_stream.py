@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import mmap
 import sys
 import threading
@@ -174,6 +175,7 @@ PROFILE = CameraProfile.identity((20, 30), bit_depth=12)
         (RING, {"view": "section", "lesions": False}, InputError, "bed view"),
         (RING, {"sbr_cut": 1}, InputError, "sbr_cut"),
         (RING, {"pixel_size_mm": 0}, UnitError, "pixel_size_mm"),
+        (RING, {"threads": -1}, InputError, "threads"),
         (object(), {}, TypeError, "bytes-like"),
         (None, {}, TypeError, "bytes-like"),
     ],
@@ -181,6 +183,48 @@ PROFILE = CameraProfile.identity((20, 30), bit_depth=12)
 def test_rings_that_are_refused(held: Any, options: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         StreamScorer(PROFILE, held, **options)
+
+
+def test_slots_that_change_amid_the_call(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    stream = StreamScorer(bed.profile, ring, lesions=False)
+    order = np.zeros(300, np.intp)
+    spoiled = threading.Timer(0.05, lambda: order.__setitem__(slice(None), 2**40))
+    spoiled.start()
+    records = stream.score_many(order, exposure_ms=20)  # type: ignore[arg-type]
+    spoiled.join()
+    assert same(records, np.repeat(records[:1], 300))
+
+
+def test_a_finalizer_that_asks_the_same_scorer() -> None:
+    section = pyicg.phantom.section_stack(margins_mm=(1.5,), shape=None, n_slices=3)
+    frame = np.ascontiguousarray(section.stack[1], np.uint16)
+    stream = StreamScorer(CameraProfile.identity(frame.shape, bit_depth=12), frame[None], view="section")
+    assert stream.score(0)["n_lesions"] == 1
+    wanted = stream.lesions()
+    asked = []
+
+    class Asks:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            asked.append(len(stream.lesions()))
+
+    threshold = gc.get_threshold()
+    try:
+        for room in range(1, 30):
+            gc.disable()
+            gc.collect()
+            Asks()
+            gc.set_threshold(gc.get_count()[0] + room)
+            gc.enable()
+            assert repr(stream.lesions()) == repr(wanted)
+            stream.contours(0)
+    finally:
+        gc.set_threshold(*threshold)
+        gc.enable()
+    gc.collect()
+    assert asked == [1] * 29
 
 
 def test_calls_that_are_refused() -> None:
@@ -192,9 +236,13 @@ def test_calls_that_are_refused() -> None:
         stream.score(10**30)
     with pytest.raises(UnitError, match="slot 1: exposure"):
         stream.score(1, exposure_ms=-1.0)
-    for slots in ([0, 2], [-1], [[0]]):
-        with pytest.raises(InputError, match="numbers from 0 to 1"):
-            stream.score_many(slots)  # type: ignore[arg-type]
+    wrong: list[Any] = [[0, 2], [-1], [[0]], 1, [0.9], [math.nan], [2**70], [None], "1", ["1"], np.array([True, False])]
+    for slots in wrong:
+        with pytest.raises(InputError, match="whole numbers from 0 to 1"):
+            stream.score_many(slots)
+    for name in ("exposure_ms", "gain_db"):
+        with pytest.raises(UnitError, match=f"{name} is nan"):
+            stream.score(0, **{name: math.nan})
     bright = RING.copy()
     bright[1, 3, 4] = 4096
     with pytest.raises(InputError, match=r"slot 1: .*4096"):

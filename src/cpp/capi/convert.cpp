@@ -128,7 +128,7 @@ ImageView<const Pixel> frame_view(const pyicg_frame& f) {
           static_cast<std::ptrdiff_t>(f.stride_bytes)};
 }
 
-ImageView<const std::uint16_t> unpacked_view(const pyicg_frame& f, Packing packing,
+ImageView<const std::uint16_t> unpacked_view(const pyicg_frame& f, Packing packing, const ProfileData& profile,
                                              std::vector<std::uint16_t>& unpacked) {
   require(f.width == 0 || f.height <= most_bytes / sizeof(std::uint16_t) / 16 / f.width,
           "the frame is larger than memory can be");
@@ -136,6 +136,7 @@ ImageView<const std::uint16_t> unpacked_view(const pyicg_frame& f, Packing packi
   const auto width = static_cast<std::size_t>(f.width);
   const std::size_t row = packed_row_bytes(width, packing);
   check_layout(f, row, 1);
+  if (height != profile.height || width != profile.width) return {unpacked.data(), height, width};
   unpacked.resize(height * width);
   const ImageView<std::uint16_t> out{unpacked.data(), height, width};
   unpack({static_cast<const std::uint8_t*>(f.data), height, row, static_cast<std::ptrdiff_t>(f.stride_bytes)}, packing,
@@ -202,7 +203,7 @@ ScorerOptions scorer_options(const pyicg_scorer_options& o) {
   return options;
 }
 
-RawFrame raw_frame(const pyicg_frame& f, std::vector<std::uint16_t>& unpacked) {
+RawFrame raw_frame(const pyicg_frame& f, const ProfileData& profile, std::vector<std::uint16_t>& unpacked) {
   require(f.data != nullptr, "the frame's data are NULL");
   switch (f.pixel_format) {
     case PYICG_PIXEL_U8:
@@ -212,9 +213,9 @@ RawFrame raw_frame(const pyicg_frame& f, std::vector<std::uint16_t>& unpacked) {
     case PYICG_PIXEL_F32:
       return frame_view<float>(f);
     case PYICG_PIXEL_MONO10P:
-      return unpacked_view(f, Packing::mono10p, unpacked);
+      return unpacked_view(f, Packing::mono10p, profile, unpacked);
     case PYICG_PIXEL_MONO12P:
-      return unpacked_view(f, Packing::mono12p, unpacked);
+      return unpacked_view(f, Packing::mono12p, profile, unpacked);
     default:
       throw ArgumentError("pixel_format is no pyicg_pixel_format");
   }

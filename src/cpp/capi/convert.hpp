@@ -17,8 +17,9 @@ ProfileData profile_data(const pyicg_profile_data& data);
 // Without runner and log, which are the handle's.
 ScorerOptions scorer_options(const pyicg_scorer_options& options);
 
-// A view of the caller's pixels, or of `unpacked` when they are packed.
-RawFrame raw_frame(const pyicg_frame& frame, std::vector<std::uint16_t>& unpacked);
+// A view of the caller's pixels, or of `unpacked` when they are packed. Pixels are read only when the frame has the
+// shape of the profile: what has not is the core's to refuse.
+RawFrame raw_frame(const pyicg_frame& frame, const ProfileData& profile, std::vector<std::uint16_t>& unpacked);
 
 pyicg_frame_score frame_score(const FrameScore& score);
 pyicg_lesion lesion_of(const Lesion& lesion);

@@ -16,6 +16,7 @@
 
 #include "arguments.hpp"
 #include "convert.hpp"
+#include "core/detail/worker_pool.hpp"
 #include "host.hpp"
 #include "pyicg/error.hpp"
 #include "pyicg/image_view.hpp"
@@ -60,6 +61,8 @@ struct pyicg_scorer {
 
 namespace {
 
+constexpr std::size_t first_options = offsetof(pyicg_scorer_options, without_lesions);  // size of the first version
+
 class BusyError : public std::exception {
  public:
   [[nodiscard]] const char* what() const noexcept override {
@@ -67,8 +70,17 @@ class BusyError : public std::exception {
   }
 };
 
+bool usable(const pyicg_error* error) noexcept {
+  return aligned(error) && (error == nullptr || error->struct_size >= sizeof(pyicg_error));
+}
+
+// Once what a failed call leaves behind is in place, so that a bad error struct leaves no more than any other mistake.
+void require_error(const pyicg_error* error) {
+  require(usable(error), "error is not aligned, or its struct_size is too small: set it to sizeof the struct");
+}
+
 pyicg_status fail(pyicg_error* error, pyicg_status status, const char* message) noexcept {
-  if (error != nullptr) {
+  if (error != nullptr && usable(error)) {
     error->status = static_cast<std::uint32_t>(status);
     const std::size_t length = std::min(std::strlen(message), sizeof(error->message) - 1);
     std::memcpy(error->message, message, length);
@@ -92,7 +104,6 @@ pyicg_status status_of(pyicg::ErrorKind kind) noexcept {
 // Runs work; whatever it throws becomes a status and a message.
 template <class Work>
 pyicg_status guarded(pyicg_error* error, const Work& work) noexcept {
-  if (error != nullptr && (!aligned(error) || error->struct_size < sizeof(pyicg_error))) return PYICG_ERROR_ARGUMENT;
   try {
     work();
     return PYICG_OK;
@@ -173,13 +184,13 @@ pyicg_status fill(std::size_t there, Out* array, std::uint64_t capacity, std::ui
 }
 
 void tell(const HostLog& log, const pyicg::ProfileData& profile, const pyicg::ScorerOptions& options) {
-  log.write(PYICG_LOG_INFO,
-            ("pyicg " + std::string(pyicg::version()) + ", " +
-             std::string(pyicg::instruction_set_name(pyicg::instruction_set())) + ": " +
-             (options.view == pyicg::View::bed ? "bed" : "section") + " frames of " + std::to_string(profile.height) +
-             " x " + std::to_string(profile.width) + " pixels on " + std::to_string(options.threads.count) +
-             " thread(s). Research software, not a medical device")
-                .c_str());
+  log.write(PYICG_LOG_INFO, ("pyicg " + std::string(pyicg::version()) + ", " +
+                             std::string(pyicg::instruction_set_name(pyicg::instruction_set())) + ": " +
+                             (options.view == pyicg::View::bed ? "bed" : "section") + " frames of " +
+                             std::to_string(profile.height) + " x " + std::to_string(profile.width) + " pixels on " +
+                             std::to_string(std::min<std::size_t>(options.threads.count, pyicg::detail::most_shares)) +
+                             " thread(s). Research software, not a medical device")
+                                .c_str());
   if (!profile.calibrated) log.write(PYICG_LOG_WARNING, "the profile is uncalibrated, and so is every result");
   if (std::isnan(options.pixel_size_mm)) log.write(PYICG_LOG_WARNING, "no pixel size: lengths are in pixels alone");
 }
@@ -204,6 +215,7 @@ const char* pyicg_reason_string(uint32_t reason) noexcept {
 pyicg_status pyicg_profile_create(const pyicg_profile_data* data, pyicg_profile** out, pyicg_error* error) noexcept {
   return guarded(error, [&] {
     require_out(out);
+    require_error(error);
     require_struct(data, "data");
     auto handle = std::make_unique<pyicg_profile>();
     handle->shared = std::make_shared<const pyicg::Profile>(profile_data(*data));
@@ -217,8 +229,11 @@ pyicg_status pyicg_scorer_create(const pyicg_profile* profile, const pyicg_score
                                  pyicg_error* error) noexcept {
   return guarded(error, [&] {
     require_out(out);
+    require_error(error);
     require_handle(profile, "profile");
-    require_struct(options, "options", offsetof(pyicg_scorer_options, without_lesions));
+    require_struct(options, "options", first_options);
+    require(options->struct_size == first_options || options->struct_size >= sizeof *options,
+            "struct_size of options is that of no version; set it to sizeof the struct");
     const pyicg::ScorerOptions checked = scorer_options(*options);
     const bool whole = options->struct_size >= sizeof *options;
     const HostLog log(whole ? options->log : pyicg_log{});
@@ -229,7 +244,10 @@ pyicg_status pyicg_scorer_create(const pyicg_profile* profile, const pyicg_score
   });
 }
 
-void pyicg_scorer_destroy(pyicg_scorer* scorer) noexcept { destroy(scorer); }
+void pyicg_scorer_destroy(pyicg_scorer* scorer) noexcept {
+  // In use it is left alone: what a mistake then costs is memory.
+  if (is_handle(scorer) && !scorer->busy.exchange(true)) destroy(scorer);
+}
 
 pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
                                 pyicg_error* error) noexcept {
@@ -239,10 +257,11 @@ pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, 
     if (!hold) throw BusyError();
     scorer->scored = false;
     try {
+      require_error(error);
       require_struct(frame, "frame");
       require_struct(out, "out", offsetof(pyicg_frame_score, isotropy));
-      const pyicg::FrameScore& score =
-          scorer->core.score(raw_frame(*frame, scorer->unpacked), {frame->exposure_ms, frame->gain_db});
+      const pyicg::FrameScore& score = scorer->core.score(
+          raw_frame(*frame, scorer->core.profile().data(), scorer->unpacked), {frame->exposure_ms, frame->gain_db});
       pyicg_frame_score result = frame_score(score);
       result.struct_size = out->struct_size;
       result.timestamp_ns = frame->timestamp_ns;

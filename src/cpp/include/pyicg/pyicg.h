@@ -1,16 +1,25 @@
 /* pyicg C interface (C99). Research software, not a medical device.
  *
- * Errors.    Every call returns a pyicg_status. On failure it also fills the caller's pyicg_error, which may be NULL.
- * No call throws, prints, aborts or exits. Ownership. Handles are opaque: what a create call gives is given back to its
- * destroy call, once. A failed create leaves NULL in its out pointer. Pixels, maps and arrays belong to the caller and
- * are never kept after a call. Threads.   Profiles are immutable: any number of scorers on any threads may share one. A
- * scorer serves one call at a time; a second one at the same time returns PYICG_ERROR_BUSY and changes nothing. Scorers
- * know nothing of each other. A handle may be destroyed when no other call uses it and none will. Memory.    A scorer
- * asks for memory when it is made, with its first frame, and with one that needs more than any before. Versions.
- * Structs that the caller fills start with struct_size = sizeof(struct); the functions that make them, below, set it.
- * Longer structs of later versions are accepted, and shorter ones of earlier versions: options left out have their
- * defaults, of a pyicg_frame_score what fits is filled. Numbers.   A number travels as pyicg_measurement; an undefined
- * one is NaN with a reason. Positions are in pixels, y down and x right, from 0 at the centre of the first pixel.
+ * Errors. Every call returns a pyicg_status. On failure it also fills the caller's pyicg_error, which may be NULL. No
+ * call throws, prints, aborts or exits.
+ *
+ * Ownership. Handles are opaque: what a create call gives is given back to its destroy call, once. A failed create
+ * leaves NULL in its out pointer. Pixels, maps and arrays belong to the caller and are never kept after a call.
+ *
+ * Threads. Profiles are immutable: any number of scorers on any threads may share one. A scorer serves one call at a
+ * time; a second one at the same time returns PYICG_ERROR_BUSY and changes nothing. Scorers know nothing of each other.
+ * A handle may be destroyed when no other call uses it and none will; a scorer that a call is using is left alone.
+ * Callbacks come back: they must not leave by longjmp or end their thread, and no thread may be cancelled in a call. A
+ * child of fork may not use a scorer that was in use when it was made.
+ *
+ * Memory. A scorer asks for memory when it is made, with its first frame, and with one that needs more than any before.
+ *
+ * Versions. Structs that the caller fills start with struct_size = sizeof(struct); the functions that make them, below,
+ * set it. Longer structs of later versions are accepted, and those of earlier versions: options left out have their
+ * defaults, of a pyicg_frame_score what fits is filled.
+ *
+ * Numbers. A number travels as pyicg_measurement; an undefined one is NaN with a reason. Positions are in pixels, y
+ * down and x right, from 0 at the centre of the first pixel.
  */
 #ifndef PYICG_PYICG_H
 #define PYICG_PYICG_H
@@ -153,7 +162,7 @@ typedef struct pyicg_error {
   char message[504];
 } pyicg_error;
 
-/* value with standard uncertainty and 95 % interval; reason is a pyicg_reason. */
+/* value with standard uncertainty and 95 % interval, each NaN where it is not known; reason is a pyicg_reason. */
 typedef struct pyicg_measurement {
   double value, sigma, lo, hi;
   uint32_t reason;
@@ -192,7 +201,7 @@ typedef struct pyicg_profile_data {
 /* Who runs the shares of a call when a frame is split over threads: the host's pool. run calls task(context, index)
  * once for every index of [0, count), on whatever threads and in whatever order, and comes back when all of these calls
  * have. A share that was not begun when run comes back is run by the calling thread, one that is asked for again is
- * not. */
+ * not; task must not be called after run has come back. */
 typedef void (*pyicg_task)(void* context, size_t index);
 typedef struct pyicg_runner {
   void (*run)(void* host, size_t count, pyicg_task task, void* context); /* NULL: the library's own threads */
@@ -201,8 +210,8 @@ typedef struct pyicg_runner {
 
 typedef enum pyicg_log_level { PYICG_LOG_ERROR = 1, PYICG_LOG_WARNING = 2, PYICG_LOG_INFO = 3 } pyicg_log_level;
 
-/* Told what a scorer was made for, what of it makes results worth less, and every error of its calls. Called on the
- * thread of the call, before it returns; message lives until write comes back. */
+/* Told what a scorer was made for, what of it makes results worth less, and every error of a score but
+ * PYICG_ERROR_BUSY. Called on the thread of the call, before it returns; message lives until write comes back. */
 typedef struct pyicg_log {
   void (*write)(void* user, uint32_t level, const char* message); /* level: pyicg_log_level; NULL: silence */
   void* user;                                                     /* given to write; belongs to the caller */
@@ -234,7 +243,8 @@ typedef struct pyicg_frame {
   uint64_t timestamp_ns; /* carried to the score */
 } pyicg_frame;
 
-/* The fixed-size part of a score. Signs at SBR 1.5, 1.75 and 2.0 stand beside the one asked for. */
+/* The fixed-size part of a score. Plain numbers are NaN where they are undefined; reasons say why. Signs at
+ * SBR 1.5, 1.75 and 2.0 stand beside the one asked for. */
 typedef struct pyicg_frame_score {
   uint32_t struct_size;
   uint32_t calibrated;
