@@ -2,15 +2,17 @@
 """The C interface as Python sees it: what `pyicg.capi` declares, called as any other extension would call it."""
 
 import math
+import operator
 import sys
 import threading
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from pyicg cimport capi
 
@@ -118,7 +120,7 @@ cdef class Scorer:
         double saturation_dn=math.inf, double exposure_ms=math.nan, double exposure_min_ms=math.nan,
         double exposure_max_ms=math.nan, double dark_mean_exposure_ms=math.nan, double dark_exposure_sd_ms=math.nan,
         double gain_db=math.nan, double gain_dn_per_e=math.nan, double read_noise_dn=math.nan,
-        double response_nm_per_dn_ms=math.nan, bint calibrated=False, str view="bed", double sbr_cut=1.5,
+        double response_nm_per_dn_ms=math.nan, bint calibrated=False, view="bed", double sbr_cut=1.5,
         double pixel_size_mm=math.nan, double min_area_px=math.nan, double smooth_px=1.0,
         double psf_sigma_px=math.nan, bint lesions=True, uint32_t threads=1,
     ):
@@ -135,7 +137,9 @@ cdef class Scorer:
         if bad is not None and _expect((bad.shape[0], bad.shape[1]), height, width, "bad"):
             data.bad = &bad[0, 0]
         data.linearity[0], data.linearity[1], data.linearity[2] = linearity
-        if linearity_table is not None and linearity_table.shape[0] > 0:
+        if linearity_table is not None:
+            if linearity_table.shape[0] == 0:
+                raise ProfileError("the linearity table is empty, expected 2 values or more, the first 0; or None")
             data.linearity_table = &linearity_table[0]
             data.linearity_table_size = linearity_table.shape[0]
         data.linearity_step_dn = linearity_step_dn
@@ -150,7 +154,7 @@ cdef class Scorer:
         data.response_nm_per_dn_ms = response_nm_per_dn_ms
 
         if view not in ("bed", "section"):
-            raise InputError(f'view must be "bed" or "section", found "{view}"')
+            raise InputError(f'view must be "bed" or "section", found {view!r}')
         cdef capi.pyicg_scorer_options options = capi.pyicg_options_for(
             capi.PYICG_VIEW_BED if view == "bed" else capi.PYICG_VIEW_SECTION
         )
@@ -188,34 +192,10 @@ cdef class Scorer:
         InputError, UnitError
             What the C interface says of the frame.
         """
-        cdef const uint8_t[:, :] u8
-        cdef const uint16_t[:, :] u16
-        cdef const float[:, :] f32
-        cdef capi.pyicg_pixel_format format
-        cdef const void* data
-        cdef Py_ssize_t column
         pixels = memoryview(frame)
-        if pixels.ndim != 2 or 0 in pixels.shape:
-            raise InputError(f"the frame must have two axes and a pixel, found shape {pixels.shape}")
-        if pixels.format == "B":
-            u8 = frame
-            format = capi.PYICG_PIXEL_U8
-            data = &u8[0, 0]
-        elif pixels.format == "H":
-            u16 = frame
-            format = capi.PYICG_PIXEL_U16
-            data = &u16[0, 0]
-        elif pixels.format == "f":
-            f32 = frame
-            format = capi.PYICG_PIXEL_F32
-            data = &f32[0, 0]
-        else:
-            raise InputError(f"the frame must be uint8, uint16 or float32 in native order, found {pixels.format!r}")
-        column = pixels.strides[1]
-        if pixels.shape[1] > 1 and column != pixels.itemsize:
-            raise InputError(f"columns must lie side by side, found a step of {column} bytes; copy the frame openly")
-        cdef capi.pyicg_frame c_frame = capi.pyicg_frame_of(data, format, pixels.shape[0], pixels.shape[1])
-        c_frame.stride_bytes = pixels.strides[0]
+        if pixels.ndim != 2:
+            raise InputError(f"a frame has two axes, found {pixels.ndim}")
+        cdef capi.pyicg_frame c_frame = _described(self, PyMemoryView_GET_BUFFER(pixels), 0, None)
         c_frame.exposure_ms = exposure_ms
         c_frame.gain_db = gain_db
         cdef capi.pyicg_frame_score score = capi.pyicg_empty_score()
@@ -280,15 +260,15 @@ cdef capi.pyicg_frame _described(Scorer scorer, Py_buffer* buffer, int axis, pac
             raise InputError(f"pixels must be uint8, uint16 or float32 in native order, found {pixel!r}")
         pixel_format = _PIXELS[pixel]
     else:
-        if packing not in _PACKINGS or pixel != "B":
+        if not isinstance(packing, str) or packing not in _PACKINGS or pixel != "B":
             raise InputError(f"packing is one of {tuple(_PACKINGS)} in bytes, found {packing!r} in {pixel!r}")
         bits, pixel_format = _PACKINGS[packing]
         columns = (columns * bits + 7) // 8
     shape = (buffer.shape[axis], buffer.shape[axis + 1])
     if shape != (scorer._height, columns):
-        raise InputError(f"a slot has shape {shape}, expected {(scorer._height, columns)}")
+        raise InputError(f"a frame has shape {shape}, expected {(scorer._height, columns)}")
     if buffer.suboffsets != NULL or (columns > 1 and buffer.strides[axis + 1] != buffer.itemsize):
-        raise InputError("the columns of a slot must lie side by side; a ring is read in place, never copied")
+        raise InputError("columns must lie side by side: a frame is read in place; copy it openly where they do not")
     cdef capi.pyicg_frame frame = capi.pyicg_frame_of(buffer.buf, pixel_format, scorer._height, scorer._width)
     frame.stride_bytes = buffer.strides[axis]
     return frame
@@ -338,11 +318,14 @@ cdef class Stream:
     def __dealloc__(self):
         PyMem_Free(self._frames)
 
-    def score(self, Py_ssize_t slot, double exposure_ms=math.nan, double gain_db=math.nan, uint64_t timestamp_ns=0):
+    def score(self, slot, double exposure_ms=math.nan, double gain_db=math.nan, timestamp_ns=0):
         """Score the frame in one slot; return a record of ``pyicg_frame_score``."""
+        slot, timestamp_ns = operator.index(slot), operator.index(timestamp_ns)
         if not 0 <= slot < self.slots:
             raise InputError(f"slot {slot} of {self.slots}")
-        cdef capi.pyicg_frame frame = self._frames[slot]
+        if not 0 <= timestamp_ns < 2**64:
+            raise InputError(f"timestamp_ns is {timestamp_ns}, expected 0 to 2**64 - 1: nanoseconds on the camera's clock")
+        cdef capi.pyicg_frame frame = self._frames[<Py_ssize_t> slot]
         frame.exposure_ms = exposure_ms
         frame.gain_db = gain_db
         frame.timestamp_ns = timestamp_ns
@@ -356,7 +339,10 @@ cdef class Stream:
         return np.frombuffer((<const char*> &score)[: sizeof(score)], SCORE_DTYPE)[0]
 
     def score_many(self, slots, double exposure_ms=math.nan, double gain_db=math.nan):
-        """Score the frames of several slots, one after the other without the GIL; return an array of records."""
+        """Score the frames of several slots, one after the other without the GIL; return an array of records.
+
+        Signals are looked for after every few million pixels: Ctrl-C ends the call.
+        """
         order = np.array(slots)  # a copy: nobody else writes to it meanwhile
         whole = order.ndim == 1 and (order.size == 0 or order.dtype.kind in "iu")
         if not whole or (order.size and not (0 <= order.min() and order.max() < self.slots)):
@@ -373,9 +359,13 @@ cdef class Stream:
         cdef capi.pyicg_frame frame
         cdef capi.pyicg_error error = capi.pyicg_no_error()
         cdef capi.pyicg_status status = capi.PYICG_OK
+        cdef Py_ssize_t between = 2**22 // (self.scorer._height * self.scorer._width) + 1  # frames
         with self.scorer._lock:
             with nogil:
                 for k in range(count):
+                    if k % between == between - 1:
+                        with gil:
+                            PyErr_CheckSignals()
                     frame = self._frames[index[k]]
                     frame.exposure_ms = exposure_ms
                     frame.gain_db = gain_db

@@ -60,9 +60,9 @@ def check_pixel_size(pixel_size_mm: float | None) -> None:
     """Raise `UnitError` for a pixel size that is not a positive length."""
     if isinstance(pixel_size_mm, bool) or not isinstance(pixel_size_mm, (Real, type(None))):
         raise UnitError(f"pixel_size_mm must be a number of millimetres, found {pixel_size_mm!r}")
-    if pixel_size_mm is not None and not (pixel_size_mm > 0 and math.isfinite(pixel_size_mm)):
+    if pixel_size_mm is not None and not 1e-15 <= pixel_size_mm <= 1e15:  # beyond, an area may be no number
         raise UnitError(
-            f"pixel_size_mm must be a positive length in millimetres, found {pixel_size_mm}; "
+            f"pixel_size_mm must be a positive length in millimetres (1e-15 to 1e15), found {pixel_size_mm}; "
             "leave it out when it is unknown"
         )
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyicg import _capi
 from pyicg._region_options import check_pixel_size
 from pyicg._threads import check_threads
-from pyicg.errors import UnitError
+from pyicg.errors import InputError, UnitError
 
 if TYPE_CHECKING:
     from pyicg.profile import CameraProfile
@@ -144,6 +144,8 @@ class StreamScorer:
         ------
         InputError, UnitError
             At the first frame that cannot be used; the message names its slot.
+        KeyboardInterrupt
+            At Ctrl-C, between two frames; what was scored is gone.
         """
         chosen = range(len(self)) if slots is None else slots
         return self._stream.score_many(chosen, _number(exposure_ms, "exposure_ms"), _number(gain_db, "gain_db"))
@@ -159,12 +161,19 @@ class StreamScorer:
     @staticmethod
     def fluorescent(record: np.void) -> bool | None:
         """Return the fluorescent sign of a record: True, False, or None where it cannot be known."""
+        _check_record(record)
         return (False, True, None)[int(record["sign"])]
 
     @staticmethod
     def reasons(record: np.void) -> tuple[str, ...]:
         """Return what limits a record, in words."""
+        _check_record(record)
         return tuple(_REASONS[code] for code in record["reasons"][: record["n_reasons"]])
+
+
+def _check_record(record: np.void) -> None:
+    if np.shape(record) != () or getattr(record, "dtype", None) != _capi.SCORE_DTYPE:
+        raise InputError("expected one record of a stream; ask for each of an array's in turn")
 
 
 def _number(value: float | None, name: str) -> float:

@@ -25,52 +25,22 @@ static void check_near(double found, double expected, double tolerance, int line
 enum { HEIGHT = 96, WIDTH = 110, PIXELS = HEIGHT * WIDTH };
 
 static pyicg_profile_data plain_profile(void) {
-  pyicg_profile_data data;
-  memset(&data, 0, sizeof data);
-  data.struct_size = sizeof data;
+  pyicg_profile_data data = pyicg_identity_profile(HEIGHT, WIDTH, 4095);
   data.calibrated = 1;
-  data.height = HEIGHT;
-  data.width = WIDTH;
-  data.linearity[0] = 1;
-  data.saturation_dn = 4095;
   data.exposure_ms = 10;
-  data.exposure_min_ms = data.exposure_max_ms = NAN;
-  data.dark_mean_exposure_ms = data.dark_exposure_sd_ms = NAN;
-  data.gain_db = data.gain_dn_per_e = data.read_noise_dn = data.response_nm_per_dn_ms = NAN;
   return data;
 }
 
-static pyicg_scorer_options plain_options(uint32_t view) {
-  pyicg_scorer_options options;
-  memset(&options, 0, sizeof options);
-  options.struct_size = sizeof options;
-  options.view = view;
-  options.sbr_cut = 1.5;
+static pyicg_scorer_options plain_options(pyicg_view view) {
+  pyicg_scorer_options options = pyicg_options_for(view);
   options.pixel_size_mm = 0.1;
-  options.min_area_px = options.psf_sigma_px = NAN;
-  options.smooth_px = 1;
   return options;
 }
 
 static pyicg_frame frame_of(const uint16_t* pixels) {
-  pyicg_frame frame;
-  memset(&frame, 0, sizeof frame);
-  frame.struct_size = sizeof frame;
-  frame.pixel_format = PYICG_PIXEL_U16;
-  frame.data = pixels;
-  frame.height = HEIGHT;
-  frame.width = WIDTH;
-  frame.stride_bytes = WIDTH * (int64_t)sizeof *pixels;
-  frame.exposure_ms = frame.gain_db = NAN;
+  pyicg_frame frame = pyicg_frame_of(pixels, PYICG_PIXEL_U16, HEIGHT, WIDTH);
   frame.timestamp_ns = 123456789;
   return frame;
-}
-
-static pyicg_frame_score empty_score(void) {
-  pyicg_frame_score score;
-  memset(&score, 0, sizeof score);
-  score.struct_size = sizeof score;
-  return score;
 }
 
 /* A rim from radius 16 to 28 of SBR 3 around a core of SBR 0.8, background 500 DN. */
@@ -178,14 +148,14 @@ static void profile_members(pyicg_error* error) {
   const double falling[3] = {0, 100, 90};
   const float** maps[6];
   size_t i;
-  maps[0] = &data.dark_rate; /* first: it needs the dark map, which stays */
+  maps[0] = &data.dark_rate; /* these three need the map of what they are the rate or sigma of */
   maps[1] = &data.dark_sigma;
   maps[2] = &data.flat_sigma;
   maps[3] = &data.read_noise_map;
   maps[4] = &data.gain_map;
   maps[5] = &data.flat;
   for (i = 0; i < PIXELS; ++i) map[i] = 1;
-  data.dark = map;
+  data.dark = data.flat = map;
   for (i = 0; i < 6; ++i) {
     *maps[i] = map;
     CHECK(create_profile(&data, error) == PYICG_OK);
@@ -271,7 +241,7 @@ static void scorers(const pyicg_profile* profile, pyicg_error* error) {
 static void frames(pyicg_scorer* scorer, pyicg_error* error) {
   uint16_t* pixels = malloc(PIXELS * sizeof *pixels);
   pyicg_frame frame;
-  pyicg_frame_score score = empty_score();
+  pyicg_frame_score score = pyicg_empty_score();
   uint64_t count = 99;
   const int64_t row = WIDTH * (int64_t)sizeof *pixels;
   if (pixels == NULL) {
@@ -314,7 +284,7 @@ static void frames(pyicg_scorer* scorer, pyicg_error* error) {
   score.struct_size = 8;
   CHECK(pyicg_scorer_score(scorer, &frame, &score, error) == PYICG_ERROR_ARGUMENT);
   pixels[5] = 4096; /* more than 12 bits */
-  score = empty_score();
+  score = pyicg_empty_score();
   CHECK(pyicg_scorer_score(scorer, &frame, &score, error) == PYICG_ERROR_INPUT);
   CHECK(strstr(error->message, "4096") != NULL);
   free(pixels);
@@ -327,8 +297,8 @@ static void numbers(pyicg_scorer* scorer, pyicg_error* error) {
   uint8_t mask[PIXELS];
   double contour[2 * 720];
   pyicg_frame frame;
-  pyicg_frame_score score = empty_score();
-  pyicg_frame_score again = empty_score();
+  pyicg_frame_score score = pyicg_empty_score();
+  pyicg_frame_score again = pyicg_empty_score();
   pyicg_lesion lesion;
   uint64_t count = 0;
   uint64_t i;
@@ -401,7 +371,7 @@ static void numbers(pyicg_scorer* scorer, pyicg_error* error) {
 static void hot_spots(const pyicg_profile* profile, pyicg_error* error) {
   uint16_t pixels[PIXELS];
   pyicg_frame frame;
-  pyicg_frame_score score = empty_score();
+  pyicg_frame_score score = pyicg_empty_score();
   pyicg_hot_spot spots[2];
   pyicg_scorer_options options = plain_options(PYICG_VIEW_BED);
   pyicg_scorer* scorer = NULL;
@@ -436,7 +406,7 @@ static void formats(pyicg_error* error) {
   pyicg_profile* profile = NULL;
   pyicg_scorer* scorer = NULL;
   pyicg_frame frame;
-  pyicg_frame_score score = empty_score();
+  pyicg_frame_score score = pyicg_empty_score();
   uint8_t bytes[40];
   float floats[40];
   uint8_t mask[40];
@@ -470,13 +440,11 @@ static void formats(pyicg_error* error) {
 }
 
 int main(void) {
-  pyicg_error error;
+  pyicg_error error = pyicg_no_error();
   pyicg_profile_data data = plain_profile();
   pyicg_scorer_options options = plain_options(PYICG_VIEW_SECTION);
   pyicg_profile* profile = NULL;
   pyicg_scorer* scorer = NULL;
-  memset(&error, 0, sizeof error);
-  error.struct_size = sizeof error;
   layout();
   words();
   profiles(&error);

@@ -101,6 +101,8 @@ void profiles() {
   refused("zero in flat", profile, [&](Data& d) { d.flat = m.with_zero.data(); });
   refused("a negative gain", profile, [&](Data& d) { d.gain_map = m.with_minus.data(); });
   refused("a negative noise", profile, [&](Data& d) { d.read_noise_map = m.with_minus.data(); });
+  refused("dark_sigma without dark", profile, [&](Data& d) { d.dark_sigma = m.ones.data(); });
+  refused("flat_sigma without flat", profile, [&](Data& d) { d.flat_sigma = m.ones.data(); });
   refused("dark_rate without dark", profile, [&](Data& d) { d.dark_rate = m.ones.data(); });
   refused("a table without a size", argument, [&](Data& d) { d.linearity_table = m.table.data(); });
   refused("a size without a table", argument, [](Data& d) { d.linearity_table_size = 3; });
@@ -135,8 +137,11 @@ void profiles() {
     d.exposure_min_ms = 20;
     d.exposure_max_ms = 10;
   });
+  refused("half a range", profile, [](Data& d) { d.exposure_min_ms = 20; });
+  refused("half a range", profile, [](Data& d) { d.exposure_max_ms = 20; });
   refused("a mean exposure without its spread", profile, [](Data& d) { d.dark_mean_exposure_ms = 5; });
-  for (const double gain : {0.0, -1.0, inf}) refused("gain", profile, [&](Data& d) { d.gain_dn_per_e = gain; });
+  for (const double gain : {0.0, -1.0, inf, 1e300, 1e-300})
+    refused("gain", profile, [&](Data& d) { d.gain_dn_per_e = gain; });
   for (const double noise : {-1.0, inf}) refused("read noise", profile, [&](Data& d) { d.read_noise_dn = noise; });
   for (const double r : {0.0, -2.0, inf}) refused("response", profile, [&](Data& d) { d.response_nm_per_dn_ms = r; });
 
@@ -185,7 +190,7 @@ void scorers(const pyicg::c::Profile& profile) {
   for (const double cut : {1.0, 0.0, -1.0, nan, inf}) {
     refused("SBR cut", PYICG_ERROR_INPUT, [&](Options& o) { o.sbr_cut = cut; });
   }
-  for (const double size : {0.0, -1.0, inf}) {
+  for (const double size : {0.0, -1.0, inf, std::numeric_limits<double>::max(), 1e-200}) {
     refused("pixel size", PYICG_ERROR_UNIT, [&](Options& o) { o.pixel_size_mm = size; });
   }
   for (const double area : {0.5, -1.0, inf}) {

@@ -52,7 +52,7 @@ void profiles() {
     pyicg_profile_destroy(profile);
     return asked;
   });
-  check::is_true(failed > 5, "several allocations");
+  check::is_true(failed > 5 && failed < 200, "several allocations, and none for a pixel");
 }
 
 void scorers(const pyicg_profile* profile, pyicg_view view, std::uint32_t threads, std::size_t step) {
@@ -75,7 +75,7 @@ void scorers(const pyicg_profile* profile, pyicg_view view, std::uint32_t thread
   pyicg_frame_score expected = pyicg_empty_score();
   check::equal(pyicg_scorer_create(profile, &options, &calm, nullptr), PYICG_OK);
   check::equal(pyicg_scorer_score(calm, &frame, &expected, nullptr), PYICG_OK);
-  check::equal(expected.n_lesions, view == PYICG_VIEW_SECTION ? 1U : expected.n_lesions);
+  check::equal(expected.n_lesions, 1U);
   pyicg_scorer_destroy(calm);
 
   const std::size_t scored = starve(step, [&] {

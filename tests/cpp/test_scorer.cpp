@@ -151,6 +151,7 @@ void reasons() {
   check::same(s.contrast.sbr.reason, Reason::uncalibrated);
 
   p = plain(96, 120);
+  p.exposure_min_ms = 1;
   p.exposure_max_ms = 20;
   Scorer ranged(make_profile(p), {});
   const FrameScore& out = ranged.score(bed(3, 14, 6).view(), {50, nan});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import re
 import threading
@@ -171,7 +172,9 @@ def test_any_row_stride_same_bits(dtype: str) -> None:
     upside_down = np.ascontiguousarray(frame[::-1])
     read_only = frame.copy()
     read_only.setflags(write=False)
-    for view in (padded[::2, 4:-5], upside_down[::-1], read_only, frame.data):
+    pixel = {"uint8": ctypes.c_uint8, "uint16": ctypes.c_uint16, "float32": ctypes.c_float}[dtype]
+    camera = (pixel * SHAPE[1] * SHAPE[0]).from_buffer_copy(frame)  # names its byte order: "<H"
+    for view in (padded[::2, 4:-5], upside_down[::-1], read_only, frame.data, camera):
         assert str(scorer.score(view)) == expected
     np.testing.assert_array_equal(frame, annulus_frame(3, dtype=dtype))
 
@@ -189,7 +192,7 @@ def test_small_frames() -> None:
 def test_refusals() -> None:
     frame = annulus_frame(4)
     scorer = plain_scorer()
-    with pytest.raises(pyicg.InputError, match="119 x 150"):
+    with pytest.raises(pyicg.InputError, match=r"\(119, 150\), expected \(120, 150\)"):
         scorer.score(frame[:-1])
     with pytest.raises(pyicg.InputError, match="columns must lie side by side"):
         scorer.score(np.zeros((SHAPE[0], 2 * SHAPE[1]), np.uint16)[:, ::2])
@@ -209,8 +212,9 @@ def test_refusals() -> None:
         plain_scorer(pixel_size_mm=0.0)
     with pytest.raises(pyicg.InputError, match="sbr_cut"):
         plain_scorer(sbr_cut=1.0)
-    with pytest.raises(pyicg.InputError, match="view"):
-        plain_scorer(view="front")
+    for view in ("front", 3, None, []):
+        with pytest.raises(pyicg.InputError, match="view must be"):
+            plain_scorer(view=view)
     with pytest.raises(pyicg.ProfileError, match="height"):
         plain_scorer((0, 5))
     with pytest.raises(pyicg.ProfileError, match="dark map"):
@@ -224,6 +228,8 @@ def test_refusals() -> None:
             plain_scorer(**{name: np.full(SHAPE, np.nan, np.float32)})
     with pytest.raises(pyicg.ProfileError, match="linearity_step_dn is nan"):
         plain_scorer(linearity_table=np.array([0.0, 1.0]))
+    with pytest.raises(pyicg.ProfileError, match="table is empty"):
+        plain_scorer(linearity_table=np.zeros(0), linearity_step_dn=1.0)
     with pytest.raises(pyicg.ProfileError, match="response_nm_per_dn_ms is 0"):
         plain_scorer(response_nm_per_dn_ms=0.0)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
+import ctypes
 import gc
 import math
 import mmap
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,7 @@ def test_any_buffer_without_a_copy(bed: BedPhantom, ring: npt.NDArray[np.uint16]
             tuple(memoryview(frame) for frame in ring),
             memoryview(ring.tobytes()).cast("B").cast("H", ring.shape),
             memoryview(mapped).cast("H", ring.shape),
+            (ctypes.c_uint16 * 161 * 120 * 5).from_buffer_copy(ring),
         ]
         for held in rings:
             assert same(StreamScorer(bed.profile, held).score_many(exposure_ms=20), wanted)
@@ -170,12 +174,16 @@ PROFILE = CameraProfile.identity((20, 30), bit_depth=12)
         (RING.astype(bool), {}, InputError, "uint8, uint16 or float32"),
         (RING, {"packing": "mono12p"}, InputError, "packing is one of"),
         (RING.view(np.uint8), {"packing": "mono12packed"}, InputError, "mono12packed"),
+        (RING.view(np.uint8), {"packing": []}, InputError, "packing is one of"),
         (RING.view(np.uint8), {"packing": "mono12p"}, InputError, r"\(20, 60\), expected \(20, 45\)"),
         (RING, {"view": "top"}, InputError, "view"),
+        (RING, {"view": 3}, InputError, "view must be"),
         (RING, {"view": "section", "lesions": False}, InputError, "bed view"),
         (RING, {"sbr_cut": 1}, InputError, "sbr_cut"),
         (RING, {"pixel_size_mm": 0}, UnitError, "pixel_size_mm"),
+        (RING, {"pixel_size_mm": 1.8e308}, UnitError, "pixel_size_mm"),
         (RING, {"threads": -1}, InputError, "threads"),
+        (RING, {"threads": 2**40}, InputError, "threads"),
         (object(), {}, TypeError, "bytes-like"),
         (None, {}, TypeError, "bytes-like"),
     ],
@@ -193,6 +201,19 @@ def test_slots_that_change_amid_the_call(bed: BedPhantom, ring: npt.NDArray[np.u
     records = stream.score_many(order, exposure_ms=20)  # type: ignore[arg-type]
     spoiled.join()
     assert same(records, np.repeat(records[:1], 300))
+
+
+def test_many_slots_end_at_ctrl_c(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    stream = StreamScorer(bed.profile, ring, lesions=False)
+    wanted = stream.score(0, exposure_ms=20)
+    pressed = threading.Timer(0.2, _thread.interrupt_main)
+    begun = time.monotonic()
+    pressed.start()
+    with pytest.raises(KeyboardInterrupt):
+        stream.score_many([0] * 10**6, exposure_ms=20)  # minutes
+    assert time.monotonic() - begun < 20
+    pressed.join()
+    assert same(stream.score(0, exposure_ms=20), wanted)
 
 
 def test_a_finalizer_that_asks_the_same_scorer() -> None:
@@ -229,11 +250,16 @@ def test_a_finalizer_that_asks_the_same_scorer() -> None:
 
 def test_calls_that_are_refused() -> None:
     stream = StreamScorer(PROFILE, RING.copy())
-    for slot in (-1, 2, 10**9):
+    for slot in (-1, 2, 10**9, 10**30):
         with pytest.raises(InputError, match=f"slot {slot} of 2"):
             stream.score(slot)
-    with pytest.raises(OverflowError):
-        stream.score(10**30)
+    for stamp in (-1, 2**64):
+        with pytest.raises(InputError, match="timestamp_ns is"):
+            stream.score(0, timestamp_ns=stamp)
+    for no_record in (stream.score_many(), np.float64(1), None, {}):
+        for ask in (StreamScorer.fluorescent, StreamScorer.reasons):
+            with pytest.raises(InputError, match="one record"):
+                ask(no_record)  # type: ignore[arg-type]
     with pytest.raises(UnitError, match="slot 1: exposure"):
         stream.score(1, exposure_ms=-1.0)
     wrong: list[Any] = [[0, 2], [-1], [[0]], 1, [0.9], [math.nan], [2**70], [None], "1", ["1"], np.array([True, False])]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -35,10 +36,14 @@ const char* words(Sign sign) {
   return "";
 }
 
-// NaN stands for unknown.
+// NaN stands for unknown. Pixels are floats: numbers beyond theirs would make them infinite, or zero.
 void check_number(double value, const char* name, Sign sign) {
-  require(std::isnan(value) || allowed(value, sign),
-          std::string(name) + " is " + number(value) + ", expected " + words(sign) + ", or NaN where it is unknown");
+  using Float = std::numeric_limits<float>;
+  const bool held = std::abs(value) <= static_cast<double>(Float::max()) &&
+                    (sign != Sign::above_zero || value >= static_cast<double>(Float::min()));
+  require(std::isnan(value) || (allowed(value, sign) && held),
+          std::string(name) + " is " + number(value) + ", expected " + words(sign) +
+              " that a float can hold, or NaN where it is unknown");
 }
 
 void check_map(const std::vector<float>& map, const char* name, Sign sign, const ProfileData& p) {
@@ -105,6 +110,9 @@ void check_numbers(const ProfileData& p) {
   require(!(p.exposure_min_ms > p.exposure_max_ms),
           "exposure_min_ms = " + number(p.exposure_min_ms) +
               " is larger than exposure_max_ms = " + number(p.exposure_max_ms) + ", expected the other way round");
+  require(std::isnan(p.exposure_min_ms) == std::isnan(p.exposure_max_ms),
+          "exposure_min_ms is " + number(p.exposure_min_ms) + " and exposure_max_ms " + number(p.exposure_max_ms) +
+              ", expected both or neither");
   check_number(p.dark_mean_exposure_ms, "dark_mean_exposure_ms", Sign::above_zero);
   check_number(p.dark_exposure_sd_ms, "dark_exposure_sd_ms", Sign::above_zero);
   require(std::isnan(p.dark_mean_exposure_ms) == std::isnan(p.dark_exposure_sd_ms),
@@ -138,6 +146,8 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
   check_map(data_.gain_map, "gain_map", Sign::above_zero, data_);
   require(data_.dark_rate.empty() || (!data_.dark.empty() && data_.exposure_ms > 0),
           "dark_rate stands alone, expected a dark map and its exposure_ms beside it");
+  require(data_.dark_sigma.empty() || !data_.dark.empty(), "dark_sigma stands alone, expected a dark map beside it");
+  require(data_.flat_sigma.empty() || !data_.flat.empty(), "flat_sigma stands alone, expected a flat map beside it");
   require(std::isnan(data_.dark_mean_exposure_ms) || data_.exposure_ms > 0,
           "dark_mean_exposure_ms is given and exposure_ms is not; say at which exposure the dark map holds");
   mean_dark_ = mean(data_.dark);
@@ -147,10 +157,11 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
   for (std::size_t i = 0; i < inverse_flat_.size(); ++i) {
     const float inverse = 1.0F / data_.flat[i];
     const bool usable = inverse > 0.0F && std::isnormal(inverse);
-    require(usable || data_.bad[i] != 0,
-            "flat is " + number(static_cast<double>(data_.flat[i])) + " at index " + std::to_string(i) +
-                ", too small to divide by; mark such pixels as bad or measure the flat again");
     inverse_flat_[i] = usable ? inverse : 1.0F;
+    if (usable || data_.bad[i] != 0) continue;
+    throw Error(ErrorKind::profile, "flat is " + number(static_cast<double>(data_.flat[i])) + " at index " +
+                                        std::to_string(i) +
+                                        ", too small to divide by; mark such pixels as bad or measure the flat again");
   }
   for (std::size_t i = 0; i < size; ++i) {
     if (data_.bad[i] != 0) bad_pixels_.push_back(i);

@@ -12,6 +12,7 @@
 #include "../kernels/pixel_bits.hpp"
 #include "detail/bright.hpp"
 #include "detail/lesion_parts.hpp"
+#include "detail/number.hpp"
 #include "detail/odd_lesion.hpp"
 #include "detail/residual_regions.hpp"
 #include "detail/rim_workspace.hpp"
@@ -147,12 +148,14 @@ void smooth_frame(ImageView<const float> data, ImageView<const std::uint8_t> mas
 
 void check(const RimOptions& o) {
   const auto require = [](bool ok, ErrorKind kind, const char* name, const char* expected, double found) {
-    if (!ok) throw Error(kind, std::string(name) + " must be " + expected + ", found " + std::to_string(found));
+    if (!ok) throw Error(kind, std::string(name) + " must be " + expected + ", found " + detail::number(found));
   };
   const double px = o.pixel_size_mm;
   const double psf = o.psf_sigma_px;
   require(o.sbr_cut > 1 && std::isfinite(o.sbr_cut), ErrorKind::input, "sbr_cut", "greater than 1", o.sbr_cut);
-  require(std::isnan(px) || (px > 0 && std::isfinite(px)), ErrorKind::unit, "pixel_size_mm", "positive", px);
+  // Beyond these an area in mm^2 may be no number.
+  require(std::isnan(px) || (px >= 1e-15 && px <= 1e15), ErrorKind::unit, "pixel_size_mm",
+          "positive, from 1e-15 to 1e15", px);
   require(o.smooth_px >= 0.5 && o.smooth_px <= 100, ErrorKind::input, "smooth_px", "between 0.5 and 100", o.smooth_px);
   require(std::isnan(psf) || (psf >= 0 && psf <= 100), ErrorKind::input, "psf_sigma_px", "between 0 and 100", psf);
   require(o.min_area_px >= 1 && std::isfinite(o.min_area_px), ErrorKind::input, "min_area_px", "at least 1 and finite",

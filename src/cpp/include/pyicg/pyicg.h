@@ -176,9 +176,9 @@ typedef struct pyicg_profile_data {
   uint64_t height, width;
   const float* dark;           /* DN, at exposure_ms */
   const float* dark_rate;      /* DN/ms: dark(t) = dark + dark_rate (t - exposure_ms) */
-  const float* dark_sigma;     /* DN, standard uncertainty of the dark map at the mean dark exposure */
+  const float* dark_sigma;     /* DN, standard uncertainty of dark, which it needs, at the mean dark exposure */
   const float* flat;           /* relative response, mean 1 */
-  const float* flat_sigma;     /* relative standard uncertainty of flat */
+  const float* flat_sigma;     /* relative standard uncertainty of flat, which it needs */
   const float* read_noise_map; /* DN; takes the place of read_noise_dn */
   const float* gain_map;       /* DN/e; takes the place of gain_dn_per_e in the variance */
   const uint8_t* bad;          /* non-zero: bad pixel */
@@ -190,7 +190,7 @@ typedef struct pyicg_profile_data {
   double linearity_step_dn;                /* not looked at without a table */
   double saturation_dn;                    /* INFINITY: unknown */
   double exposure_ms;                      /* of dark and flat; NAN: none */
-  double exposure_min_ms, exposure_max_ms; /* calibrated range; NAN: none */
+  double exposure_min_ms, exposure_max_ms; /* calibrated range; NAN both: none */
   double dark_mean_exposure_ms;            /* of the dark frames behind a fitted dark_rate; NAN: one exposure */
   double dark_exposure_sd_ms;              /* NAN with dark_mean_exposure_ms */
   double gain_db;                          /* NAN: not told */
