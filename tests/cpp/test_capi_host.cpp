@@ -133,6 +133,48 @@ void runners() {
   }
 }
 
+// A pool that only keeps what it is asked to do, and does it amid the next call, and at last when no call is left.
+void late_runner() {
+  struct Call {
+    pyicg_task task;
+    void* context;
+    std::size_t index;
+  };
+  using Calls = std::vector<Call>;
+  const auto late = [](void* host, std::size_t count, pyicg_task task, void* context) {
+    auto& kept = *static_cast<Calls*>(host);
+    for (const Call& call : std::exchange(kept, {})) call.task(call.context, call.index);
+    for (std::size_t index = 0; index < count; ++index) kept.push_back({task, context, index});
+  };
+  const std::vector<std::uint16_t> pixels = c_scene::pixels();
+  const pyicg_frame frame = c_scene::frame(pixels);
+  pyicg_scorer_options options = c_scene::options(PYICG_VIEW_BED);
+  const pyicg_frame_score expected = score_of(options, frame);
+  Calls calls;
+  options.threads = 3;
+  options.runner = {late, &calls};
+  pyicg::c::Scorer scorer(pyicg::c::Profile(c_scene::profile_data()), options);
+  for (int k = 0; k < 3; ++k) {
+    check::is_true(c_scene::same(scorer.score(frame), expected), "the same score by a pool that does not wait");
+    for (const Call& call : calls) call.task(call.context, call.index);
+    check::equal(calls.empty(), false);
+  }
+  check::is_true(c_scene::same(scorer.score(frame), expected), "the same score");
+
+  // The same with threads that nobody waits for.
+  std::vector<std::jthread> threads;
+  const auto forgets = [](void* host, std::size_t count, pyicg_task task, void* context) {
+    auto& kept = *static_cast<std::vector<std::jthread>*>(host);
+    for (std::size_t index = 0; index < count; ++index) kept.emplace_back([=] { task(context, index); });
+  };
+  options.runner = {forgets, &threads};
+  pyicg::c::Scorer hasty(pyicg::c::Profile(c_scene::profile_data()), options);
+  for (int k = 0; k < 20; ++k) {
+    check::is_true(c_scene::same(hasty.score(frame), expected), "the same score by threads that nobody waits for");
+  }
+  threads.clear();
+}
+
 // A call from within a call: the scorer is busy and says so, and the first call does not notice.
 void busy_within() {
   const std::vector<std::uint16_t> pixels = c_scene::pixels();
@@ -290,6 +332,7 @@ void table() {
 int main() {
   log();
   runners();
+  late_runner();
   busy_within();
   many_callers();
   packed_pixels();

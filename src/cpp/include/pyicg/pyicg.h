@@ -200,8 +200,8 @@ typedef struct pyicg_profile_data {
 
 /* Who runs the shares of a call when a frame is split over threads: the host's pool. run calls task(context, index)
  * once for every index of [0, count), on whatever threads and in whatever order, and comes back when all of these calls
- * have. A share that was not begun when run comes back is run by the calling thread, one that is asked for again is
- * not; task must not be called after run has come back. */
+ * have. A share that was not begun when run comes back is run by the calling thread; one that is asked for again, or
+ * too late, is not, as long as the scorer lives. */
 typedef void (*pyicg_task)(void* context, size_t index);
 typedef struct pyicg_runner {
   void (*run)(void* host, size_t count, pyicg_task task, void* context); /* NULL: the library's own threads */
