@@ -13,6 +13,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from pyicg cimport capi
 
@@ -183,7 +184,7 @@ cdef class Scorer:
         Parameters
         ----------
         frame : buffer of uint8, uint16 or float32, shape (height, width)
-            Rows may have any stride, columns lie side by side; read in place, never copied.
+            Rows may be padded or upside down, columns lie side by side; read in place, never copied.
         exposure_ms, gain_db : float
             How the frame was taken; NaN: as the profile says.
 
@@ -227,22 +228,44 @@ cdef class Scorer:
     def contours(self, uint64_t lesion):
         """Return the inner and outer contour of one lesion of the last frame, (N, 2) float64 (y, x), in pixels."""
         with self._lock:
-            return _contour(self._handle, lesion, 0), _contour(self._handle, lesion, 1)
+            return _contours(self._handle, lesion)
 
 
-cdef object _contour(const capi.pyicg_scorer* handle, uint64_t lesion, int outer):
-    cdef uint64_t count = 0
-    if capi.pyicg_scorer_contour(handle, lesion, outer, NULL, 0, &count) == capi.PYICG_ERROR_ARGUMENT:
-        raise IndexError(f"the last frame has no lesion {lesion}")
-    vertices = np.empty((count // 2, 2))
-    cdef double[:, ::1] view = vertices
-    capi.pyicg_scorer_contour(handle, lesion, outer, &view[0, 0], count, &count)
-    return vertices
+# Both are read before anything of Python's is made: a finalizer may score another frame.
+cdef tuple _contours(const capi.pyicg_scorer* handle, uint64_t lesion):
+    cdef uint64_t count[2]
+    cdef double* values
+    cdef double[:, ::1] view
+    contours = []
+    for outer in range(2):
+        if capi.pyicg_scorer_contour(handle, lesion, outer, NULL, 0, &count[outer]) == capi.PYICG_ERROR_ARGUMENT:
+            raise IndexError(f"the last frame has no lesion {lesion}")
+    values = <double*> PyMem_Calloc(count[0] + count[1], sizeof(double))
+    if values == NULL:
+        raise MemoryError
+    try:
+        capi.pyicg_scorer_contour(handle, lesion, 0, values, count[0], &count[0])
+        capi.pyicg_scorer_contour(handle, lesion, 1, values + count[0], count[1], &count[1])
+        for outer in range(2):
+            contours.append(np.empty((count[outer] // 2, 2)))
+            view = contours[outer]
+            memcpy(&view[0, 0], values + (count[0] if outer else 0), count[outer] * sizeof(double))
+    finally:
+        PyMem_Free(values)
+    return tuple(contours)
 
 
-cdef object _score_dtype():
+cdef object _dtype_of_a_score():
     cdef capi.pyicg_frame_score score
     return np.asarray(<capi.pyicg_frame_score[:1]> &score).dtype
+
+
+cdef object _SCORE = _dtype_of_a_score()
+
+
+def score_dtype():
+    """Return the dtype of a record: one's own, since the names of a dtype may be changed."""
+    return _SCORE.newbyteorder("=")  # made anew; the copies of numpy.dtype share their names
 
 
 # The bits of a pixel that is packed, and what C calls it.
@@ -269,8 +292,11 @@ cdef capi.pyicg_frame _described(Scorer scorer, Py_buffer* buffer, int axis, pac
         raise InputError(f"a frame has shape {shape}, expected {(scorer._height, columns)}")
     if buffer.suboffsets != NULL or (columns > 1 and buffer.strides[axis + 1] != buffer.itemsize):
         raise InputError("columns must lie side by side: a frame is read in place; copy it openly where they do not")
+    cdef Py_ssize_t stride = buffer.strides[axis]
+    if scorer._height > 1 and (abs(stride) < <Py_ssize_t> columns * buffer.itemsize or stride % buffer.itemsize != 0):
+        raise InputError(f"rows must not overlap, found a step of {stride} bytes for rows of {columns} pixels")
     cdef capi.pyicg_frame frame = capi.pyicg_frame_of(buffer.buf, pixel_format, scorer._height, scorer._width)
-    frame.stride_bytes = buffer.strides[axis]
+    frame.stride_bytes = stride
     return frame
 
 
@@ -336,12 +362,12 @@ cdef class Stream:
             with nogil:
                 status = capi.pyicg_scorer_score(self.scorer._handle, &frame, &score, &error)
         _raise_for(status, &error, f"slot {slot}: ")
-        return np.frombuffer((<const char*> &score)[: sizeof(score)], SCORE_DTYPE)[0]
+        return np.frombuffer((<const char*> &score)[: sizeof(score)], score_dtype())[0]
 
     def score_many(self, slots, double exposure_ms=math.nan, double gain_db=math.nan):
         """Score the frames of several slots, one after the other without the GIL; return an array of records.
 
-        Signals are looked for after every few million pixels: Ctrl-C ends the call.
+        Signals are looked for after a few million pixels, or a thousand frames: Ctrl-C ends the call.
         """
         order = np.array(slots)  # a copy: nobody else writes to it meanwhile
         whole = order.ndim == 1 and (order.size == 0 or order.dtype.kind in "iu")
@@ -351,7 +377,7 @@ cdef class Stream:
         cdef const Py_ssize_t[::1] index = order
         cdef Py_ssize_t k = 0
         cdef Py_ssize_t count = index.shape[0]
-        records = np.zeros(count, SCORE_DTYPE)
+        records = np.zeros(count, score_dtype())
         if count == 0:
             return records
         cdef uint8_t[::1] raw = records.view(np.uint8)
@@ -359,7 +385,7 @@ cdef class Stream:
         cdef capi.pyicg_frame frame
         cdef capi.pyicg_error error = capi.pyicg_no_error()
         cdef capi.pyicg_status status = capi.PYICG_OK
-        cdef Py_ssize_t between = 2**22 // (self.scorer._height * self.scorer._width) + 1  # frames
+        cdef Py_ssize_t between = min(2**22 // (self.scorer._height * self.scorer._width) + 1, 1000)  # frames
         with self.scorer._lock:
             with nogil:
                 for k in range(count):
@@ -376,5 +402,3 @@ cdef class Stream:
         _raise_for(status, &error, f"slot {order[k]}: ")
         return records
 
-
-SCORE_DTYPE = _score_dtype()

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Scorer", "frame_digest", "score_frame"]
 
-# Less than this share of a frame's pixels says nothing of the rest. Assumed; the round picture of an endoscope fills
-# 44 % of a 16:9 frame.
-_LEAST_SEEN = 0.2
-
 _MAPS = {"data": np.float32, "mask": np.uint8, "labels": np.int32, "signal": np.bool_, "lesion": np.bool_}
 _OUTPUTS = ("metrics", *_MAPS)
 
@@ -176,10 +172,7 @@ class Scorer:
             maps=maps,
         )
         self.maps = maps
-        score = self._frame_score(found, index, frame_digest(frame))
-        if "not_finite" in score.reasons and np.isfinite(frame).mean() < _LEAST_SEEN:
-            return _mostly_unseen(score)
-        return score
+        return self._frame_score(found, index, frame_digest(frame))
 
     def _checked_out(self, out: Mapping[str, npt.NDArray[Any]], frame: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
         """Return the caller's arrays once they are known to fit and to share no memory."""
@@ -247,16 +240,6 @@ def frame_digest(frame: npt.NDArray[Any]) -> str:
         for row in frame:
             digest.update(np.ascontiguousarray(row).data)
     return digest.hexdigest()
-
-
-def _mostly_unseen(score: FrameScore) -> FrameScore:
-    """Take an absent sign back: what was not seen may glow. A present one stands."""
-    return replace(
-        score,
-        fluorescent=True if score.fluorescent else None,
-        sign_at={cut: True if sign else None for cut, sign in score.sign_at.items()},
-        reasons=tuple(dict.fromkeys((*score.reasons, "too_few_pixels"))),
-    )
 
 
 def score_frame(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamScorer"]
 
 _REASONS = _capi.reason_strings()
+_SCORE = _capi.score_dtype()
 
 
 class StreamScorer:
@@ -172,7 +173,7 @@ class StreamScorer:
 
 
 def _check_record(record: np.void) -> None:
-    if np.shape(record) != () or getattr(record, "dtype", None) != _capi.SCORE_DTYPE:
+    if np.shape(record) != () or getattr(record, "dtype", None) != _SCORE:
         raise InputError("expected one record of a stream; ask for each of an array's in turn")
 
 

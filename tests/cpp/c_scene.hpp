@@ -50,4 +50,20 @@ inline pyicg_frame frame(const std::vector<std::uint16_t>& of) {
 // Byte by byte: NaN is NaN, and what was not filled is zero in both.
 inline bool same(const pyicg_frame_score& a, const pyicg_frame_score& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
+// What a call that failed leaves of a score, of whichever was there before.
+inline bool knows_nothing(const pyicg_frame_score& s) {
+  for (const pyicg_measurement* m : {&s.sbr, &s.sbr_raw, &s.weber, &s.michelson, &s.cnr, &s.cvr, &s.signal_level,
+                                     &s.background, &s.residual_area_mm2}) {
+    if (!std::isnan(m->value) || !std::isnan(m->sigma) || !std::isnan(m->lo) || !std::isnan(m->hi)) return false;
+  }
+  for (const double number : {s.background_level, s.background_sigma, s.residual_area_px, s.saturated_fraction,
+                              s.underflow_fraction, s.focus, s.isotropy, s.glare_fraction}) {
+    if (!std::isnan(number)) return false;
+  }
+  for (const std::uint32_t sign : {s.sign, s.sign_at_150, s.sign_at_175, s.sign_at_200}) {
+    if (sign != PYICG_SIGN_UNKNOWN) return false;
+  }
+  return s.calibrated == 0 && s.bad_pixels + s.repaired_pixels + s.n_lesions + s.n_hot_spots + s.n_reasons == 0;
+}
+
 }  // namespace c_scene

@@ -162,6 +162,7 @@ void single_terms() {
   ProfileData dark = p;
   dark.dark_sigma = {3};
   check::near(variance_of(dark, 30), (200.0 + 4 + 9) / 900, 1e-6);  // one exposure: no line to lean on
+  dark.dark_rate = {0};
   dark.dark_mean_exposure_ms = 20;
   dark.dark_exposure_sd_ms = 5;
   check::near(variance_of(dark, 30), (200.0 + 4 + 9 * 5) / 900, 1e-6);

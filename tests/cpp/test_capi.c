@@ -193,6 +193,8 @@ static void profile_members(pyicg_error* error) {
   data.dark_mean_exposure_ms = 10;
   CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);
   data.dark_exposure_sd_ms = 5;
+  CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE); /* of no dark rate */
+  data.dark = data.dark_rate = map;
   CHECK(create_profile(&data, error) == PYICG_OK);
   data.response_nm_per_dn_ms = 0;
   CHECK(create_profile(&data, error) == PYICG_ERROR_PROFILE);

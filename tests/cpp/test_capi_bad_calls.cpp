@@ -45,6 +45,7 @@ struct Maps {
   std::vector<float> with_nan = ones;
   std::vector<float> with_zero = ones;
   std::vector<float> with_minus = ones;
+  std::vector<float> counts = std::vector<float>(ones.size(), 5000.0F);
   std::vector<double> table = {0, 100, 190};
   std::vector<double> falling = {0, 100, 90};
   std::vector<double> from_one = {1, 100, 190};
@@ -99,6 +100,12 @@ void profiles() {
   refused("NaN in dark", profile, [&](Data& d) { d.dark = m.with_nan.data(); });
   refused("NaN in flat", profile, [&](Data& d) { d.flat = m.with_nan.data(); });
   refused("zero in flat", profile, [&](Data& d) { d.flat = m.with_zero.data(); });
+  refused("a flat in counts", profile, [&](Data& d) { d.flat = m.counts.data(); });
+  refused("a dark map over saturation", profile, [&](Data& d) { d.dark = m.counts.data(); });
+  refused("a mean exposure without a dark rate", profile, [&](Data& d) {
+    d.dark = m.ones.data();
+    d.dark_mean_exposure_ms = d.dark_exposure_sd_ms = 5;
+  });
   refused("a negative gain", profile, [&](Data& d) { d.gain_map = m.with_minus.data(); });
   refused("a negative noise", profile, [&](Data& d) { d.read_noise_map = m.with_minus.data(); });
   refused("dark_sigma without dark", profile, [&](Data& d) { d.dark_sigma = m.ones.data(); });
@@ -231,16 +238,21 @@ void frames(const pyicg::c::Profile& profile) {
   const std::vector<std::uint16_t> pixels = c_scene::pixels();
   std::vector<std::uint16_t> over = pixels;
   over[5] = 4096;  // more than 12 bits
-  const pyicg_frame good = c_scene::frame(pixels);
+  pyicg_frame good = c_scene::frame(pixels);
+  good.timestamp_ns = 77;
   const std::int64_t row = good.stride_bytes;
+  pyicg_frame_score last = pyicg_empty_score();
+  check::equal(pyicg_scorer_score(scorer.get(), &good, &last, nullptr), PYICG_OK);
   const auto refused = [&](const char* name, pyicg_status expected, const std::function<void(pyicg_frame&)>& spoil) {
     pyicg_frame frame = good;
     spoil(frame);
-    pyicg_frame_score score = pyicg_empty_score();
-    const pyicg_frame_score before = score;
+    pyicg_frame_score score = last;
     pyicg_error error = pyicg_no_error();
+    const pyicg_frame before = frame;
     const pyicg_status found = pyicg_scorer_score(scorer.get(), &frame, &score, &error);
-    expect(std::string("frame: ") + name, found, expected, error, score, before);
+    expect(std::string("frame: ") + name, found, expected, error, frame, before);
+    check::is_true(c_scene::knows_nothing(score), "nothing of the frame before");
+    check::equal(score.timestamp_ns, frame.struct_size < sizeof frame ? 0U : frame.timestamp_ns);
     std::uint64_t count = 9;
     check::equal(pyicg_scorer_mask(scorer.get(), nullptr, 0, &count), PYICG_OK);
     check::equal(count, 0U);  // a failed score leaves nothing to read
@@ -312,15 +324,20 @@ void frames(const pyicg::c::Profile& profile) {
   for (const double time : {0.0, -1.0, inf}) {
     refused("exposure", PYICG_ERROR_UNIT, [&](Frame& f) { f.exposure_ms = time; });
   }
+  for (const double time : {1e-18, 1e18, 1e-300}) {
+    refused("exposure of no camera", PYICG_ERROR_UNIT, [&](Frame& f) { f.exposure_ms = time; });
+  }
   refused("gain", PYICG_ERROR_UNIT, [](Frame& f) { f.gain_db = inf; });
   refused("a count over saturation", input, [&](Frame& f) { f.data = over.data(); });
 
   pyicg_frame_score score = pyicg_empty_score();
   const auto call = [&](const char* name, pyicg_scorer* s, const pyicg_frame* f, pyicg_frame_score* to) {
     pyicg_error error = pyicg_no_error();
-    const pyicg_frame_score before = score;
+    const pyicg_frame_score before = score = last;
     const pyicg_status found = pyicg_scorer_score(s, f, to, &error);
-    expect(std::string("score: ") + name, found, argument, error, score, before);
+    expect(std::string("score: ") + name, found, argument, error, good, good);
+    check::is_true(to == &score ? c_scene::knows_nothing(score) : c_scene::same(score, before),
+                   "no score, or untouched");
   };
   call("NULL scorer", nullptr, &good, &score);
   call("NULL frame", scorer.get(), nullptr, &score);
@@ -330,8 +347,13 @@ void frames(const pyicg::c::Profile& profile) {
   call("a score askew", scorer.get(), &good, askew(&score));
   call("a profile for a scorer", reinterpret_cast<pyicg_scorer*>(const_cast<pyicg_profile*>(profile.get())), &good,
        &score);
-  score.struct_size = 735;
-  call("a score of no version", scorer.get(), &good, &score);
+  const double isotropy = last.isotropy;
+  for (const std::uint32_t size : {0U, 735U, 740U}) {
+    last.struct_size = size;
+    pyicg_error error = pyicg_no_error();
+    const pyicg_status found = pyicg_scorer_score(scorer.get(), &good, &last, &error);
+    expect("score: a size of no version", found, argument, error, last.isotropy, isotropy);
+  }
   score = pyicg_empty_score();
   check::equal(pyicg_scorer_score(scorer.get(), &good, &score, nullptr), PYICG_OK);  // it still serves
   pyicg_error zeros;  // the last score is gone with this one, too

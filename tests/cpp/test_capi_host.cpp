@@ -2,10 +2,12 @@
 // C++ handles), and two callers of one scorer.
 #include <algorithm>
 #include <atomic>
+#include <cfenv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -175,6 +177,66 @@ void late_runner() {
   threads.clear();
 }
 
+// Whatever the rounding, traps and flushing of the host's threads: the same bits, and the host has its own again.
+void float_environment() {
+  const std::vector<std::uint16_t> pixels = c_scene::pixels();
+  const pyicg_frame frame = c_scene::frame(pixels);
+  for (const std::uint32_t threads : {1U, 3U}) {
+    pyicg_scorer_options options = c_scene::options(PYICG_VIEW_SECTION);
+    const pyicg_frame_score expected = score_of(options, frame);
+    options.threads = threads;
+    std::jthread([&] {
+      for (const int rounding : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+        std::fesetround(rounding);
+        const pyicg_frame_score found = score_of(options, frame);
+        check::equal(std::fegetround(), rounding);
+        std::fesetround(FE_TONEAREST);
+        check::is_true(c_scene::same(found, expected), "the same score in any rounding mode");
+      }
+#ifdef __GLIBC__
+      feenableexcept(FE_ALL_EXCEPT);
+      const pyicg_frame_score found = score_of(options, frame);
+      check::equal(fegetexcept(), FE_ALL_EXCEPT);
+      fedisableexcept(FE_ALL_EXCEPT);
+      check::is_true(c_scene::same(found, expected), "the same score where the host traps");
+#endif
+    }).join();
+    const auto upward = [](void*, std::size_t count, pyicg_task task, void* context) {
+      for (std::size_t index = 0; index < count; ++index) {
+        std::jthread([=] {
+          std::fesetround(FE_UPWARD);
+          task(context, index);
+        }).join();
+      }
+    };
+    options.runner = {upward, nullptr};
+    check::is_true(c_scene::same(score_of(options, frame), expected), "the same score by threads that round upward");
+  }
+}
+
+// Rows anywhere in memory, the scorer's own buffers between them.
+void rows_far_apart() {
+  const std::vector<std::uint16_t> pixels = c_scene::pixels();
+  const pyicg_scorer_options options = c_scene::options(PYICG_VIEW_BED);
+  pyicg_profile_data data = c_scene::profile_data();
+  data.height = 2;
+  const pyicg::c::Profile profile(data);
+  pyicg_frame frame = pyicg_frame_of(pixels.data(), PYICG_PIXEL_U16, 2, width);
+  const pyicg_frame_score expected = pyicg::c::Scorer(profile, options).score(frame);
+  std::vector<std::unique_ptr<std::uint16_t[]>> rows;  // in the heap, before and after a scorer
+  rows.push_back(std::make_unique<std::uint16_t[]>(width));
+  pyicg::c::Scorer scorer(profile, options);
+  scorer.score(frame);
+  for (int k = 0; k < 20; ++k) rows.push_back(std::make_unique<std::uint16_t[]>(width));
+  for (std::size_t k = 1; k < rows.size(); ++k) {
+    std::copy_n(pixels.data(), width, rows[0].get());
+    std::copy_n(pixels.data() + width, width, rows[k].get());
+    frame.data = rows[0].get();
+    frame.stride_bytes = reinterpret_cast<std::intptr_t>(rows[k].get()) - reinterpret_cast<std::intptr_t>(frame.data);
+    check::is_true(c_scene::same(scorer.score(frame), expected), "the same score of rows that lie apart");
+  }
+}
+
 // A call from within a call: the scorer is busy and says so, and the first call does not notice.
 void busy_within() {
   const std::vector<std::uint16_t> pixels = c_scene::pixels();
@@ -330,6 +392,8 @@ void table() {
 }  // namespace
 
 int main() {
+  float_environment();
+  rows_far_apart();
   log();
   runners();
   late_runner();

@@ -171,6 +171,28 @@ void nothing_finite() {
   check::is_nan(s.quality.focus);
 }
 
+// What was not seen may glow: an absent sign is unknown then, a present one stands.
+void mostly_unseen() {
+  for (const std::size_t seen : {10U, 60U}) {
+    const Raw counts = bed(1, 5, 1);  // no disc
+    Image frame(counts.height, counts.width);
+    std::copy(counts.pixels.begin(), counts.pixels.end(), frame.pixels.begin());
+    std::fill(frame.pixels.begin() + static_cast<std::ptrdiff_t>(seen * frame.pixels.size() / 60), frame.pixels.end(),
+              std::numeric_limits<float>::quiet_NaN());
+    for (const bool glows : {false, true}) {
+      if (glows) {
+        for (std::size_t y = 4; y < 12; ++y) std::fill_n(&frame(y, 30), 20, 4 * frame(y, 29));
+      }
+      Scorer scorer(make_profile(plain(frame.height, frame.width)), {});
+      const FrameScore& s = scorer.score(frame.view(), {});
+      const Sign sign = glows ? Sign::positive : seen == 10 ? Sign::unknown : Sign::negative;
+      check::same(s.sign, sign);
+      for (const Sign at : s.sign_at) check::same(at, sign);
+      check::equal(has(s, Reason::too_few_pixels), seen == 10);
+    }
+  }
+}
+
 void extreme_floats() {
   ProfileData p = plain(12, 20);
   p.saturation_dn = infinity;
@@ -330,6 +352,7 @@ int main() {
   section();
   reasons();
   nothing_finite();
+  mostly_unseen();
   extreme_floats();
   small_frames();
   no_memory();

@@ -63,8 +63,10 @@ def test_what_the_library_keeps_between_calls(abi: ModuleType) -> None:
     """The pool of threads, the instruction set in use, and a table of constants: no other variable is written to."""
     _, library = installed(abi)
     archive = library.parent / "libpyicg.a"
-    done = subprocess.run(["nm", "-C", archive], check=True, capture_output=True, text=True)
-    variables = {line.split(maxsplit=2)[2] for line in done.stdout.splitlines() if re.match(r"\w+ [bBsSC] ", line)}
+    done = subprocess.run(["nm", "-C", "-f", "sysv", archive], check=True, capture_output=True, text=True)
+    rows = [[cell.strip() for cell in line.rsplit("|", 6)] for line in done.stdout.splitlines() if line.count("|") > 5]
+    written_to = re.compile(r"\.t?(bss|data)\b(?!\.rel\.ro)|\*COM\*")
+    variables = {row[0] for row in rows if written_to.match(row[-1]) and row[3] not in ("SECTION", "NOTYPE")}
     assert {name.replace("(anonymous namespace)", "") for name in variables} == {
         "pyicg::::process_pool",
         "pyicg::::ProcessPool::memory_",

@@ -208,6 +208,33 @@ def test_versions_that_cmake_takes(library_folder: Path, tmp_path: Path, version
     assert ("fits" in run("cmake", "-P", script, cwd=tmp_path)) is fits
 
 
+@pytest.mark.parametrize(("components", "fits"), [("core c c_static", True), ("core cuda", False)])
+def test_components_that_cmake_finds(library_folder: Path, tmp_path: Path, components: str, fits: bool) -> None:
+    need("cmake")
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(sdk LANGUAGES C CXX)\n"
+        f"find_package(pyicg 0.1 REQUIRED COMPONENTS {components})\n"
+    )
+    command = ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-Dpyicg_DIR={library_folder / 'cmake' / 'pyicg'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0) is fits, done.stderr
+    assert ("pyicg has no component cuda" in " ".join(done.stderr.split())) is not fits
+
+
+def test_a_subdirectory_of_a_parent_in_c_alone(clean: Path, tmp_path: Path) -> None:
+    """It is linked as C, with the library of C++ named; nothing is compiled here."""
+    need("cmake", "make", "cc", "c++")
+    project = clean / "subdirectory"
+    (project / "pyicg").symlink_to(REPO)
+    (project / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(sdk LANGUAGES C)\nadd_subdirectory(pyicg)\n"
+        "add_executable(score_c ../c/score_raw.c)\ntarget_link_libraries(score_c PRIVATE pyicg::c)\n"
+    )
+    run("cmake", "-G", "Unix Makefiles", "-S", project, "-B", tmp_path / "build", cwd=tmp_path)
+    line = (tmp_path / "build" / "CMakeFiles" / "score_c.dir" / "link.txt").read_text()
+    assert re.search(r"libpyicg\.a .*-lstdc\+\+ -lm|libpyicg\.a .*-lc\+\+ -lm", line), line
+
+
 def test_a_subdirectory_leaves_its_parent_alone(clean: Path, tmp_path: Path) -> None:
     """No install rule, test, flag or variable of pyicg's in the project that adds it; nothing is compiled here."""
     need("cmake", "cc", "c++")
@@ -226,3 +253,4 @@ def test_a_subdirectory_leaves_its_parent_alone(clean: Path, tmp_path: Path) -> 
     run("cmake", "--install", build, "--prefix", prefix, cwd=tmp_path)
     assert not prefix.exists()
     assert not list(build.rglob("CTestTestfile.cmake"))
+    assert not (build / "compile_commands.json").exists()

@@ -152,6 +152,30 @@ def test_nothing_is_left_behind(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -
     assert sys.getrefcount(ring) == before
 
 
+def test_what_was_hardly_seen(ring: npt.NDArray[np.uint16]) -> None:
+    """The same sign and reasons as the scorer's where most pixels are NaN."""
+    frame = np.full(ring.shape[1:], 500, np.float32)
+    for seen in (10, 30, 90):
+        frame[seen:] = np.nan
+        profile = CameraProfile.identity(frame.shape, bit_depth=None)
+        wanted = pyicg.Scorer(profile, shape=frame.shape, dtype="float32").score(frame)
+        record = StreamScorer(profile, [frame]).score(0)
+        assert StreamScorer.fluorescent(record) is wanted.fluorescent
+        assert StreamScorer.reasons(record) == wanted.reasons
+        assert ("too_few_pixels" in wanted.reasons) is (seen < 24)
+        frame[:] = 500
+
+
+def test_names_of_records_are_the_callers(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
+    stream = StreamScorer(bed.profile, ring)
+    for records in (stream.score_many([0, 1], exposure_ms=20), stream.score(0, exposure_ms=20)):
+        assert records.dtype.names is not None
+        records.dtype.names = tuple(f"my_{name}" for name in records.dtype.names)
+        record = stream.score(0, exposure_ms=20)
+        assert StreamScorer.fluorescent(record) is True
+        assert StreamScorer.reasons(record) == ("no_pixel_size",)
+
+
 RING = np.full((2, 20, 30), 100, np.uint16)
 PROFILE = CameraProfile.identity((20, 30), bit_depth=12)
 
@@ -168,6 +192,7 @@ PROFILE = CameraProfile.identity((20, 30), bit_depth=12)
         ([RING[0], RING[1].T], {}, InputError, r"\(30, 20\), expected \(20, 30\)"),
         (np.repeat(RING, 2, axis=2)[:, :, ::2], {}, InputError, "side by side"),
         (RING[:, :, ::-1], {}, InputError, "side by side"),
+        (np.broadcast_to(RING[:, :1], RING.shape), {}, InputError, "rows must not overlap, found a step of 0 bytes"),
         (RING.astype(">u2"), {}, InputError, "native order"),
         (RING.astype(np.int16), {}, InputError, "uint8, uint16 or float32"),
         (RING.astype(np.float64), {}, InputError, "uint8, uint16 or float32"),
@@ -203,17 +228,19 @@ def test_slots_that_change_amid_the_call(bed: BedPhantom, ring: npt.NDArray[np.u
     assert same(records, np.repeat(records[:1], 300))
 
 
-def test_many_slots_end_at_ctrl_c(bed: BedPhantom, ring: npt.NDArray[np.uint16]) -> None:
-    stream = StreamScorer(bed.profile, ring, lesions=False)
-    wanted = stream.score(0, exposure_ms=20)
+@pytest.mark.parametrize("shape", [(120, 161), (1, 1)])
+def test_many_slots_end_at_ctrl_c(ring: npt.NDArray[np.uint16], shape: tuple[int, int]) -> None:
+    held = np.ascontiguousarray(ring[:1, : shape[0], : shape[1]])
+    stream = StreamScorer(CameraProfile.identity(shape, bit_depth=12), held, lesions=False)
+    wanted = stream.score(0)
     pressed = threading.Timer(0.2, _thread.interrupt_main)
     begun = time.monotonic()
     pressed.start()
     with pytest.raises(KeyboardInterrupt):
-        stream.score_many([0] * 10**6, exposure_ms=20)  # minutes
+        stream.score_many(np.zeros(5 * 10**6, np.intp))  # type: ignore[arg-type]  # minutes
     assert time.monotonic() - begun < 20
     pressed.join()
-    assert same(stream.score(0, exposure_ms=20), wanted)
+    assert same(stream.score(0), wanted)
 
 
 def test_a_finalizer_that_asks_the_same_scorer() -> None:
@@ -246,6 +273,45 @@ def test_a_finalizer_that_asks_the_same_scorer() -> None:
         gc.enable()
     gc.collect()
     assert asked == [1] * 29
+
+
+def test_a_finalizer_that_scores_another_frame_amid_contours() -> None:
+    """Both contours are of one frame, of which does not matter."""
+    section = pyicg.phantom.section_stack(margins_mm=(1.5,), shape=None, n_slices=3)
+    first = np.ascontiguousarray(section.stack[1], np.uint16)
+    ring = np.stack([first, np.ascontiguousarray(first[::-1, ::-1])])
+    ring[1, : first.shape[0] // 3] = ring[1, 0, 0]
+    stream = StreamScorer(CameraProfile.identity(first.shape, bit_depth=12), ring, view="section")
+    wanted = []
+    for slot in (0, 1):
+        assert stream.score(slot)["n_lesions"] > 0
+        wanted.append(repr(stream.contours(0)))
+    assert wanted[0] != wanted[1]
+
+    class Scores:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            stream.score(1)
+
+    threshold = gc.get_threshold()
+    try:
+        for room in range(12):
+            gc.disable()
+            gc.collect()
+            stream.score(0)
+            Scores()
+            tuples = [(k, k) for k in range(6000)]  # none is left to use again
+            gc.set_threshold(gc.get_count()[0] + room)
+            gc.enable()
+            found = stream.contours(0)
+            gc.disable()
+            del tuples
+            assert repr(found) in wanted
+    finally:
+        gc.set_threshold(*threshold)
+        gc.enable()
 
 
 def test_calls_that_are_refused() -> None:

@@ -33,6 +33,11 @@ void require_pointer(const T* p, const char* name) {
   if (!aligned(p)) throw ArgumentError(std::string(name) + " is not aligned: no such object can be there");
 }
 
+template <class Struct>
+bool is_struct(const Struct* s, std::size_t first_size) {
+  return s != nullptr && aligned(s) && s->struct_size >= first_size;
+}
+
 // `first_size` is the size of the struct's first version: every later one begins with the same members.
 template <class Struct>
 void require_struct(const Struct* s, const char* name, std::size_t first_size = sizeof(Struct)) {
@@ -40,6 +45,10 @@ void require_struct(const Struct* s, const char* name, std::size_t first_size = 
   if (s->struct_size < first_size) {
     throw ArgumentError("struct_size of " + std::string(name) + " is " + std::to_string(s->struct_size) +
                         ", expected at least " + std::to_string(first_size) + "; set it to sizeof the struct");
+  }
+  if (s->struct_size > first_size && s->struct_size < sizeof(Struct)) {
+    throw ArgumentError("struct_size of " + std::string(name) + " is " + std::to_string(s->struct_size) +
+                        ", that of no version; set it to sizeof the struct");
   }
 }
 

@@ -256,6 +256,12 @@ pyicg_frame_score frame_score(const FrameScore& s) {
   return c;
 }
 
+pyicg_frame_score no_score() {
+  pyicg_frame_score c = frame_score({});
+  c.residual_area_px = c.saturated_fraction = c.underflow_fraction = nan;
+  return c;
+}
+
 pyicg_lesion lesion_of(const Lesion& l) {
   pyicg_lesion c{};
   c.centroid_y = l.centroid_y;

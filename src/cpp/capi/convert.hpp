@@ -22,6 +22,8 @@ ScorerOptions scorer_options(const pyicg_scorer_options& options);
 RawFrame raw_frame(const pyicg_frame& frame, const ProfileData& profile, std::vector<std::uint16_t>& unpacked);
 
 pyicg_frame_score frame_score(const FrameScore& score);
+// What a score that failed leaves: nothing is known.
+pyicg_frame_score no_score();
 pyicg_lesion lesion_of(const Lesion& lesion);
 
 }  // namespace pyicg::capi

@@ -4,6 +4,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/detail/float_environment.hpp"
+
 namespace pyicg::capi {
 
 void Shares::begin(std::size_t count, Task task, void* context) noexcept {
@@ -21,7 +23,10 @@ bool Shares::run(std::size_t index) noexcept {
   const Task task = task_;
   void* const context = context_;
   lock.unlock();
-  task(context, index);
+  {
+    const detail::FloatEnvironment usual;  // the thread is the host's
+    task(context, index);
+  }
   lock.lock();
   ++done_;
   ended_.notify_all();

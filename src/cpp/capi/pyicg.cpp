@@ -16,6 +16,7 @@
 
 #include "arguments.hpp"
 #include "convert.hpp"
+#include "core/detail/float_environment.hpp"
 #include "core/detail/worker_pool.hpp"
 #include "host.hpp"
 #include "pyicg/error.hpp"
@@ -61,7 +62,9 @@ struct pyicg_scorer {
 
 namespace {
 
-constexpr std::size_t first_options = offsetof(pyicg_scorer_options, without_lesions);  // size of the first version
+// Sizes of first versions.
+constexpr std::size_t first_options = offsetof(pyicg_scorer_options, without_lesions);
+constexpr std::size_t first_score = offsetof(pyicg_frame_score, isotropy);
 
 class BusyError : public std::exception {
  public:
@@ -104,6 +107,7 @@ pyicg_status status_of(pyicg::ErrorKind kind) noexcept {
 // Runs work; whatever it throws becomes a status and a message.
 template <class Work>
 pyicg_status guarded(pyicg_error* error, const Work& work) noexcept {
+  const pyicg::detail::FloatEnvironment usual;
   try {
     work();
     return PYICG_OK;
@@ -183,6 +187,13 @@ pyicg_status fill(std::size_t there, Out* array, std::uint64_t capacity, std::ui
   return fits < there ? PYICG_TRUNCATED : PYICG_OK;
 }
 
+// As much of a score as the caller has room for.
+void give(pyicg_frame_score& out, pyicg_frame_score score, std::uint64_t timestamp_ns) noexcept {
+  score.struct_size = out.struct_size;
+  score.timestamp_ns = timestamp_ns;
+  std::memcpy(&out, &score, out.struct_size < sizeof score ? first_score : sizeof score);
+}
+
 void tell(const HostLog& log, const pyicg::ProfileData& profile, const pyicg::ScorerOptions& options) {
   log.write(PYICG_LOG_INFO, ("pyicg " + std::string(pyicg::version()) + ", " +
                              std::string(pyicg::instruction_set_name(pyicg::instruction_set())) + ": " +
@@ -232,8 +243,6 @@ pyicg_status pyicg_scorer_create(const pyicg_profile* profile, const pyicg_score
     require_error(error);
     require_handle(profile, "profile");
     require_struct(options, "options", first_options);
-    require(options->struct_size == first_options || options->struct_size >= sizeof *options,
-            "struct_size of options is that of no version; set it to sizeof the struct");
     const pyicg::ScorerOptions checked = scorer_options(*options);
     const bool whole = options->struct_size >= sizeof *options;
     const HostLog log(whole ? options->log : pyicg_log{});
@@ -252,6 +261,7 @@ void pyicg_scorer_destroy(pyicg_scorer* scorer) noexcept {
 pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
                                 pyicg_error* error) noexcept {
   return guarded(error, [&] {
+    if (is_struct(out, first_score)) give(*out, no_score(), is_struct(frame, sizeof *frame) ? frame->timestamp_ns : 0);
     require_handle(scorer, "scorer");
     const Hold hold(*scorer);
     if (!hold) throw BusyError();
@@ -259,13 +269,10 @@ pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, 
     try {
       require_error(error);
       require_struct(frame, "frame");
-      require_struct(out, "out", offsetof(pyicg_frame_score, isotropy));
+      require_struct(out, "out", first_score);
       const pyicg::FrameScore& score = scorer->core.score(
           raw_frame(*frame, scorer->core.profile().data(), scorer->unpacked), {frame->exposure_ms, frame->gain_db});
-      pyicg_frame_score result = frame_score(score);
-      result.struct_size = out->struct_size;
-      result.timestamp_ns = frame->timestamp_ns;
-      std::memcpy(out, &result, std::min<std::size_t>(out->struct_size, sizeof result));  // as much as the caller has
+      give(*out, frame_score(score), frame->timestamp_ns);
     } catch (const std::exception& e) {
       scorer->log.write(PYICG_LOG_ERROR, e.what());
       throw;

@@ -22,10 +22,6 @@ install(TARGETS pyicg_core pyicg_static EXPORT pyicg
   ARCHIVE DESTINATION ${library}
   INCLUDES DESTINATION ${include})
 
-# The C++ library that a C linker must be told of: stdc++, c++, or none that has to be named.
-set(PYICG_CXX_RUNTIME ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
-list(FILTER PYICG_CXX_RUNTIME INCLUDE REGEX "^(std)?c\\+\\+$")
-list(REMOVE_DUPLICATES PYICG_CXX_RUNTIME)
 list(TRANSFORM PYICG_CXX_RUNTIME PREPEND -l OUTPUT_VARIABLE PYICG_STATIC_NEEDS)
 list(APPEND PYICG_STATIC_NEEDS -lm -pthread)
 list(JOIN PYICG_STATIC_NEEDS " " PYICG_STATIC_NEEDS)

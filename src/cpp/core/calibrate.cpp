@@ -272,9 +272,12 @@ void check_views(const RawFrame& frame, const ProfileData& p, const Profile& pro
   }
   const auto apart = [&](const auto& view, const char* name) {
     if (view.data == nullptr) return;
-    const auto [first, last] = span_of(view);
     const auto [out_first, out_last] = span_of(v.data);
-    if (first < out_last && out_first < last) {
+    const auto [whole_first, whole_last] = span_of(view);
+    if (whole_first >= out_last || out_first >= whole_last) return;
+    for (std::size_t y = 0; y < view.height; ++y) {  // what lies between two rows may be anybody's
+      const auto first = reinterpret_cast<std::uintptr_t>(view.row(y));
+      if (first >= out_last || out_first >= first + view.width * sizeof(*view.data)) continue;
       throw Error(ErrorKind::input, std::string("out shares memory with ") + name +
                                         ", which would be overwritten while it is read; use another array");
     }
@@ -379,6 +382,14 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
       frame);
   const double scale =
       unit_factor(summary.unit, p) / (given(summary.exposure_ms) ? summary.exposure_ms : 1.0) / gain_factor;
+  // Far from any camera, and squares are floats too.
+  const auto sane = [](double factor) { return factor >= 1e-15 && factor <= 1e15; };
+  if (!sane(scale) || !sane(gain_factor)) {
+    throw Error(ErrorKind::unit, "at exposure_ms = " + number(summary.exposure_ms) +
+                                     " and gain_db = " + number(exposure.gain_db) + " a count is worth " +
+                                     number(scale) + " " + unit_name(summary.unit) +
+                                     ", expected 1e-15 to 1e15; give the exposure in ms and the gain in dB");
+  }
   const Factors f = factors_of(p, summary, scale, gain_factor, word_max);
   const std::vector<Profile::Piece>& pieces = profile.linearity_pieces();
   std::visit(

@@ -124,6 +124,23 @@ void check_numbers(const ProfileData& p) {
   check_number(p.response_nm_per_dn_ms, "response_nm_per_dn_ms", Sign::above_zero);
 }
 
+// Raw counts in the place of a relative response, or a dark map of another bit depth.
+void check_levels(const ProfileData& p, double mean_dark) {
+  double sum = 0;
+  std::size_t good = 0;
+  for (std::size_t i = 0; i < p.flat.size(); ++i) {
+    if (p.bad[i] != 0) continue;
+    sum += static_cast<double>(p.flat[i]);
+    ++good;
+  }
+  const double mean_flat = good > 0 ? sum / static_cast<double>(good) : 1;
+  require(mean_flat >= 0.1 && mean_flat <= 10,
+          "flat has a mean of " + number(mean_flat) + ", expected about 1; divide it by its mean");
+  require(mean_dark < p.saturation_dn, "dark has a mean of " + number(mean_dark) +
+                                           ", expected less than saturation_dn = " + number(p.saturation_dn) +
+                                           "; use a dark map of this bit depth");
+}
+
 }  // namespace
 
 Profile::Profile(ProfileData data) : data_(std::move(data)) {
@@ -148,8 +165,8 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
           "dark_rate stands alone, expected a dark map and its exposure_ms beside it");
   require(data_.dark_sigma.empty() || !data_.dark.empty(), "dark_sigma stands alone, expected a dark map beside it");
   require(data_.flat_sigma.empty() || !data_.flat.empty(), "flat_sigma stands alone, expected a flat map beside it");
-  require(std::isnan(data_.dark_mean_exposure_ms) || data_.exposure_ms > 0,
-          "dark_mean_exposure_ms is given and exposure_ms is not; say at which exposure the dark map holds");
+  require(std::isnan(data_.dark_mean_exposure_ms) || !data_.dark_rate.empty(),
+          "dark_mean_exposure_ms is given and dark_rate is not; it tells of the exposures behind a fitted dark_rate");
   mean_dark_ = mean(data_.dark);
   mean_dark_rate_ = mean(data_.dark_rate);
 
@@ -166,6 +183,7 @@ Profile::Profile(ProfileData data) : data_(std::move(data)) {
   for (std::size_t i = 0; i < size; ++i) {
     if (data_.bad[i] != 0) bad_pixels_.push_back(i);
   }
+  check_levels(data_, mean_dark_);
 }
 
 }  // namespace pyicg

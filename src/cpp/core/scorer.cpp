@@ -19,6 +19,10 @@ ImageView<T> part(const ImageView<T>& whole, const PixelBox& box) {
   return {whole.row(box.y0) + box.x0, box.y1 - box.y0, box.x1 - box.x0, whole.stride_bytes};
 }
 
+// Less than a fifth is seen: an absent sign says nothing then, what was not seen may glow. A present one stands. The
+// share is assumed; the round picture of an endoscope fills 44 % of a 16:9 frame.
+bool mostly_unseen(const CalibrationSummary& c, std::size_t pixels) { return 5 * (pixels - c.not_finite) < pixels; }
+
 }  // namespace
 
 double default_min_area_px(double pixel_size_mm, std::size_t frame_pixels) {
@@ -237,6 +241,11 @@ void Scorer::finish() {
   if (!options_.lesions) add(Reason::lesions_not_sought);
   if (options_.view == View::bed && score_.sign == Sign::unknown && score_.background.reason == Reason::none) {
     add(Reason::saturated_lower_bound);
+  }
+  if (mostly_unseen(c, data_.size())) {
+    add(Reason::too_few_pixels);
+    if (score_.sign == Sign::negative) score_.sign = Sign::unknown;
+    std::replace(score_.sign_at.begin(), score_.sign_at.end(), Sign::negative, Sign::unknown);
   }
   for (std::uint32_t r = 1; r < reason_count; ++r) {
     if (holds.at(r)) score_.reasons.push_back(static_cast<Reason>(r));

@@ -314,6 +314,9 @@ Ring find_ring(const EdgeMap& map, const RingSearch& search, double y, double x)
   constexpr int passes = 5;
   Ring best;
   Sight sight{};
+  // Votes are counted in cells of 2 x 2 pixels, of which the last may reach beyond the frame; rays begin within.
+  y = std::clamp(y, 0.0, static_cast<double>(map.image.height) - 1);
+  x = std::clamp(x, 0.0, static_cast<double>(map.image.width) - 1);
   for (int pass = 0; pass < passes; ++pass) {
     const Ring ring = seen_from(map, search, y, x, sight);
     if (ring.radius == 0) break;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "float_environment.hpp"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <csignal>
 #endif
@@ -124,6 +126,7 @@ WorkerPool::Job* WorkerPool::open_job() {
 }
 
 void WorkerPool::work() {
+  const FloatEnvironment usual;  // not that of the thread which started this one
   for (;;) {
     const auto called = [&] { return places_.load() > 0 || stopping_.load(); };
     const bool in_time = spin_until(called);

@@ -91,13 +91,14 @@ class Scorer {
   template <class Item, class Call>
   static std::vector<Item> read(const Call& call) {
     std::uint64_t count = 0;
-    pyicg_status status = call(static_cast<Item*>(nullptr), std::uint64_t{0}, &count);
     std::vector<Item> items;
-    if (status == PYICG_TRUNCATED) {
+    pyicg_status status = call(static_cast<Item*>(nullptr), std::uint64_t{0}, &count);
+    while (status == PYICG_TRUNCATED) {  // again where another thread scored meanwhile
       items.resize(static_cast<std::size_t>(count));
-      status = call(items.data(), count, &count);
+      status = call(items.data(), std::uint64_t{items.size()}, &count);
     }
     if (status != PYICG_OK) throw Error(status, pyicg_status_string(status));
+    items.resize(static_cast<std::size_t>(count));
     return items;
   }
 
