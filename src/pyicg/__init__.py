@@ -5,6 +5,7 @@ Research software, not a medical device.
 
 from pyicg import detection, evaluate, margin, phantom, published, regions
 from pyicg._core import version as _version
+from pyicg._linking import get_include
 from pyicg.background import BackgroundSurface, background_surface, estimate_background
 from pyicg.calibrate import calibrate
 from pyicg.characterize import CameraReport, characterize
@@ -102,6 +103,7 @@ __all__ = [
     "estimate_background",
     "evaluate",
     "fit_plane",
+    "get_include",
     "iso_surface",
     "margin",
     "phantom",

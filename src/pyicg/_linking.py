@@ -7,7 +7,29 @@ from pathlib import Path
 import pyicg
 from pyicg.errors import PyicgError
 
-__all__ = ["cmake_dir", "include_dir", "pkgconfig_dir"]
+__all__ = ["cmake_dir", "get_include", "include_dir", "pkgconfig_dir"]
+
+
+def get_include() -> str:
+    """Return the folder that holds ``pyicg/pyicg.h``, for the include path of an extension that calls pyicg from C.
+
+    Returns
+    -------
+    str
+        The folder that ``python -m pyicg --includes`` names as well.
+
+    Raises
+    ------
+    PyicgError
+        When this pyicg was not installed, but is imported from a source tree.
+
+    Examples
+    --------
+    >>> import pyicg
+    >>> pyicg.get_include()  # doctest: +SKIP
+    '/usr/lib/python3/site-packages/pyicg/include'
+    """
+    return str(include_dir())
 
 
 def include_dir() -> Path:

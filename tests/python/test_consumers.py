@@ -7,6 +7,7 @@ They are built from the installed package, and from a copy, at another place, of
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import re
 import shlex
@@ -142,6 +143,23 @@ def check_soak(program: Path, folder: Path) -> None:
     assert sanitized or int(numbers["growth_kb"]) < 1024
 
 
+def packages() -> Path:
+    """Folder of a pyicg that holds capi.pxd: the one that is imported, or of an editable install the source tree."""
+    imported = Path(_capi.__file__).parent
+    return imported.parent if (imported / "capi.pxd").is_file() else SOURCES
+
+
+def check_extension(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "score_raw", raising=False)  # of another folder
+    score_raw = importlib.import_module("score_raw")
+    assert Path(score_raw.__file__ or "").parent == folder
+    for pixels, bits in frames():
+        assert score_raw.score(pixels, 2.0**bits - 1) == expected(pixels, bits)
+    with pytest.raises(RuntimeError, match=r"error_input: .*5000"):
+        score_raw.score(np.full((32, 32), 5000, np.uint16), 4095.0)
+
+
 def test_cmake(library_folder: Path, clean: Path, tmp_path: Path) -> None:
     need("cmake")
     programs = []
@@ -156,6 +174,8 @@ def test_cmake(library_folder: Path, clean: Path, tmp_path: Path) -> None:
     check_needs(programs)
     check_camera(tmp_path / "cmake" / "live_camera", tmp_path)
     check_soak(tmp_path / "cmake" / "soak", tmp_path)
+    printed = run(tmp_path / "cmake" / "read_score", cwd=tmp_path)
+    assert f"```text\n{printed}```" in (REPO / "docs" / "linking.md").read_text()
 
 
 def test_pkgconfig(library_folder: Path, clean: Path, tmp_path: Path) -> None:
@@ -172,17 +192,33 @@ def test_cython(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An extension that links nothing: its functions come from the table of the pyicg that is imported."""
     need("cc")
     folder = clean / "cython"
-    packages = Path(_capi.__file__).parents[1] if (Path(_capi.__file__).parent / "capi.pxd").is_file() else SOURCES
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    run(sys.executable, "-m", "cython", "-3", "-Werror", "-I", packages, "score_raw.pyx", cwd=folder)
+    run(sys.executable, "-m", "cython", "-3", "-Werror", "-I", packages(), "score_raw.pyx", cwd=folder)
     flags = [*shlex.split(told("--includes")), "-I" + sysconfig.get_path("include")]
     run("cc", "-O1", "-shared", "-fPIC", *flags, "score_raw.c", "-o", f"score_raw{suffix}", cwd=folder)
-    monkeypatch.syspath_prepend(str(folder))
-    score_raw = importlib.import_module("score_raw")
-    for pixels, bits in frames():
-        assert score_raw.score(pixels, 2.0**bits - 1) == expected(pixels, bits)
-    with pytest.raises(RuntimeError, match=r"error_input: .*5000"):
-        score_raw.score(np.full((32, 32), 5000, np.uint16), 4095.0)
+    check_extension(folder, monkeypatch)
+
+
+def test_cython_with_setuptools(clean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same extension as a package: cython finds capi.pxd in pyicg, which names the header's folder."""
+    need("cc")
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("no setuptools here")
+    assert told("--includes") == "-I" + shlex.quote(pyicg.get_include())
+    folder = clean / "cython"
+    path = os.pathsep.join(filter(None, [str(packages()), os.environ.get("PYTHONPATH")]))
+    run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=folder, PYTHONPATH=path)
+    check_extension(folder, monkeypatch)
+
+
+def test_a_camera_profile_has_the_names_of_the_c_struct() -> None:
+    header = (SOURCES / "cpp" / "include" / "pyicg" / "pyicg.h").read_text()
+    body = re.search(r"typedef struct pyicg_profile_data \{(.*?)\} pyicg_profile_data;", header, re.DOTALL)
+    assert body is not None
+    code = re.sub(r"/\*.*?\*/", "", body.group(1), flags=re.DOTALL)
+    members = {name for line in code.split(";") for name in re.findall(r"(\w+)(?:\[\d+\])?\s*(?:,|$)", line.strip())}
+    told = pyicg.CameraProfile.identity((2, 3)).core_arguments()
+    assert members - {"struct_size", "linearity_table_size"} == set(told)
 
 
 def test_the_flags_together_and_with_a_command() -> None:

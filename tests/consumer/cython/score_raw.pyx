@@ -1,6 +1,6 @@
 # cython: language_level=3
 # Scores a cut face of a specimen from a raw file: an extension that takes pyicg's functions from its table and links
-# nothing. Build it with the header's folder (python -m pyicg --includes); cython finds capi.pxd in the package.
+# nothing. Beside cython, which finds capi.pxd in the package, its build needs the folder of the header.
 from libc.stdint cimport uint16_t, uint64_t
 
 from pyicg cimport capi

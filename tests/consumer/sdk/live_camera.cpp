@@ -1,4 +1,4 @@
-// An SDK's wrapper in small: a camera thread fills a ring of frames, scoring threads take the newest ones and read them
+// An SDK's wrapper in small: a camera thread fills a ring of frames, scoring threads take the oldest ones and read them
 // where they are. A frame for which there is no free slot is dropped and counted. The camera is simulated.
 // Usage: live_camera [SECONDS [FPS [HEIGHT WIDTH [SCORERS]]]]
 #include <algorithm>

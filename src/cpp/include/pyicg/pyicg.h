@@ -1,7 +1,7 @@
 /* pyicg C interface (C99). Research software, not a medical device.
  *
- * Errors. Every call returns a pyicg_status. On failure it also fills the caller's pyicg_error, which may be NULL. No
- * call throws, prints, aborts or exits.
+ * Errors. Every call returns a pyicg_status and, when it fails, fills the caller's pyicg_error, which may be NULL. A
+ * call that succeeds leaves it as it was: look at the status that is returned. No call throws, prints, aborts or exits.
  *
  * Ownership. Handles are opaque: what a create call gives is given back to its destroy call, once. A failed create
  * leaves NULL in its out pointer. Pixels, maps and arrays belong to the caller and are never kept after a call.
@@ -10,16 +10,18 @@
  * time; a second one at the same time returns PYICG_ERROR_BUSY and changes nothing. Scorers know nothing of each other.
  * A handle may be destroyed when no other call uses it and none will; a scorer that a call is using is left alone.
  * Callbacks come back: they must not leave by longjmp or end their thread, and no thread may be cancelled in a call. A
- * child of fork may not use a scorer that was in use when it was made.
+ * child of fork may not use a scorer that was in use when it was made. A thread that scores, or runs shares of a score,
+ * needs a stack of 256 KB.
  *
  * Memory. A scorer asks for memory when it is made, with its first frame, and with one that needs more than any before.
  *
  * Versions. Structs that the caller fills start with struct_size = sizeof(struct); the functions that make them, below,
  * set it. Longer structs of later versions are accepted, and those of earlier versions: options left out have their
- * defaults, of a pyicg_frame_score what fits is filled.
+ * defaults, of a pyicg_frame_score what fits is filled. A size that is that of no version is refused.
  *
  * Numbers. A number travels as pyicg_measurement; an undefined one is NaN with a reason. Positions are in pixels, y
- * down and x right, from 0 at the centre of the first pixel.
+ * down and x right, from 0 at the centre of the first pixel. Calls run in the default floating-point environment (round
+ * to nearest, no traps, no flush to zero), whatever the caller's is, and give that back.
  */
 #ifndef PYICG_PYICG_H
 #define PYICG_PYICG_H
@@ -155,14 +157,15 @@ typedef enum pyicg_view { PYICG_VIEW_BED = 0, PYICG_VIEW_SECTION = 1 } pyicg_vie
 
 typedef enum pyicg_sign { PYICG_SIGN_NEGATIVE = 0, PYICG_SIGN_POSITIVE = 1, PYICG_SIGN_UNKNOWN = 2 } pyicg_sign;
 
-/* Filled on failure; message is always terminated. */
+/* Filled on failure, else left as it was; message is terminated. */
 typedef struct pyicg_error {
   uint32_t struct_size;
   uint32_t status;
   char message[504];
 } pyicg_error;
 
-/* value with standard uncertainty and 95 % interval, each NaN where it is not known; reason is a pyicg_reason. */
+/* value with standard uncertainty and 95 % interval, each NaN where it is not known. reason, a pyicg_reason, says why
+ * value is NaN, or what limits a finite one: uncalibrated, a lower bound. */
 typedef struct pyicg_measurement {
   double value, sigma, lo, hi;
   uint32_t reason;
@@ -172,12 +175,13 @@ typedef struct pyicg_measurement {
 /* A profile's content: maps of height x width, row-major, copied by pyicg_profile_create; NULL where there is none. */
 typedef struct pyicg_profile_data {
   uint32_t struct_size;
-  uint32_t calibrated; /* 0: counts only, every result says uncalibrated */
+  uint32_t calibrated; /* the caller's word, believed; 0: counts only, every result says uncalibrated */
   uint64_t height, width;
-  const float* dark;           /* DN, at exposure_ms */
-  const float* dark_rate;      /* DN/ms: dark(t) = dark + dark_rate (t - exposure_ms) */
-  const float* dark_sigma;     /* DN, standard uncertainty of dark, which it needs, at the mean dark exposure */
-  const float* flat;           /* relative response, mean 1 */
+  const float* dark;       /* DN, at exposure_ms */
+  const float* dark_rate;  /* DN/ms: dark(t) = dark + dark_rate (t - exposure_ms) */
+  const float* dark_sigma; /* DN, standard uncertainty of dark, which it needs, at the mean dark exposure */
+  /* Relative response, mean 1. A mean over the good pixels outside 0.1 to 10 is refused: divide raw flats by it. */
+  const float* flat;
   const float* flat_sigma;     /* relative standard uncertainty of flat, which it needs */
   const float* read_noise_map; /* DN; takes the place of read_noise_dn */
   const float* gain_map;       /* DN/e; takes the place of gain_dn_per_e in the variance */
@@ -189,19 +193,20 @@ typedef struct pyicg_profile_data {
   uint64_t linearity_table_size;           /* 0 without a table */
   double linearity_step_dn;                /* not looked at without a table */
   double saturation_dn;                    /* INFINITY: unknown */
-  double exposure_ms;                      /* of dark and flat; NAN: none */
+  double exposure_ms;                      /* of dark and flat, 1e-15 to 1e15; NAN: none */
   double exposure_min_ms, exposure_max_ms; /* calibrated range; NAN both: none */
-  double dark_mean_exposure_ms;            /* of the dark frames behind a fitted dark_rate; NAN: one exposure */
+  double dark_mean_exposure_ms;            /* of the dark frames behind dark_rate, which it needs; NAN: one exposure */
   double dark_exposure_sd_ms;              /* NAN with dark_mean_exposure_ms */
-  double gain_db;                          /* NAN: not told */
+  double gain_db;                          /* -400 to 400; NAN: not told */
   double gain_dn_per_e, read_noise_dn;     /* NAN: unknown */
-  double response_nm_per_dn_ms;            /* nM of ICG per DN/ms; NAN: unknown */
+  double response_nm_per_dn_ms;            /* nM of ICG per DN/ms; no score is in nM; NAN: unknown */
 } pyicg_profile_data;
 
 /* Who runs the shares of a call when a frame is split over threads: the host's pool. run calls task(context, index)
  * once for every index of [0, count), on whatever threads and in whatever order, and comes back when all of these calls
- * have. A share that was not begun when run comes back is run by the calling thread; one that is asked for again, or
- * too late, is not, as long as the scorer lives. */
+ * have. It is called several times a frame. A share that was not begun when run comes back is run by the calling
+ * thread; one that is asked for again, or too late, is not, as long as the scorer lives. Each time that shares are left
+ * out, the log gets a warning. */
 typedef void (*pyicg_task)(void* context, size_t index);
 typedef struct pyicg_runner {
   void (*run)(void* host, size_t count, pyicg_task task, void* context); /* NULL: the library's own threads */
@@ -222,12 +227,14 @@ typedef struct pyicg_scorer_options {
   uint32_t view;        /* pyicg_view */
   double sbr_cut;       /* > 1; the field uses 1.5 to 2 */
   double pixel_size_mm; /* NAN: unknown, and millimetres are undefined */
-  double min_area_px;   /* NAN: 1 mm^2, or 64 px without a pixel size */
-  double smooth_px;     /* sigma of the smoothing, 0.5 to 100; 1 is usual */
-  double psf_sigma_px;  /* blur of the optics; NAN: each lesion's own edge tells */
+  /* NAN: 1 mm^2, but at most 0.25 % of the frame or 64 px, whichever is more, and at least 9 px; without a pixel size
+   * 64 px. */
+  double min_area_px;
+  double smooth_px;    /* sigma of the smoothing, 0.5 to 100; 1 is usual */
+  double psf_sigma_px; /* blur of the optics; NAN: each lesion's own edge tells */
   /* Members of the second version. */
   uint32_t without_lesions; /* 1, bed view only: look for no rims, which is faster. All else: same bits */
-  uint32_t threads;         /* of one frame; 0 and 1: the caller's alone. The bits do not depend on it */
+  uint32_t threads;         /* of one frame, over 256: 256; 0 and 1: the caller's alone. The bits do not depend on it */
   pyicg_runner runner;      /* of these threads; lives as long as the scorer */
   pyicg_log log;            /* lives as long as the scorer */
 } pyicg_scorer_options;
@@ -238,24 +245,29 @@ typedef struct pyicg_frame {
   const void* data;      /* first pixel of row 0, aligned as its type; packed pixels: any byte */
   uint64_t height, width;
   int64_t stride_bytes;  /* from one row to the next; may be negative; not looked at for a single row */
-  double exposure_ms;    /* NAN: the profile's */
-  double gain_db;        /* NAN: the profile's */
+  double exposure_ms;    /* 1e-15 to 1e15; NAN: the profile's */
+  double gain_db;        /* -400 to 400; NAN: the profile's */
   uint64_t timestamp_ns; /* carried to the score */
 } pyicg_frame;
 
-/* The fixed-size part of a score. Plain numbers are NaN where they are undefined; reasons say why. Signs at
- * SBR 1.5, 1.75 and 2.0 stand beside the one asked for. */
+/* The fixed-size part of a score. Plain numbers are NaN where they are undefined; reasons say why, and what else limits
+ * the frame. Signs at SBR 1.5, 1.75 and 2.0 stand beside the one asked for. Levels are in DN/ms, or in DN where neither
+ * frame nor profile tells an exposure. A section has no sign (unknown), no residual area (NaN) and no hot spots.
+ *
+ * T is the mean of the signal, B the background, s the standard deviation of a pixel in space, D the mean dark, in the
+ * same unit: sbr = T / B, sbr_raw = (T + D) / (B + D), weber = (T - B) / B, michelson = (T - B) / (T + B), cnr = (T -
+ * B) / s_B, cvr = (T - B) / sqrt(s_T^2 + s_B^2). */
 typedef struct pyicg_frame_score {
   uint32_t struct_size;
   uint32_t calibrated;
   uint64_t timestamp_ns;
-  double background_level, background_sigma;
-  pyicg_measurement sbr, sbr_raw, weber, michelson, cnr, cvr, signal_level, background;
-  uint32_t sign, sign_at_150, sign_at_175, sign_at_200; /* pyicg_sign */
+  double background_level, background_sigma; /* B and s_B; background.sigma says how well B is known */
+  pyicg_measurement sbr, sbr_raw, weber, michelson, cnr, cvr, signal_level, background; /* the last two: T, B */
+  uint32_t sign, sign_at_150, sign_at_175, sign_at_200;                                 /* pyicg_sign */
   double residual_area_px;
   pyicg_measurement residual_area_mm2;
-  double saturated_fraction, underflow_fraction;
-  double focus; /* 1/px: reciprocal width of the steepest edges */
+  double saturated_fraction, underflow_fraction; /* of all pixels; counts of 0 underflow, but only with a dark map */
+  double focus; /* 1/px: reciprocal width of the steepest edges; NaN where none stands out of the noise */
   uint64_t bad_pixels, repaired_pixels;
   uint64_t n_lesions, n_hot_spots, n_reasons;
   uint32_t reasons[64]; /* pyicg_reason, the first n_reasons */
@@ -264,7 +276,7 @@ typedef struct pyicg_frame_score {
   double glare_fraction; /* share of the pixels in small bright spots */
 } pyicg_frame_score;
 
-/* A rim around a dark core. */
+/* A rim around a dark core; the one with the largest area_px comes first. */
 typedef struct pyicg_lesion {
   double centroid_y, centroid_x; /* of the area inside the inner contour */
   double area_px;                /* inside the inner contour */
@@ -276,7 +288,7 @@ typedef struct pyicg_lesion {
   uint32_t not_star_shaped, clipped_by_border;
 } pyicg_lesion;
 
-/* A bright region of a bed, in order of its peak. */
+/* A bright region of a bed; the one with the highest peak comes first. */
 typedef struct pyicg_hot_spot {
   double peak_sbr; /* of the smoothed signal */
   double peak_y, peak_x;
@@ -306,7 +318,9 @@ PYICG_API pyicg_status pyicg_scorer_create(const pyicg_profile* profile, const p
 /* NULL is fine. */
 PYICG_API void pyicg_scorer_destroy(pyicg_scorer* scorer) PYICG_NOEXCEPT;
 
-/* Scores one frame, which is read in place (packed pixels are unpacked first) and not looked at after the call. */
+/* Scores one frame, which is read in place (packed pixels are unpacked first) and not looked at after the call. A call
+ * that fails fills `out` too, so that nothing of the frame before stays: numbers are NaN, signs unknown, counts 0, the
+ * timestamp that of the frame. */
 PYICG_API pyicg_status pyicg_scorer_score(pyicg_scorer* scorer, const pyicg_frame* frame, pyicg_frame_score* out,
                                           pyicg_error* error) PYICG_NOEXCEPT;
 
@@ -318,10 +332,10 @@ PYICG_API pyicg_status pyicg_scorer_lesions(const pyicg_scorer* scorer, pyicg_le
 PYICG_API pyicg_status pyicg_scorer_hot_spots(const pyicg_scorer* scorer, pyicg_hot_spot* array, uint64_t capacity,
                                               uint64_t* count) PYICG_NOEXCEPT;
 /* Contour vertices as y, x pairs: capacity and count are in doubles. outer = 0: the inner contour, the tumour's edge.
- */
+ * Closed: from the last vertex back to the first, which is not repeated. */
 PYICG_API pyicg_status pyicg_scorer_contour(const pyicg_scorer* scorer, uint64_t lesion, int outer, double* yx,
                                             uint64_t capacity, uint64_t* count) PYICG_NOEXCEPT;
-/* Calibrated frame and validity mask, height x width, row-major. */
+/* Calibrated frame, in the unit of the levels, and validity mask, height x width, row-major. */
 PYICG_API pyicg_status pyicg_scorer_data(const pyicg_scorer* scorer, float* array, uint64_t capacity,
                                          uint64_t* count) PYICG_NOEXCEPT;
 PYICG_API pyicg_status pyicg_scorer_mask(const pyicg_scorer* scorer, uint8_t* array, uint64_t capacity,
