@@ -14,6 +14,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
 #include "c_scene.hpp"
 #include "check.hpp"
 #include "pyicg/handles.hpp"
@@ -193,6 +197,15 @@ void float_environment() {
         std::fesetround(FE_TONEAREST);
         check::is_true(c_scene::same(found, expected), "the same score in any rounding mode");
       }
+#ifdef __SSE2__
+      constexpr unsigned flush = 0x8040;  // results and inputs that are denormal
+      const unsigned usual = _mm_getcsr();
+      _mm_setcsr(usual | flush);
+      const pyicg_frame_score flushed = score_of(options, frame);
+      check::equal(_mm_getcsr() & flush, flush);
+      _mm_setcsr(usual);
+      check::is_true(c_scene::same(flushed, expected), "the same score where the host flushes to zero");
+#endif
 #ifdef __GLIBC__
       feenableexcept(FE_ALL_EXCEPT);
       const pyicg_frame_score found = score_of(options, frame);

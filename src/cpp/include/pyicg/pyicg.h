@@ -7,11 +7,11 @@
  * leaves NULL in its out pointer. Pixels, maps and arrays belong to the caller and are never kept after a call.
  *
  * Threads. Profiles are immutable: any number of scorers on any threads may share one. A scorer serves one call at a
- * time; a second one at the same time returns PYICG_ERROR_BUSY and changes nothing. Scorers know nothing of each other.
- * A handle may be destroyed when no other call uses it and none will; a scorer that a call is using is left alone.
- * Callbacks come back: they must not leave by longjmp or end their thread, and no thread may be cancelled in a call. A
- * child of fork may not use a scorer that was in use when it was made. A thread that scores, or runs shares of a score,
- * needs a stack of 256 KB.
+ * time; a second one at the same time returns PYICG_ERROR_BUSY and leaves the first alone. Scorers know nothing of each
+ * other. A handle may be destroyed when no other call uses it and none will; a scorer that a call is using is left
+ * alone. Callbacks come back: they must not leave by longjmp or end their thread, and no thread may be cancelled in a
+ * call. A child of fork may not use a scorer that was in use when it was made. A thread that scores, or runs shares of
+ * a score, needs a stack of 256 KB.
  *
  * Memory. A scorer asks for memory when it is made, with its first frame, and with one that needs more than any before.
  *
@@ -193,11 +193,11 @@ typedef struct pyicg_profile_data {
   uint64_t linearity_table_size;           /* 0 without a table */
   double linearity_step_dn;                /* not looked at without a table */
   double saturation_dn;                    /* INFINITY: unknown */
-  double exposure_ms;                      /* of dark and flat, 1e-15 to 1e15; NAN: none */
+  double exposure_ms;                      /* of dark and flat; NAN: none */
   double exposure_min_ms, exposure_max_ms; /* calibrated range; NAN both: none */
   double dark_mean_exposure_ms;            /* of the dark frames behind dark_rate, which it needs; NAN: one exposure */
   double dark_exposure_sd_ms;              /* NAN with dark_mean_exposure_ms */
-  double gain_db;                          /* -400 to 400; NAN: not told */
+  double gain_db;                          /* NAN: not told */
   double gain_dn_per_e, read_noise_dn;     /* NAN: unknown */
   double response_nm_per_dn_ms;            /* nM of ICG per DN/ms; no score is in nM; NAN: unknown */
 } pyicg_profile_data;
@@ -245,8 +245,8 @@ typedef struct pyicg_frame {
   const void* data;      /* first pixel of row 0, aligned as its type; packed pixels: any byte */
   uint64_t height, width;
   int64_t stride_bytes;  /* from one row to the next; may be negative; not looked at for a single row */
-  double exposure_ms;    /* 1e-15 to 1e15; NAN: the profile's */
-  double gain_db;        /* -400 to 400; NAN: the profile's */
+  double exposure_ms;    /* NAN: the profile's */
+  double gain_db;        /* NAN: the profile's */
   uint64_t timestamp_ns; /* carried to the score */
 } pyicg_frame;
 
