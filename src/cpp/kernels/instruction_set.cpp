@@ -37,7 +37,8 @@ bool runs(InstructionSet set) noexcept {
 }
 
 std::span<const InstructionSet> instruction_sets() noexcept {
-  static constexpr std::array all{InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512};
+  static constexpr std::array<InstructionSet, 3> all{InstructionSet::baseline, InstructionSet::avx2,
+                                                     InstructionSet::avx512};
   return {all.begin(), std::ranges::find_if_not(all, runs)};
 }
 
