@@ -54,6 +54,8 @@ class Measurement:
         Code from the reason list, or None when nothing is amiss. A finite value may carry one:
         ``saturated_lower_bound`` says that the value is a lower bound.
 
+    Measurements are equal when all of these are; an unknown number (NaN) equals another unknown one.
+
     Examples
     --------
     >>> from pyicg import Measurement
@@ -80,6 +82,17 @@ class Measurement:
         """Return the measurement in another unit: everything times a positive `factor`."""
         lo, hi = self.ci
         return Measurement(self.value * factor, self.sigma * factor, (lo * factor, hi * factor), self.reason)
+
+    def _parts(self) -> tuple[float | str | None, ...]:
+        numbers = (self.value, self.sigma, *self.ci)
+        return (*(None if math.isnan(number) else number for number in numbers), self.reason)
+
+    # NaN beside NaN is the same result. Of the comparison that dataclasses make it depends on the version of Python.
+    def __eq__(self, other: object) -> bool:
+        return self._parts() == other._parts() if isinstance(other, Measurement) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._parts())
 
     def __float__(self) -> float:
         return self.value

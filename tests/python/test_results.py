@@ -43,6 +43,19 @@ def test_scaled(value: float, sigma: float, lo: float, hi: float, factor: float)
     assert m == Measurement(value * factor, sigma * factor, (lo * factor, hi * factor), "uncalibrated")
 
 
+def test_measurements_that_are_equal() -> None:
+    nan = float("nan")  # another object than math.nan
+    undefined = Measurement.undefined("no_lesion")
+    assert undefined == Measurement(nan, nan, (nan, nan), "no_lesion")
+    assert hash(undefined) == hash(Measurement(nan, nan, (nan, nan), "no_lesion"))
+    assert Measurement(1.0, nan) == Measurement(1.0)
+    others = [Measurement(1.0), Measurement(2.0), Measurement(1.0, 0.1), Measurement(1.0, ci=(0.5, 2.0)),
+              Measurement(1.0, reason="no_lesion"), Measurement.undefined("no_plane"), undefined]  # fmt: skip
+    assert len(set(others)) == len(others)
+    assert all((a == b) is (i == j) for i, a in enumerate(others) for j, b in enumerate(others))
+    assert Measurement(1.0) != 1.0
+
+
 def test_every_result_is_frozen_and_every_one_is_exported() -> None:
     for name in results.__all__:
         if name == "to_plain":
