@@ -401,4 +401,3 @@ cdef class Stream:
                         break
         _raise_for(status, &error, f"slot {order[k]}: ")
         return records
-

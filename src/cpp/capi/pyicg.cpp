@@ -73,9 +73,7 @@ class BusyError : public std::exception {
   }
 };
 
-bool usable(const pyicg_error* error) noexcept {
-  return aligned(error) && (error == nullptr || error->struct_size >= sizeof(pyicg_error));
-}
+bool usable(const pyicg_error* error) noexcept { return error == nullptr || is_struct(error, sizeof *error); }
 
 // Once what a failed call leaves behind is in place, so that a bad error struct leaves no more than any other mistake.
 void require_error(const pyicg_error* error) {

@@ -382,7 +382,7 @@ CalibrationSummary calibrate(const RawFrame& frame, const Profile& profile, cons
       frame);
   const double scale =
       unit_factor(summary.unit, p) / (given(summary.exposure_ms) ? summary.exposure_ms : 1.0) / gain_factor;
-  // Far from any camera, and squares are floats too.
+  // Assumed: far from any camera, and squares are floats too.
   const auto sane = [](double factor) { return factor >= 1e-15 && factor <= 1e15; };
   if (!sane(scale) || !sane(gain_factor)) {
     throw Error(ErrorKind::unit, "at exposure_ms = " + number(summary.exposure_ms) +

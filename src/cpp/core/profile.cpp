@@ -124,7 +124,8 @@ void check_numbers(const ProfileData& p) {
   check_number(p.response_nm_per_dn_ms, "response_nm_per_dn_ms", Sign::above_zero);
 }
 
-// Raw counts in the place of a relative response, or a dark map of another bit depth.
+// Raw counts in the place of a relative response, or a dark map of another bit depth. The range of the mean is assumed:
+// wide enough for any way of normalising.
 void check_levels(const ProfileData& p, double mean_dark) {
   double sum = 0;
   std::size_t good = 0;

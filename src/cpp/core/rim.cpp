@@ -153,7 +153,7 @@ void check(const RimOptions& o) {
   const double px = o.pixel_size_mm;
   const double psf = o.psf_sigma_px;
   require(o.sbr_cut > 1 && std::isfinite(o.sbr_cut), ErrorKind::input, "sbr_cut", "greater than 1", o.sbr_cut);
-  // Beyond these an area in mm^2 may be no number.
+  // Assumed: far from any camera; well beyond, an area in mm^2 is no number.
   require(std::isnan(px) || (px >= 1e-15 && px <= 1e15), ErrorKind::unit, "pixel_size_mm",
           "positive, from 1e-15 to 1e15", px);
   require(o.smooth_px >= 0.5 && o.smooth_px <= 100, ErrorKind::input, "smooth_px", "between 0.5 and 100", o.smooth_px);
